@@ -1,0 +1,41 @@
+# make test      what .ci/run calls: lint, then every test that is not marked slow
+# make test-all  the slow ones too
+VENV := .venv
+PY := $(VENV)/bin/python
+
+.PHONY: test test-all lint bench lock engine-stop
+
+test: lint
+	$(PY) -m pytest -m "not slow"
+
+test-all: lint
+	$(PY) -m pytest
+
+lint: $(VENV)/ready
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+bench: $(VENV)/ready
+	$(PY) -m bench
+
+engine-stop:
+	./daggerw engine stop
+
+PIP_COMPILE := $(VENV)/bin/uv pip compile --quiet --no-sources --universal --python-version 3.11 \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
+
+# Both locks without an index address; dagger-io itself is the engine's to choose.
+lock: $(VENV)/ready
+	$(PIP_COMPILE) --no-emit-package dagger-io -o requirements.lock pyproject.toml
+	$(PIP_COMPILE) --group dev -o requirements-dev.lock pyproject.toml
+
+$(VENV)/ready: requirements-dev.lock pyproject.toml
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "python3 is older than 3.11: put a newer one first on PATH"; exit 1; }
+	@test -x $(PY) || python3 -m venv $(VENV) || \
+	  { echo "python3 cannot make a virtual environment: apt-get install python3-venv"; exit 1; }
+	$(PY) -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)/bin/uv pip install --quiet --python $(PY) --no-sources -r requirements-dev.lock
+	$(VENV)/bin/uv pip install --quiet --python $(PY) --no-sources --no-deps -e .
+	@touch $@

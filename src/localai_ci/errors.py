@@ -1,0 +1,23 @@
+"""The errors a user sees: what is wrong, where, and how to mend it."""
+
+
+class LocalaiCiError(Exception):
+    """An error with everything the reader needs to mend it.
+
+    Args:
+        what: The fault in one sentence, naming the value and what was expected.
+        where: ``file:line``, an entry, a variant, a reference; empty where ``what`` says it.
+        remedy: What to do next; empty only where ``what`` leaves nothing to ask.
+    """
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        """Join the parts into the one text that is printed."""
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        text = f"{where}: {what}" if where else what
+        super().__init__(f"{text}\n  {remedy}" if remedy else text)
+
+
+class InputError(LocalaiCiError):
+    """The user's input (a flag, a file, a matrix row) cannot be used."""

@@ -1,0 +1,1 @@
+"""The matrix as data: models, loading, expansion, checks. Imports no dagger."""
