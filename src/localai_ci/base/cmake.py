@@ -1,9 +1,18 @@
-"""CMake."""
+"""CMake: the release's package, or compiled from source."""
 
-from localai_ci.base.apt import install
-from localai_ci.base.step import Step
+from localai_ci.base.step import Recipe, Step, in_scratch_folder
 
 
-def from_distribution() -> Step:
-    """CMake as the release packages it, with what it recommends."""
-    return Step("cmake", install(("cmake",), recommends=True))
+def tool(recipe: Recipe) -> Step:
+    """``cmake``, as the variant's ``cmake:`` says."""
+    if recipe.variant.cmake == "package":
+        return Step("cmake", recipe.install("cmake", recommends=True))
+    download = recipe.upstreams.download("cmake", recipe.variant)
+    script = f"""\
+{recipe.fetch(download, "cmake.tar.gz")}\
+tar -xf cmake.tar.gz --strip-components 1
+./configure --parallel="$(nproc)"
+make -j"$(nproc)"
+make install
+"""
+    return Step("cmake", in_scratch_folder(script))

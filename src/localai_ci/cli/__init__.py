@@ -35,12 +35,23 @@ def _main() -> None:
 
 
 @commands.command()
-def variants(output: FormatOption = Format.table) -> None:
-    """List the builder bases."""
-    from localai_ci.matrix import variants as module
+def variants(
+    output: FormatOption = Format.table,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="List the downloads that have no checksum yet.")
+    ] = False,
+) -> None:
+    """List the builder bases, or what they download unverified."""
+    from localai_ci.matrix import upstreams
+    from localai_ci.matrix import variants as bases
 
-    file = module.load_variants()
-    print(module.as_json(file) if output is Format.json else module.as_table(file))
+    if unverified:
+        file, _ = upstreams.load_upstreams()
+        show = upstreams.unverified_json if output is Format.json else upstreams.unverified_table
+        print(show(file))
+    else:
+        listed = bases.load_variants()
+        print(bases.as_json(listed) if output is Format.json else bases.as_table(listed))
 
 
 def app() -> None:
