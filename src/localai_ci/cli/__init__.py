@@ -1,0 +1,63 @@
+"""`localai-ci`: everything that needs no engine, in milliseconds.
+
+Each group of commands is a module beside this one.
+"""
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from localai_ci.errors import LocalaiCiError
+
+commands = typer.Typer(
+    name="localai-ci",
+    help="LocalAI's container builds: what needs no engine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How a command prints."""
+
+    table = "table"
+    json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
+
+
+@commands.callback()
+def _main() -> None:
+    """Keep one command a sub-command too, as its documentation writes it."""
+
+
+@commands.command()
+def variants(
+    output: FormatOption = Format.table,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="List the downloads that have no checksum yet.")
+    ] = False,
+) -> None:
+    """List the builder bases, or what they download unverified."""
+    from localai_ci.matrix import upstreams
+    from localai_ci.matrix import variants as bases
+
+    if unverified:
+        file, _ = upstreams.load_upstreams()
+        show = upstreams.unverified_json if output is Format.json else upstreams.unverified_table
+        print(show(file))
+    else:
+        listed = bases.load_variants()
+        print(bases.as_json(listed) if output is Format.json else bases.as_table(listed))
+
+
+def app() -> None:
+    """The console script. Faults of the input are told in words and exit with 1."""
+    try:
+        commands()
+    except LocalaiCiError as e:
+        print(f"error: {e}", file=sys.stderr)
+        sys.exit(1)
