@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 
 from native import debian, oci
-from native.errors import EngineError
 from native.home import ARCHITECTURE, ENGINE, VERSION, Home, digest, locked
+from native.preflight import check_build
 from native.steps import Step, Work, run_all
+from native.terminal import say_waiting, show
 
 UV = "uv==0.13.9"
 MODULE = "github.com/dagger/dagger"
@@ -22,18 +23,22 @@ LINKS = {
     "usr/local/bin/dagger-engine": "/opt/dagger/engine",
     "usr/local/bin/dagger-init": "/opt/dagger/init",
     "opt/cni/bin/dnsname": "/opt/dagger/dnsname",
-    **{f"opt/cni/bin/{n}": f"/usr/lib/cni/{n}" for n in ("bridge", "firewall", "host-local", "loopback")},
+    **{
+        f"opt/cni/bin/{n}": f"/usr/lib/cni/{n}"
+        for n in ("bridge", "firewall", "host-local", "loopback")
+    },
 }
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONTENT = "usr/local/share/dagger/content/blobs/sha256"
 CONFIG = "etc/localai-ci"
 GO_ENVIRON = {
-    "PATH": "/usr/local/go/bin:/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": f"/usr/local/go/bin:/go/bin:{PATH}",
     "GOPATH": "/go",
     "GOTOOLCHAIN": "local",
 }
 
 
-def programs(where: Home) -> Step:
+def programs() -> Step:
     """The engine, its CLI and helpers, compiled from the published Go module."""
     go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
 
@@ -43,7 +48,12 @@ def programs(where: Home) -> Step:
         packages = [f"{MODULE}/cmd/{command}" for command in COMMANDS]
         # Go's caches are the set-up's own and go with it, unless the user keeps some on purpose.
         caches = {"GOCACHE": f"{work.folder}/go-cache", "GOMODCACHE": f"{work.folder}/go-modules"}
-        flags = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw", "GOWORK": "off"}
+        flags = {
+            "CGO_ENABLED": "0",
+            "GOTOOLCHAIN": "local",
+            "GOFLAGS": "-modcacherw",
+            "GOWORK": "off",
+        }
         work.run(
             *BUILD, "-o", f"{bin_folder}/", *packages,
             cwd=ENGINE, environ=caches | dict(os.environ) | flags,
@@ -127,7 +137,7 @@ def all_steps(where: Home) -> list[Step]:
     tool = debian.tool()
     root = debian.root(where, tool)
     hub = debian.mirror(where, tool)
-    compiled = programs(where)
+    compiled = programs()
     installer = uv(where, root)
     sdks = [go_sdk(where, root, compiled), python_sdk(where, root, installer)]
     return [tool, root, hub, compiled, installer, *sdks]
@@ -147,13 +157,8 @@ def program(where: Home, steps: list[Step], name: str) -> Path:
 
 def cli(where: Home) -> Path:
     """Dagger's CLI alone, for an engine that somebody else runs."""
-    from native.preflight import check_build
-    from native.wrapper import show, say_waiting
-
     check_build(where)
-    step = programs(where)
+    step = programs()
     with locked(where, say_waiting):
         run_all([step], where, show)
-    if not step.out(where).exists():
-        raise EngineError("the CLI was not built")
     return program(where, [step], "dagger")

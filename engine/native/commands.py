@@ -8,7 +8,7 @@ from collections.abc import Callable
 from native import engine, record
 from native.errors import EngineError
 from native.home import VERSION, Home, home
-from native.wrapper import say
+from native.terminal import say
 
 USAGE = """\
 usage: ./daggerw engine <command>

@@ -15,10 +15,11 @@ from native.home import ENGINE, Home, locked, sources
 from native.preflight import check_build, check_start
 from native.record import Record
 from native.steps import LOG_LINES, Step, prune, run_all
-from native.wrapper import say, say_waiting, show
+from native.terminal import say, say_waiting, show
 
 START_SECONDS = 60
 STOP_SECONDS = 20
+CALL_SECONDS = 5
 REGISTRY_PORTS = range(5000, 5010)
 NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
 
@@ -46,6 +47,7 @@ def stop(where: Home) -> bool:
     if not where.folder.exists():
         return False
     with locked(where, say_waiting):
+        _interrupt_calls(where)
         return _end(where)
 
 
@@ -68,15 +70,11 @@ def _start(where: Home, steps: Sequence[Step], insecure: Sequence[str]) -> Recor
         (where.run / folder).mkdir(parents=True)
     where.state.mkdir(exist_ok=True)
     plain = tuple(insecure) or (*(f"{net.address}:{port}" for port in REGISTRY_PORTS),)
-    _configure(where, root, plain, mirrored=any((layer / "srv/mirror").exists() for layer in layers))
+    _configure(
+        where, root, plain, mirrored=any((layer / "srv/mirror").exists() for layer in layers)
+    )
     began = time.time()
-    with where.log.open("w") as log:
-        space = subprocess.Popen(
-            ["unshare", *NAMESPACES, "--fork", "--kill-child", "--propagation", "private",
-             "sh", ENGINE / "native/enter.sh"],
-            stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd="/",
-            env=_environ(where, layers, net),
-        )  # fmt: skip
+    space, go = _launch(where, _environ(where, layers, net))
     try:
         pid = _first_process(space)
         found = Record(
@@ -86,9 +84,8 @@ def _start(where: Home, steps: Sequence[Step], insecure: Sequence[str]) -> Recor
         )  # fmt: skip
         record.write(where, found)
         network.connect(net, pid, root)
-        assert space.stdin is not None
-        space.stdin.write(b"go\n")
-        space.stdin.close()
+        os.write(go, b"go\n")
+        os.close(go)
         _await_answer(where, space, found)
     except BaseException:
         space.kill()
@@ -97,6 +94,19 @@ def _start(where: Home, steps: Sequence[Step], insecure: Sequence[str]) -> Recor
         raise
     say(f"native engine started in {time.time() - began:.1f} s")
     return found
+
+
+def _launch(where: Home, environ: dict[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the first process in namespaces of its own; it goes on when told through the pipe."""
+    wait, go = os.pipe()
+    with where.log.open("w") as log:
+        space = subprocess.Popen(
+            ["unshare", *NAMESPACES, "--fork", "--kill-child", "--propagation", "private",
+             "sh", ENGINE / "native/enter.sh"],
+            stdin=wait, stdout=log, stderr=log, start_new_session=True, cwd="/", env=environ,
+        )  # fmt: skip
+    os.close(wait)
+    return space, go
 
 
 def _configure(where: Home, root: Path, insecure: Sequence[str], *, mirrored: bool) -> None:
@@ -118,13 +128,11 @@ def _configure(where: Home, root: Path, insecure: Sequence[str], *, mirrored: bo
 
 def _environ(where: Home, layers: Sequence[Path], net: network.Net) -> dict[str, str]:
     """The engine's environment: its own, and the host's proxies, which it gives to containers."""
-    proxies = {
-        name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")
-    }
+    proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     go_proxy = subprocess.run(["go", "env", "GOPROXY"], capture_output=True, text=True, check=False)
     return {
         **proxies,
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": build.PATH,
         "HOME": "/root",
         "LAYERS": ":".join(map(str, [where.run / "config", *layers])),
         "RUN": str(where.run),
@@ -195,6 +203,17 @@ def _end(where: Home) -> bool:
     _remove_cgroups(network.names(where)[0])
     shutil.rmtree(where.run, ignore_errors=True)
     return ran
+
+
+def _interrupt_calls(where: Home) -> None:
+    """End calls that are under way; without their engine these clients would wait for ever."""
+    clients = record.clients(where)
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        for client in filter(record.alive, clients):
+            os.kill(client.pid, sign)
+        end = time.monotonic() + CALL_SECONDS
+        while any(map(record.alive, clients)) and time.monotonic() < end:
+            time.sleep(0.02)
 
 
 def _kill(found: Record) -> None:

@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from native.home import Home
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 PREFIX = "10.86.255."
 TABLES = "localai_ci_"
+LINK_SECONDS = 10
 
 
 class Net(NamedTuple):
@@ -48,7 +50,9 @@ def routes() -> list[Route]:
     """The host's IPv4 routes; the kernel prints the addresses in its own byte order."""
     lines = Path("/proc/net/route").read_text().splitlines()[1:]
     rows = [line.split() for line in lines]
-    return [Route(row[0], socket.ntohl(int(row[1], 16)), socket.ntohl(int(row[7], 16))) for row in rows]
+    return [
+        Route(row[0], socket.ntohl(int(row[1], 16)), socket.ntohl(int(row[7], 16))) for row in rows
+    ]
 
 
 def plan(where: Home, known: list[Route]) -> Net:
@@ -78,7 +82,7 @@ def _taken(number: int, known: list[Route]) -> bool:
 
 
 def resolver() -> str:
-    """The engine's /etc/resolv.conf: the host's, with name servers that can be reached from inside."""
+    """The engine's /etc/resolv.conf: the host's name servers that can be reached from inside."""
     if own := os.environ.get("LOCALAI_CI_DNS"):
         return "".join(f"nameserver {server}\n" for server in own.replace(",", " ").split())
     for file in map(Path, ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")):
@@ -100,7 +104,12 @@ def connect(net: Net, pid: int, root: Path) -> None:
     _run(root, "ip", "link", "set", net.link, "up")
     was = _forward_before(root)
     # Declaring and deleting first makes it the same whether the table is there or not.
-    _run(root, "nft", "-f", "-", given=f"""
+    _run(
+        root,
+        "nft",
+        "-f",
+        "-",
+        given=f"""
         table ip {net.table}
         delete table ip {net.table}
         table ip {net.table} {{
@@ -109,15 +118,18 @@ def connect(net: Net, pid: int, root: Path) -> None:
                 type nat hook postrouting priority srcnat
                 ip saddr {net.cidr} oifname != "{net.link}" masquerade
             }}
-        }}""")
+        }}""",
+    )
     FORWARD.write_text("1")
 
 
 def disconnect(where: Home, root: Path) -> None:
     """Take back what connect did; nothing to do is fine."""
     link, table = names(where)
-    if Path(f"/sys/class/net/{link}").exists():
-        _run(root, "ip", "link", "delete", link)
+    # The link goes with the engine's namespace, which the kernel takes down a moment later.
+    end = time.monotonic() + LINK_SECONDS
+    while Path(f"/sys/class/net/{link}").exists() and time.monotonic() < end:
+        time.sleep(0.02)
     tables = _tables(root)
     if table in tables:
         _run(root, "nft", "delete", "table", "ip", table)
@@ -134,7 +146,9 @@ def _tables(root: Path) -> dict[str, str]:
     listing = _run(root, "nft", "list", "tables", "ip")
     ours = re.findall(rf"table ip ({TABLES}\w+)", listing)
     return {
-        name: "".join(re.findall(r"ip_forward was (\d)", _run(root, "nft", "list", "table", "ip", name)))
+        name: "".join(
+            re.findall(r"ip_forward was (\d)", _run(root, "nft", "list", "table", "ip", name))
+        )
         for name in ours
     }
 

@@ -1,27 +1,12 @@
 """`./daggerw …`: choose an engine, say which, and become Dagger's own CLI."""
 
 import os
-import sys
 
 from native.choice import choose, look
 from native.errors import EngineError
 from native.home import home, sources
 from native.record import running
-
-
-def say(line: str) -> None:
-    """Speak to the user without touching what the command prints."""
-    print(f"daggerw: {line}", file=sys.stderr, flush=True)
-
-
-def show(text: str) -> None:
-    """Show a step's progress, piece by piece in one line."""
-    print(text, end="", file=sys.stderr, flush=True)
-
-
-def say_waiting() -> None:
-    """Tell why nothing happens for a while."""
-    say("another daggerw is setting up, starting or stopping the engine; waiting for it")
+from native.terminal import say
 
 
 def main(arguments: list[str]) -> int:
