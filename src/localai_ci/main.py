@@ -1,5 +1,7 @@
 """Entry points: arguments in, objects out. What they do lives in the packages beside this file."""
 
+import logging
+
 import dagger
 from dagger import function, object_type
 
@@ -13,6 +15,15 @@ from localai_ci.args import (
     MirrorCredentials,
     VariantName,
 )
+from localai_ci.errors import LocalaiCiError
+
+
+def _is_no_user_error(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], LocalaiCiError))
+
+
+# The SDK logs every exception with its traceback. Ours say all there is to say, once.
+logging.getLogger("dagger.mod").addFilter(_is_no_user_error)
 
 
 @object_type

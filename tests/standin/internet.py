@@ -12,12 +12,34 @@ CUDA_DEV = ("libcufft", "libcurand", "libcublas", "libcusparse", "libcusolver")
 NVIDIA = "developer.download.nvidia.com/compute"
 # What the Vulkan SDK's build asks of the distribution and Debian would bring in hundreds of MB.
 HEAVY = (
-    "qtbase5-dev qt6-base-dev ocaml-core clang-format mesa-vulkan-drivers libdrm2 bison"
-    " libwayland-dev wayland-protocols python3-jsonschema libglm-dev software-properties-common"
-    " libx11-dev libx11-xcb-dev libxrandr-dev libxcb-ewmh-dev libxcb-keysyms1-dev"
-    " libxcb-randr0-dev libxcb-dri3-dev libxcb-glx0-dev libxcb-dri3-0 libxcb-present0"
-    " libpciaccess0 libpng-dev libxml2-dev gpg-agent sudo"
-).split()
+    "qtbase5-dev",
+    "qt6-base-dev",
+    "ocaml-core",
+    "clang-format",
+    "mesa-vulkan-drivers",
+    "libdrm2",
+    "bison",
+    "libwayland-dev",
+    "wayland-protocols",
+    "python3-jsonschema",
+    "libglm-dev",
+    "software-properties-common",
+    "libx11-dev",
+    "libx11-xcb-dev",
+    "libxrandr-dev",
+    "libxcb-ewmh-dev",
+    "libxcb-keysyms1-dev",
+    "libxcb-randr0-dev",
+    "libxcb-dri3-dev",
+    "libxcb-glx0-dev",
+    "libxcb-dri3-0",
+    "libxcb-present0",
+    "libpciaccess0",
+    "libpng-dev",
+    "libxml2-dev",
+    "gpg-agent",
+    "sudo",
+)
 
 
 def build_internet(root: Path, key: Key) -> None:
@@ -92,11 +114,10 @@ def _nvidia(root: Path, key: Key) -> None:
     ):
         path = f"{NVIDIA}/cuda/repos/{release}/{folder}"
         dotted = cuda.replace("-", ".")
+        script = f"#!/bin/sh\necho release {dotted}, V{dotted}.1\n"
         nvcc = Package(
             f"cuda-nvcc-{cuda}",
-            {
-                f"/usr/local/cuda-{dotted}/bin/nvcc": f"#!/bin/sh\necho release {dotted}, V{dotted}.1\n"
-            },
+            {f"/usr/local/cuda-{dotted}/bin/nvcc": script},
             postinst=f"ln -sfn /usr/local/cuda-{dotted} /usr/local/cuda",
         )
         packages = [nvcc, *(Package(f"{name}-dev-{cuda}") for name in CUDA_DEV)]

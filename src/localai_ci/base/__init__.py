@@ -41,6 +41,8 @@ _ACCELERATORS: dict[str, tuple[Callable[[Recipe], Step | None], ...]] = {
     "vulkan": (vulkan.sdk,),
 }
 
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
 # LocalAI's bases put both in front, whichever accelerator they are for.
 _PATH = "/opt/rocm/bin:/usr/local/cuda/bin"
 
@@ -158,14 +160,20 @@ async def report(recipe: Recipe, built: Built) -> toolchain.Toolchain:
 
 
 async def _start(recipe: Recipe, image: str) -> Container:
+    """The image, proven to run here and to be of the variant's architecture.
+
+    A registry that holds the image for one platform only hands that one out for any other.
+    """
     variant = recipe.variant
     with get_tracer().start_as_current_span(f"{variant.name}: from {image}"):
         container = dag.container(platform=Platform(variant.platform)).from_(image)
+        here = str(await dag.default_platform())
         try:
-            await container.with_exec(["true"]).sync()  # what is in it runs here
+            machine = (await container.with_exec(["uname", "-m"]).stdout()).strip()
         except DaggerError as e:
-            here = str(await dag.default_platform())
-            raise failure.of_image(variant, image, here, e) from None
+            raise failure.of_image(variant, image, here, str(e)) from None
+    if machine != _MACHINES[variant.arch]:
+        raise failure.of_image(variant, image, here, f"what came with that name is for {machine}")
     return container
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from dagger import DaggerError, ExecError
+from dagger import ExecError
 
 from localai_ci.base.step import Step
 from localai_ci.errors import LocalaiCiError
@@ -13,10 +13,10 @@ _OWN = "localai-ci: "  # marks what our own scripts say, see sources.py
 _LAST_LINES = 12
 
 
-def of_image(variant: Variant, image: str, here: str, error: DaggerError) -> LocalaiCiError:
+def of_image(variant: Variant, image: str, here: str, reason: str) -> LocalaiCiError:
     """The base image cannot be pulled, or what is in it does not run on this engine."""
     where = f"variant {variant.name}"
-    reason = str(error).strip().splitlines()[0]
+    reason = reason.strip().splitlines()[0]
     if variant.platform != here:
         return LocalaiCiError(
             f"{image} for {variant.platform} does not run on this engine, which is {here}"
