@@ -22,7 +22,10 @@ LINKS = {
     "usr/local/bin/dagger-engine": "/opt/dagger/engine",
     "usr/local/bin/dagger-init": "/opt/dagger/init",
     "opt/cni/bin/dnsname": "/opt/dagger/dnsname",
-    **{f"opt/cni/bin/{n}": f"/usr/lib/cni/{n}" for n in ("bridge", "firewall", "host-local", "loopback")},
+    **{
+        f"opt/cni/bin/{n}": f"/usr/lib/cni/{n}"
+        for n in ("bridge", "firewall", "host-local", "loopback")
+    },
 }
 CONTENT = "usr/local/share/dagger/content/blobs/sha256"
 CONFIG = "etc/localai-ci"
@@ -43,7 +46,12 @@ def programs(where: Home) -> Step:
         packages = [f"{MODULE}/cmd/{command}" for command in COMMANDS]
         # Go's caches are the set-up's own and go with it, unless the user keeps some on purpose.
         caches = {"GOCACHE": f"{work.folder}/go-cache", "GOMODCACHE": f"{work.folder}/go-modules"}
-        flags = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw", "GOWORK": "off"}
+        flags = {
+            "CGO_ENABLED": "0",
+            "GOTOOLCHAIN": "local",
+            "GOFLAGS": "-modcacherw",
+            "GOWORK": "off",
+        }
         work.run(
             *BUILD, "-o", f"{bin_folder}/", *packages,
             cwd=ENGINE, environ=caches | dict(os.environ) | flags,

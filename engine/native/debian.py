@@ -88,15 +88,17 @@ def sources() -> list[str]:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     rows = [line.split(" ", 2) for line in listed.stdout.splitlines()]
-    return sorted({
-        line for origin, name, line in rows if origin == "Debian" and name.startswith(SUITE)
-    })
+    return sorted(
+        {line for origin, name, line in rows if origin == "Debian" and name.startswith(SUITE)}
+    )
 
 
 def apt_options() -> list[str]:
     """The host's proxies and its leave to use an old snapshot."""
     names = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Check-Valid-Until")
-    dump = subprocess.run(["apt-config", "dump", *names], capture_output=True, text=True, check=False)
+    dump = subprocess.run(
+        ["apt-config", "dump", *names], capture_output=True, text=True, check=False
+    )
     return dump.stdout.splitlines()
 
 
@@ -110,7 +112,10 @@ def docker_hub_answers() -> bool:
         return False
     finally:
         hub.close()
-    return answer.status in (200, 401) and answer.getheader("docker-distribution-api-version") is not None
+    return (
+        answer.status in (200, 401)
+        and answer.getheader("docker-distribution-api-version") is not None
+    )
 
 
 def chroot(work: Work, folder: Path, command: str) -> None:

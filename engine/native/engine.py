@@ -68,7 +68,9 @@ def _start(where: Home, steps: Sequence[Step], insecure: Sequence[str]) -> Recor
         (where.run / folder).mkdir(parents=True)
     where.state.mkdir(exist_ok=True)
     plain = tuple(insecure) or (*(f"{net.address}:{port}" for port in REGISTRY_PORTS),)
-    _configure(where, root, plain, mirrored=any((layer / "srv/mirror").exists() for layer in layers))
+    _configure(
+        where, root, plain, mirrored=any((layer / "srv/mirror").exists() for layer in layers)
+    )
     began = time.time()
     with where.log.open("w") as log:
         space = subprocess.Popen(
@@ -118,9 +120,7 @@ def _configure(where: Home, root: Path, insecure: Sequence[str], *, mirrored: bo
 
 def _environ(where: Home, layers: Sequence[Path], net: network.Net) -> dict[str, str]:
     """The engine's environment: its own, and the host's proxies, which it gives to containers."""
-    proxies = {
-        name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")
-    }
+    proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     go_proxy = subprocess.run(["go", "env", "GOPROXY"], capture_output=True, text=True, check=False)
     return {
         **proxies,

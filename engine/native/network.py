@@ -48,7 +48,9 @@ def routes() -> list[Route]:
     """The host's IPv4 routes; the kernel prints the addresses in its own byte order."""
     lines = Path("/proc/net/route").read_text().splitlines()[1:]
     rows = [line.split() for line in lines]
-    return [Route(row[0], socket.ntohl(int(row[1], 16)), socket.ntohl(int(row[7], 16))) for row in rows]
+    return [
+        Route(row[0], socket.ntohl(int(row[1], 16)), socket.ntohl(int(row[7], 16))) for row in rows
+    ]
 
 
 def plan(where: Home, known: list[Route]) -> Net:
@@ -100,7 +102,12 @@ def connect(net: Net, pid: int, root: Path) -> None:
     _run(root, "ip", "link", "set", net.link, "up")
     was = _forward_before(root)
     # Declaring and deleting first makes it the same whether the table is there or not.
-    _run(root, "nft", "-f", "-", given=f"""
+    _run(
+        root,
+        "nft",
+        "-f",
+        "-",
+        given=f"""
         table ip {net.table}
         delete table ip {net.table}
         table ip {net.table} {{
@@ -109,7 +116,8 @@ def connect(net: Net, pid: int, root: Path) -> None:
                 type nat hook postrouting priority srcnat
                 ip saddr {net.cidr} oifname != "{net.link}" masquerade
             }}
-        }}""")
+        }}""",
+    )
     FORWARD.write_text("1")
 
 
@@ -134,7 +142,9 @@ def _tables(root: Path) -> dict[str, str]:
     listing = _run(root, "nft", "list", "tables", "ip")
     ours = re.findall(rf"table ip ({TABLES}\w+)", listing)
     return {
-        name: "".join(re.findall(r"ip_forward was (\d)", _run(root, "nft", "list", "table", "ip", name)))
+        name: "".join(
+            re.findall(r"ip_forward was (\d)", _run(root, "nft", "list", "table", "ip", name))
+        )
         for name in ours
     }
 

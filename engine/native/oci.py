@@ -48,7 +48,10 @@ def image(
         "os": "linux",
         "config": {"Env": [f"{name}={value}" for name, value in (environ or {}).items()]},
         # The layers are not compressed: what is stored is also what is unpacked.
-        "rootfs": {"type": "layers", "diff_ids": [packed_layer["digest"] for packed_layer in packed]},
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [packed_layer["digest"] for packed_layer in packed],
+        },
     }
     manifest = {
         "schemaVersion": 2,

@@ -111,13 +111,15 @@ def _loads(module: str) -> bool:
 def check_build(where: Home) -> None:
     """Before set-up: what it takes to make the engine, and to run it afterwards."""
     room = BUILD_GIB if not where.steps.exists() else 1
-    check([
-        *machine(),
-        *programs(FOR_BUILD | FOR_START),
-        *go(go_version(), go_floor()),
-        *disk(where.base, room),
-        *(kernel() if sys.platform == "linux" else []),
-    ])
+    check(
+        [
+            *machine(),
+            *programs(FOR_BUILD | FOR_START),
+            *go(go_version(), go_floor()),
+            *disk(where.base, room),
+            *(kernel() if sys.platform == "linux" else []),
+        ]
+    )
 
 
 def check_start() -> None:
