@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from live import REPO, Engine
 from native import record
 from native.home import Home, home
-from real_engine import REPO, Engine
-
-pytestmark = pytest.mark.engine
 
 HELLO = ("core", "container", "from", "--address=debian:bookworm", "with-exec")
 

@@ -3,10 +3,11 @@
 import io
 import tarfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from standin import grpc
-from standin.packages import VERSION, Key, Package, build, flat_repository, run, suite_repository
+from standin.packages import Key, Package, build, flat_repository, run, suite_repository
 
 CUDA_DEV = ("libcufft", "libcurand", "libcublas", "libcusparse", "libcusolver")
 NVIDIA = "developer.download.nvidia.com/compute"
@@ -42,20 +43,36 @@ HEAVY = (
 )
 
 
+@dataclass(frozen=True)
+class Internet:
+    """The stand-in: the URL that serves it as a mirror, and what was asked of it."""
+
+    url: str
+    log: Path
+    www: Path
+
+    def faulty(self, fault: str, text: str) -> str:
+        """The same mirror, but with a fault wherever the path holds ``text``."""
+        return f"{self.url}/~{fault}~{text}"
+
+    def asked(self, text: str) -> int:
+        """How many requests held ``text``."""
+        return sum(text in line for line in self.log.read_text().splitlines())
+
+
 def build_internet(root: Path, key: Key) -> None:
     """Fill ``root``: ``root/HOST/PATH`` answers for ``https://HOST/PATH``."""
     _protoc(root)
     _vulkan(root)
     _nvidia(root, key)
     _intel(root, key)
-    rocm = [Package(name, {f"/opt/rocm/share/{name}": "standin\n"}) for name in ROCM]
+    kernels = "/opt/rocm/lib/rocblas/library/Kernels.so-000-gfx1100.hsaco"
+    rocm = [Package(name) for name in ("hipblas-dev", "hipblaslt-dev")]
+    rocm.append(Package("rocblas-dev", {kernels: "no kernels\n"}))
     suite_repository(root / "repo.radeon.com/rocm/apt/7.2.1", key, "noble", "main", rocm)
     flat_repository(root / "distribution", key, [Package(name) for name in HEAVY])
     grpc.repository(root / "github.com", "v1.65.0")
     grpc.repository(root / "renamed/github.com", "v1.65.0", allocator="checking_allocator")
-
-
-ROCM = ("hipblas-dev", "hipblaslt-dev", "rocblas-dev")
 
 
 def _protoc(root: Path) -> None:
@@ -180,6 +197,3 @@ def _intel(root: Path, key: Key) -> None:
             run("cp", "-r", f"{intel}/ubuntu/{codename}/{part}/.", target)
         run("rm", "-r", intel / "ubuntu" / codename)
     (intel / "intel-graphics.key").write_bytes(key.public(armored=True))
-
-
-__all__ = ["HEAVY", "VERSION", "build_internet"]

@@ -45,6 +45,8 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 # LocalAI's bases put both in front, whichever accelerator they are for.
 _PATH = "/opt/rocm/bin:/usr/local/cuda/bin"
+# Of an image that sets none.
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Where a mirror's credentials are seen by curl and git, and by apt; only while a step runs.
 _NETRC = ("/root/.netrc", "/etc/apt/auth.conf.d/localai-ci.conf")
@@ -130,7 +132,7 @@ async def build(
         after.append((step.name, container))
     if recipe.variant.tools == "upstream":
         tree = await compile_grpc(recipe, base_image, credentials)
-        path = await container.env_variable("PATH")
+        path = await container.env_variable("PATH") or _DEFAULT_PATH
         container = container.with_directory(grpc.PREFIX, tree)
         container = container.with_env_variable("PATH", f"{_PATH}:{path}")
         after.append(("grpc", container))

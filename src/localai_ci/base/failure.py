@@ -34,7 +34,8 @@ def of_image(variant: Variant, image: str, here: str, reason: str) -> LocalaiCiE
 
 def of_step(variant: Variant, step: Step, error: ExecError) -> LocalaiCiError:
     """A step failed: its name, what it said last, and the URLs that it could not reach."""
-    said = (error.stderr.strip() or error.stdout.strip()).splitlines()
+    # Compilers and apt explain themselves in either stream.
+    said = [*error.stdout.strip().splitlines()[-_LAST_LINES:], *error.stderr.strip().splitlines()]
     own = [line.removeprefix(_OWN) for line in said if line.startswith(_OWN)]
     urls = list(dict.fromkeys(_failed_urls(said)))
     what = f"step {step.name} failed with exit code {error.exit_code}"

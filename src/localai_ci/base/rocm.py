@@ -9,7 +9,7 @@ def libraries(recipe: Recipe) -> Step:
     script = f"""\
 {packages}\
 ldconfig
-find /opt/rocm*/lib*/rocblas/library -name 'Kernels*' 2>/dev/null |
+{{ find /opt/rocm*/lib*/rocblas/library -name 'Kernels*' || true; }} 2>/dev/null |
   {{ grep -oE 'gfx[0-9a-f]+' || true; }} | sort -u | paste -sd ' ' | sed 's/^/rocBLAS covers: /'
 """
     return Step("rocm", script)
