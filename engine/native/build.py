@@ -2,9 +2,10 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from native import debian, oci
+from native import debian, emulation, oci
 from native.home import ARCHITECTURE, ENGINE, VERSION, Home, digest, locked
 from native.preflight import check_build
 from native.steps import Step, Work, run_all
@@ -132,25 +133,29 @@ def _content(work: Work, language: str, layers: list[Path], environ: dict[str, s
     (config / f"sdk-{language.lower()}.env").write_text(f"export {variable}={manifest}\n")
 
 
-def all_steps(where: Home) -> list[Step]:
-    """Every step, in order; the last of them lie uppermost in the engine's root."""
+def all_steps(where: Home, emulated: Sequence[str] = ()) -> list[Step]:
+    """Every step, in order."""
     tool = debian.tool()
     root = debian.root(where, tool)
     hub = debian.mirror(where, tool)
     compiled = programs()
     installer = uv(where, root)
     sdks = [go_sdk(where, root, compiled), python_sdk(where, root, installer)]
-    return [tool, root, hub, compiled, installer, *sdks]
+    foreign = []
+    for name in emulated:
+        qemu = emulation.step(name)
+        foreign += [qemu, debian.foreign(where, tool, hub, qemu, name)]
+    return [tool, root, hub, compiled, installer, *sdks, *foreign]
 
 
-def layers(where: Home, steps: list[Step]) -> list[Path]:
+def layers(where: Home, steps: Sequence[Step]) -> list[Path]:
     """What the engine's root is made of, uppermost first: the finished steps' folders."""
-    by_name = {step.name: step.out(where) for step in steps}
-    names = ("sdk-python", "sdk-go", "programs", "mirror")
-    return [*(by_name[name] for name in names), by_name["root"] / "root"]
+    root = next(step for step in steps if step.name == "root").out(where) / "root"
+    above = ("mirror", "programs", "sdk")
+    return [*(s.out(where) for s in reversed(steps) if s.name.startswith(above)), root]
 
 
-def program(where: Home, steps: list[Step], name: str) -> Path:
+def program(where: Home, steps: Sequence[Step], name: str) -> Path:
     """One of the compiled programs, on the host."""
     return next(s for s in steps if s.name == "programs").out(where) / "opt/dagger" / name
 

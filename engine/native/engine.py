@@ -5,10 +5,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from native import build, certificates, network, record
+from native import build, certificates, emulation, network, record
 from native.debian import MIRROR
 from native.errors import EngineError
 from native.home import ENGINE, Home, locked, sources
@@ -24,14 +25,30 @@ REGISTRY_PORTS = range(5000, 5010)
 NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
 
 
-def ensure(where: Home, insecure: Sequence[str] = ()) -> Record:
+class Wish(NamedTuple):
+    """What a start may be asked for."""
+
+    insecure: tuple[str, ...] = ()
+    """Registries to speak plain HTTP to; none means the engine's own address."""
+    emulated: tuple[str, ...] = ()
+    """Foreign architectures."""
+
+
+def wishes(environ: Mapping[str, str]) -> Wish:
+    """What the environment asks for, lists separated by commas."""
+    names = ("LOCALAI_CI_INSECURE_REGISTRIES", "LOCALAI_CI_EMULATE")
+    return Wish(*(tuple(environ.get(name, "").replace(",", " ").split()) for name in names))
+
+
+def ensure(where: Home, wish: Wish) -> Record:
     """The running engine; sets it up and starts it if need be."""
     where.check()
     with locked(where, say_waiting):
         if found := record.running(where):
             return found
         check_build(where)
-        steps = build.all_steps(where)
+        emulation.check(wish.emulated)
+        steps = build.all_steps(where, wish.emulated)
         if not all(step.out(where).exists() for step in steps):
             say(f"setting up the native engine in {where.folder}")
             where.steps.mkdir(parents=True, exist_ok=True)
@@ -39,7 +56,7 @@ def ensure(where: Home, insecure: Sequence[str] = ()) -> Record:
         check_start()
         _end(where)
         prune(steps, where)
-        return _start(where, steps, insecure)
+        return _start(where, steps, wish)
 
 
 def stop(where: Home) -> bool:
@@ -62,24 +79,27 @@ def clean(where: Home) -> None:
             where.base.rmdir()
 
 
-def _start(where: Home, steps: Sequence[Step], insecure: Sequence[str]) -> Record:
-    layers = build.layers(where, list(steps))
+def _start(where: Home, steps: Sequence[Step], wish: Wish) -> Record:
+    layers = build.layers(where, steps)
     root = layers[-1]
     net = network.plan(where, network.routes())
     for folder in ("root", "upper", "work", "sock", "config"):
         (where.run / folder).mkdir(parents=True)
     where.state.mkdir(exist_ok=True)
-    plain = tuple(insecure) or (*(f"{net.address}:{port}" for port in REGISTRY_PORTS),)
+    plain = wish.insecure or (*(f"{net.address}:{port}" for port in REGISTRY_PORTS),)
     _configure(
         where, root, plain, mirrored=any((layer / "srv/mirror").exists() for layer in layers)
     )
+    for name in wish.emulated:
+        qemu = next(step for step in steps if step.name == f"qemu-{name}")
+        emulation.register(where, qemu, name)
     began = time.time()
     space, go = _launch(where, _environ(where, layers, net))
     try:
         pid = _first_process(space)
         found = Record(
-            pid=pid, born=record.born(pid), cli=str(build.program(where, list(steps), "dagger")),
-            address=net.address, gateway=net.gateway, insecure=plain, emulated=(),
+            pid=pid, born=record.born(pid), cli=str(build.program(where, steps, "dagger")),
+            address=net.address, gateway=net.gateway, insecure=plain, emulated=wish.emulated,
             sources=sources(), since=began,
         )  # fmt: skip
         record.write(where, found)
@@ -200,6 +220,7 @@ def _end(where: Home) -> bool:
     roots = sorted(where.steps.glob("root-*/out/root"))
     if where.run.exists() and roots:
         network.disconnect(where, roots[0])
+    emulation.unregister(where)
     _remove_cgroups(network.names(where)[0])
     shutil.rmtree(where.run, ignore_errors=True)
     return ran

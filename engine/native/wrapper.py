@@ -43,9 +43,9 @@ def _native(environ: dict[str, str]) -> str:
     where = home()
     record = running(where)
     if record is None:
-        from native.engine import ensure
+        from native.engine import ensure, wishes
 
-        record = ensure(where)
+        record = ensure(where, wishes(os.environ))
     elif record.sources != sources():
         say("engine/ has changed since this engine was started: ./daggerw engine stop, then again")
     environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"] = f"unix://{where.socket}"

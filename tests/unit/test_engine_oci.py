@@ -52,12 +52,31 @@ def test_a_registry_finds_the_tag_the_manifest_and_the_layers(tmp_path: Path) ->
     blobs = tmp_path / "blobs"
     tar = oci.layer(tmp_path / "a.tar", {"a": tree(tmp_path / "a")})
     digest = oci.image(blobs, [tar], "amd64")
-    oci.registry(tmp_path / "root", "library/debian", "bookworm", blobs, digest)
+    oci.registry(tmp_path / "root", "library/debian", "bookworm", blobs, [digest])
     storage = tmp_path / "root/docker/registry/v2"
     known = storage / "repositories/library/debian"
     assert (known / "_manifests/tags/bookworm/current/link").read_text() == digest
     name = digest.removeprefix("sha256:")
+    size = (storage / "blobs/sha256" / name[:2] / name / "data").stat().st_size
+    assert oci.registered(tmp_path / "root", "library/debian", "bookworm") == (digest, size)
     manifest = json.loads((storage / "blobs/sha256" / name[:2] / name / "data").read_text())
     for part in [manifest["config"], *manifest["layers"]]:
         link = known / "_layers/sha256" / part["digest"].removeprefix("sha256:") / "link"
         assert link.read_text() == part["digest"]
+
+
+def test_a_second_architecture_takes_the_tag_and_keeps_the_first(tmp_path: Path) -> None:
+    root, blobs = tmp_path / "root", tmp_path / "blobs"
+    known = {}
+    for architecture in ("amd64", "arm64"):
+        tar = oci.layer(tmp_path / "a.tar", {architecture: tree(tmp_path / architecture)})
+        digest = oci.image(blobs, [tar], architecture)
+        known[architecture] = digest, (blobs / digest.removeprefix("sha256:")).stat().st_size
+        tar.unlink()
+    both = oci.index(blobs, known)
+    rows = json.loads((blobs / both.removeprefix("sha256:")).read_text())["manifests"]
+    assert {row["platform"]["architecture"]: (row["digest"], row["size"]) for row in rows} == known
+    oci.registry(root, "n", "t", blobs, [*(digest for digest, _ in known.values()), both])
+    assert oci.registered(root, "n", "t")[0] == both
+    revisions = root / "docker/registry/v2/repositories/n/_manifests/revisions/sha256"
+    assert len(list(revisions.iterdir())) == 3

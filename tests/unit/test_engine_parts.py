@@ -5,11 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from native import certificates, network, preflight, record
+from native import certificates, emulation, network, preflight, record
+from native.engine import Wish, wishes
 from native.errors import EngineError
 from native.home import Home
 from native.network import Route
-from native.steps import Step, Work, run_all
+from native.steps import Step, Work, prune, run_all
 
 
 @pytest.mark.parametrize("version", ["go version go1.24.9 linux/amd64", "nonsense"])
@@ -48,6 +49,19 @@ def test_a_cache_path_too_long_for_a_socket_is_refused() -> None:
 def test_a_cache_path_that_mount_cannot_hold_is_refused() -> None:
     with pytest.raises(EngineError, match="mount options"):
         Home(Path("/a:b")).check()
+
+
+def test_only_a_foreign_architecture_can_be_emulated() -> None:
+    with pytest.raises(EngineError, match="cannot emulate 'riscv64'"):
+        emulation.check(["riscv64"])
+    with pytest.raises(EngineError, match="cannot emulate"):
+        emulation.check(["amd64", "arm64"])  # one of them is this machine's own
+
+
+def test_wishes_can_stand_in_the_environment() -> None:
+    environ = {"LOCALAI_CI_INSECURE_REGISTRIES": "a:1,b:2", "LOCALAI_CI_EMULATE": "arm64"}
+    assert wishes(environ) == Wish(insecure=("a:1", "b:2"), emulated=("arm64",))
+    assert wishes({}) == Wish()
 
 
 def number(address: str) -> int:
@@ -120,9 +134,12 @@ def silent(_: str) -> None:
 
 def test_a_changed_input_runs_only_the_steps_that_read_it(tmp_path: Path) -> None:
     where, ran = Home(tmp_path), list[str]()
-    run_all([step("a", "1", ran), step("b", "1", ran)], where, silent)
-    run_all([step("a", "1", ran), step("b", "2", ran)], where, silent)
-    assert ran == ["a 1", "b 1", "b 2"]
+    run_all([step(name, "1", ran) for name in "abc"], where, silent)
+    changed = [step("a", "1", ran), step("b", "2", ran)]
+    run_all(changed, where, silent)
+    prune(changed, where)
+    assert sorted(folder.name for folder in where.steps.iterdir()) == ["a-1", "b-2", "c-1"]
+    assert ran == ["a 1", "b 1", "c 1", "b 2"]
     assert float((where.steps / "b-2/seconds").read_text()) >= 0
 
 
