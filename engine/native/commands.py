@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 
-from native import engine, record
+from native import emulation, engine, record
 from native.errors import EngineError
 from native.home import VERSION, Home, home
 from native.terminal import say
@@ -51,6 +51,7 @@ def _start(where: Home, rest: list[str]) -> int:
                 wish = wish._replace(emulated=(*wish.emulated, value))
             case _:
                 raise EngineError(f"engine start does not know {' '.join(rest)!r}", USAGE)
+    emulation.check(wish.emulated)
     found = record.running(where) or engine.ensure(where, wish)
     for asked, has, what in (
         (wish.insecure, found.insecure, "plain HTTP to"),

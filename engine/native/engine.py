@@ -43,11 +43,11 @@ def wishes(environ: Mapping[str, str]) -> Wish:
 def ensure(where: Home, wish: Wish) -> Record:
     """The running engine; sets it up and starts it if need be."""
     where.check()
+    check_build(where)
+    emulation.check(wish.emulated)
     with locked(where, say_waiting):
         if found := record.running(where):
             return found
-        check_build(where)
-        emulation.check(wish.emulated)
         steps = build.all_steps(where, wish.emulated)
         if not all(step.out(where).exists() for step in steps):
             say(f"setting up the native engine in {where.folder}")

@@ -8,16 +8,20 @@ from native.home import home, sources
 from native.record import running
 from native.terminal import say
 
+# sudo and cron leave these out of PATH.
+OFTEN_MISSING = "/usr/local/go/bin:/usr/sbin:/sbin"
+
 
 def main(arguments: list[str]) -> int:
     """Run; returns only when nothing was handed over."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{OFTEN_MISSING}"
     try:
         if arguments[:1] == ["engine"]:
             from native.commands import command
 
             return command(arguments[1:])
         return _dagger(arguments)
-    except EngineError as error:
+    except (EngineError, OSError) as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
