@@ -79,11 +79,10 @@ def foreign(where: Home, mmdebstrap: Step, native: Step, emulator: Step, archite
         if not (native.out(where) / STORE).exists():
             return
         tar, blobs = work.folder / "debian.tar", work.folder / "blobs"
-        emulation.register(where, emulator, architecture)
-        try:
-            _mmdebstrap(work, mmdebstrap.out(where), IMAGE_PACKAGES, tar, architecture)
-        finally:
-            emulation.unregister(where)
+        prefix = emulation.within(emulation.rule(where, emulator, architecture))
+        tool = mmdebstrap.out(where)
+        _mmdebstrap(work, tool, IMAGE_PACKAGES, tar, architecture=architecture, prefix=prefix)
+        emulation.unregister(where)
         manifest = oci.image(blobs, [tar], architecture)
         size = (blobs / manifest.removeprefix("sha256:")).stat().st_size
         known = oci.registered(native.out(where) / STORE, IMAGE, SUITE)
@@ -101,10 +100,12 @@ def _mmdebstrap(
     unpacked: Path,
     packages: tuple[str, ...],
     target: Path,
+    *,
     architecture: str = ARCHITECTURE,
+    prefix: tuple[str, ...] = (),
 ) -> None:
     work.run(
-        "perl", unpacked / "usr/bin/mmdebstrap", "--mode=root", "--variant=minbase",
+        *prefix, "perl", unpacked / "usr/bin/mmdebstrap", "--mode=root", "--variant=minbase",
         f"--include={','.join(packages)}", f"--keyring={unpacked}/usr/share/keyrings",
         f"--customize-hook={NAMELESS}", *(f"--aptopt={option}" for option in apt_options()),
         # The kernel holds the emulator open; mmdebstrap would look for a copy in the new root.

@@ -1,7 +1,7 @@
 """Containers of another architecture: Debian's qemu, registered with the kernel's binfmt_misc.
 
-The registration is the kernel's, for the whole machine; it is made in a mount namespace of its
-own, so the host needs no binfmt_misc mounted, and it is named after the cache folder.
+The registration is made in the mount namespace of those who need it. Since Linux 6.7 it ends with
+that namespace; before, it is the whole machine's and is taken back by its name.
 """
 
 import subprocess
@@ -15,6 +15,7 @@ from native.steps import Step, Work
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 PACKAGE = "qemu-user-static"
 BINFMT = "/proc/sys/fs/binfmt_misc"
+MOUNT = f"mount -t binfmt_misc binfmt_misc {BINFMT}"
 
 
 def check(architectures: Iterable[str]) -> None:
@@ -42,34 +43,27 @@ def step(architecture: str) -> Step:
     )  # fmt: skip
 
 
-def register(where: Home, emulator: Step, architecture: str) -> None:
-    """Let the kernel run that architecture's programs; it holds the emulator open (flag F)."""
+def rule(where: Home, emulator: Step, architecture: str) -> str:
+    """What the kernel is told; it opens the emulator at once (flag F), for every root."""
     machine, out = MACHINES[architecture], emulator.out(where)
-    rule = (out / f"usr/lib/binfmt.d/qemu-{machine}.conf").read_text().strip()
-    start, magic = rule.rsplit(":", 2)[0].split("::", 1)
-    _, kind = start.rsplit(":", 1)
+    known = (out / f"usr/lib/binfmt.d/qemu-{machine}.conf").read_text().strip()
+    magic = known.rsplit(":", 2)[0].split(":M::", 1)[1]
     program = out / f"usr/bin/qemu-{machine}-static"
-    _in_binfmt(f"echo -1 >{_name(where, machine)}", quiet=True)
-    _in_binfmt("cat >register", f":{_name(where, machine)}:{kind}::{magic}:{program}:OPF")
+    return f":{_name(where, machine)}:M::{magic}:{program}:OPF"
+
+
+def within(told: str) -> tuple[str, ...]:
+    """What to put before a command, in a mount namespace of its own, so that it is emulated."""
+    script = f'{MOUNT}; printf %s "$0" >{BINFMT}/register; exec "$@"'
+    return ("sh", "-ec", script, told)
 
 
 def unregister(where: Home) -> None:
-    """Take back every registration of this cache folder."""
-    _in_binfmt(f"for rule in {_name(where, '')}*; do [ ! -e $rule ] || echo -1 >$rule; done")
+    """Take back every registration of this cache folder that outlived its namespace."""
+    rules = f"{BINFMT}/{_name(where, '')}*"
+    script = f"{MOUNT}; for rule in {rules}; do [ ! -e $rule ] || echo -1 >$rule; done"
+    subprocess.run(["unshare", "--mount", "sh", "-ec", script], capture_output=True, check=False)
 
 
 def _name(where: Home, machine: str) -> str:
     return f"localai-ci-{where.key}-{machine}"
-
-
-def _in_binfmt(script: str, given: str = "", *, quiet: bool = False) -> None:
-    mount = f"mount -t binfmt_misc binfmt_misc {BINFMT} && cd {BINFMT}"
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", f"{mount} && {{ {script}; }}"],
-        input=given, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode and not quiet:
-        raise EngineError(
-            f"binfmt_misc does not take the emulator: {done.stderr.strip()}",
-            "the kernel may lack binfmt_misc, or forbid it",
-        )

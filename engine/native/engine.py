@@ -90,11 +90,8 @@ def _start(where: Home, steps: Sequence[Step], wish: Wish) -> Record:
     _configure(
         where, root, plain, mirrored=any((layer / "srv/mirror").exists() for layer in layers)
     )
-    for name in wish.emulated:
-        qemu = next(step for step in steps if step.name == f"qemu-{name}")
-        emulation.register(where, qemu, name)
     began = time.time()
-    space, go = _launch(where, _environ(where, layers, net))
+    space, go = _launch(where, _environ(where, layers, net) | {"RULES": _rules(where, steps, wish)})
     try:
         pid = _first_process(space)
         found = Record(
@@ -144,6 +141,11 @@ def _configure(where: Home, root: Path, insecure: Sequence[str], *, mirrored: bo
     ]
     (etc / "localai-ci/engine.toml").write_text("\n".join(lines) + "\n")
     certificates.copy(where.run / "config", root)
+
+
+def _rules(where: Home, steps: Sequence[Step], wish: Wish) -> str:
+    by_name = {step.name: step for step in steps}
+    return "\n".join(emulation.rule(where, by_name[f"qemu-{name}"], name) for name in wish.emulated)
 
 
 def _environ(where: Home, layers: Sequence[Path], net: network.Net) -> dict[str, str]:

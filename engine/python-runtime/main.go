@@ -82,7 +82,7 @@ func (sdk *PythonSdk) dependencies(ctx context.Context, files *dagger.Directory)
 		WithEnvVariable("UV_LINK_MODE", "copy"). // the cache is another file system
 		WithEnvVariable("UV_COMPILE_BYTECODE", "1").
 		WithEnvVariable("UV_PYTHON_DOWNLOADS", "never").
-		WithEnvVariable("UV_NATIVE_TLS", "1"). // the host's certificate authorities count
+		WithEnvVariable("UV_SYSTEM_CERTS", "1"). // the host's certificate authorities count
 		WithEnvVariable("VIRTUAL_ENV", venv).
 		WithEnvVariable("PATH", venv+"/bin:/usr/local/bin:/usr/bin:/bin").
 		WithExec([]string{"uv", "venv", venv})

@@ -66,8 +66,18 @@ def host(where: Home) -> dict[str, str]:
         "forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
         "resolver": Path("/etc/resolv.conf").read_text(),
         "cgroups": "\n".join(map(str, sorted(Path("/sys/fs/cgroup").rglob(f"*{where.key}*")))),
-        "registered": "\n".join(path.name for path in Path("/proc/sys/fs/binfmt_misc").iterdir()),
+        "emulators": emulators(),
     }
+
+
+def emulators() -> str:
+    """What the kernel emulates; the list is there only where binfmt_misc is mounted."""
+    folder = "/proc/sys/fs/binfmt_misc"
+    script = f"mount -t binfmt_misc binfmt_misc {folder} && ls {folder}"
+    listed = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False
+    )
+    return listed.stdout
 
 
 def processes(where: Home) -> list[str]:
@@ -191,6 +201,20 @@ def test_a_command_can_be_run_in_the_engines_network(spare: Spare) -> None:
     spare.hello()
     shown = spare.command("exec", "--", "ip", "-br", "address", "show", "eth0")
     assert spare.record.address in shown.stdout
+
+
+@pytest.mark.slow
+def test_an_emulated_architecture_is_there_as_long_as_the_engine(spare: Spare) -> None:
+    spare.command("stop")
+    before = host(spare.where)
+    started = spare.command("start", "--emulate", "arm64")
+    assert started.returncode == 0, started.stderr
+    arm = ("--platform=linux/arm64", *HELLO[2:])
+    said = spare.dagger(*HELLO[:2], *arm, "--args=uname,-m", "stdout")
+    assert said.stdout.strip() == "aarch64", said.stderr
+    spare.hello()
+    spare.command("stop")
+    assert host(spare.where) == before
 
 
 def test_clean_leaves_nothing_at_all(spare: Spare) -> None:
