@@ -111,8 +111,8 @@ def _explain(step: Step, work: Work, error: Exception) -> NoReturn:
 
 
 def prune(steps: Sequence[Step], where: Home) -> None:
-    """Remove what earlier inputs made; only while no engine stands on it."""
-    kept = {step.out(where).parent for step in steps}
+    """Remove what earlier inputs of these steps made; only while no engine stands on it."""
+    kept = {step.name: step.out(where).parent for step in steps}
     for folder in where.steps.iterdir():
-        if folder not in kept:
+        if kept.get(folder.name.rpartition("-")[0], folder) != folder:
             shutil.rmtree(folder)

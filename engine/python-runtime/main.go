@@ -6,10 +6,9 @@ import (
 	"context"
 	"path"
 	"slices"
+	"strings"
 
 	"dagger/python-sdk/internal/dagger"
-
-	"github.com/iancoleman/strcase"
 )
 
 const (
@@ -65,8 +64,8 @@ func (sdk *PythonSdk) ModuleRuntime(
 		WithoutMount("/root/.cache/uv").
 		WithNewFile(start, startup).
 		WithEnvVariable("DAGGER_MODULE", name).
-		WithEnvVariable("DAGGER_DEFAULT_PYTHON_PACKAGE", strcase.ToSnake(name)).
-		WithEnvVariable("DAGGER_MAIN_OBJECT", strcase.ToCamel(name)).
+		WithEnvVariable("DAGGER_DEFAULT_PYTHON_PACKAGE", strings.ReplaceAll(name, "-", "_")).
+		WithEnvVariable("DAGGER_MAIN_OBJECT", className(name)).
 		WithEntrypoint([]string{"python", start}), nil
 }
 
@@ -94,6 +93,15 @@ func (sdk *PythonSdk) dependencies(ctx context.Context, files *dagger.Directory)
 	project := "pyproject.toml"
 	return ctr.WithFile("/project/"+project, files.File(project)).
 		WithExec([]string{"uv", "pip", "install", "--no-sources", library, "--requirements", "/project/" + project}), nil
+}
+
+// className is the main object's name: LocalaiCi for localai-ci.
+func className(module string) string {
+	name := ""
+	for _, word := range strings.FieldsFunc(module, func(r rune) bool { return r == '-' || r == '_' }) {
+		name += strings.ToUpper(word[:1]) + word[1:]
+	}
+	return name
 }
 
 // Codegen generates nothing: the library's release has the engine's whole interface.
