@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from localai_ci.cli import matrix
+from localai_ci.cli import matrix, plan
 from localai_ci.errors import LocalaiCiError
 
 
@@ -31,3 +31,4 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(matrix.app, name="matrix")
+app.add_typer(plan.app, name="plan")

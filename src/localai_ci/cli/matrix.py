@@ -55,24 +55,12 @@ def show(
     if format_ is ShowFormat.localai:
         output.yaml(localai.document(entries))
     elif format_ is ShowFormat.json:
-        output.line(json.dumps([as_json(e) for e in entries], indent=1))
+        from localai_ci.plan.report import entry_json
+
+        output.line(json.dumps([entry_json(e) for e in entries], indent=1))
     else:
         columns = ["entry", "build", "type", "CUDA", "base image", "builder base", "runner"]
         output.table(columns, map(_cells, entries), f"{len(entries)} entries, {loaded.source}")
-
-
-def as_json(entry: Entry) -> dict[str, object]:
-    """What a job needs to know of an entry: its own names, and LocalAI's row."""
-    return {
-        "id": entry.id,
-        "backend": entry.backend,
-        "arch": entry.arch,
-        "os": entry.os,
-        "runner": entry.runner,
-        "builder": entry.builder,
-        "profile": entry.profile,
-        "row": localai.row(entry),
-    }
 
 
 def _cells(e: Entry) -> list[str]:

@@ -66,18 +66,21 @@ class _File(BaseModel):
     includeDarwin: list[_DarwinRow] = []  # noqa: N815 - LocalAI's key
 
 
-def read(path: Path, builds: Mapping[str, Build]) -> tuple[tuple[Entry, ...], Document]:
+def read(
+    path: Path, builds: Mapping[str, Build], data: bytes | None = None
+) -> tuple[tuple[Entry, ...], Document]:
     """The entries of a file in LocalAI's format.
 
     Args:
-        path: The file.
+        path: The file; only its name where ``data`` is given.
         builds: What is known of each Dockerfile; an unknown one gets every folder that
             could hold the backend, so that no change is missed.
+        data: The content, of a file that is not on disk.
 
     Raises:
         InputError: not such a file; each fault with its line.
     """
-    file, document = load(path, _File)
+    file, document = load(path, _File, data)
     linux = [_linux(row, builds) for row in file.include]
     build_of = {e.backend: e.build for e in linux}
     darwin = [_darwin(row, builds, build_of) for row in file.includeDarwin]

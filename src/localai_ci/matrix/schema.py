@@ -8,12 +8,16 @@ from pydantic import BaseModel
 from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.models import Backends, Images, Profiles
 from localai_ci.matrix.registries import Registries
+from localai_ci.plan.estimates import Estimates
+from localai_ci.plan.rules import InputsFile
 
 MODELS: dict[str, type[BaseModel]] = {
     "profiles": Profiles,
     "backends": Backends,
     "images": Images,
     "registries": Registries,
+    "inputs": InputsFile,
+    "estimates": Estimates,
 }
 
 
