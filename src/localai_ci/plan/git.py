@@ -73,10 +73,16 @@ class Checkout:
                 "git is not installed",
                 remedy="Install git, or give --changed-files instead of revisions.",
             ) from None
-        if done.returncode == 128 and b"not a git repository" in done.stderr:  # noqa: PLR2004
+        if b"not a git repository" in done.stderr:
             raise InputError(
                 "this is no git checkout",
                 where=str(self.path),
                 remedy="Give a clone of LocalAI as --source, or --changed-files without it.",
+            )
+        if b"dubious ownership" in done.stderr:
+            raise InputError(
+                "git does not trust this checkout, because another user owns it",
+                where=str(self.path),
+                remedy=f"git config --global --add safe.directory {self.path.resolve()}",
             )
         return done.stdout if done.returncode == 0 else None
