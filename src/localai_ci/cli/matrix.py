@@ -90,3 +90,37 @@ def diff(
     rows += [[i, "removed", ""] for i in found.removed]
     rows += [[i, "changed", "\n".join(map(str, c))] for i, c in found.changed.items()]
     output.table(["entry", "", "fields"], rows, f"{len(rows)} entries differ")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A file like LocalAI's backend-matrix.yml.")],
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the two files to this folder.")
+    ] = None,
+) -> None:
+    """Say what profiles.yaml and backends.yaml would have to say to equal LocalAI's file."""
+    from difflib import unified_diff
+
+    from localai_ci.matrix.data import data_dir
+    from localai_ci.matrix.emit import backends_yaml, profiles_yaml
+    from localai_ci.matrix.infer import propose
+    from localai_ci.matrix.loading import load_files
+
+    profiles, backends, ours = load_files(data_dir())
+    theirs = propose(load_matrix(file).entries, profiles, backends)
+    now = propose(ours, profiles, backends)
+    changed = False
+    for name, old, new in (
+        ("profiles.yaml", profiles_yaml(now.profiles), profiles_yaml(theirs.profiles)),
+        ("backends.yaml", backends_yaml(now.backends), backends_yaml(theirs.backends)),
+    ):
+        lines = list(unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="", n=1))
+        changed |= bool(lines)
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(new, encoding="utf-8")
+        elif lines:
+            output.line("\n".join(lines))
+    if not changed:
+        output.note(f"{data_dir()} says exactly what {file} says.")

@@ -49,6 +49,13 @@ def matrix_in_tree(read: Callable[[str], bytes | None]) -> Matrix | None:
     return None if data is None else _theirs(Path(localai.MATRIX_FILE), data)
 
 
+def load_files(folder: Path) -> tuple[Profiles, Backends, tuple[Entry, ...]]:
+    """profiles.yaml and backends.yaml of a folder, and the entries they expand to."""
+    profiles, _ = load(folder / "profiles.yaml", Profiles)
+    backends, document = load(folder / "backends.yaml", Backends)
+    return profiles, backends, expand(profiles, backends, document)
+
+
 def _ours(folder: Path, read: Callable[[Path], bytes | None]) -> Matrix:
     path = folder / "profiles.yaml"
     profiles, _ = load(path, Profiles, read(path))
