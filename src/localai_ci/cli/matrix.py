@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from localai_ci.cli import output
+from localai_ci.cli.output import Format, FormatOption
 from localai_ci.matrix import localai
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.loading import load_matrix
@@ -34,13 +35,6 @@ class ShowFormat(StrEnum):
     table = "table"
     json = "json"
     localai = "localai"
-
-
-class TextFormat(StrEnum):
-    """How the other commands print."""
-
-    table = "table"
-    json = "json"
 
 
 @app.command()
@@ -71,13 +65,13 @@ def _cells(e: Entry) -> list[str]:
 def diff(
     old: Annotated[Path, typer.Argument(help="A matrix folder or file.")],
     new: Annotated[Path, typer.Argument(help="A matrix folder or file.")],
-    format_: Annotated[TextFormat, typer.Option("--format")] = TextFormat.table,
+    format_: FormatOption = Format.table,
 ) -> None:
     """Print what differs between two matrices, field by field; order does not count."""
     from localai_ci.matrix.diff import diff as compare
 
     found = compare(load_matrix(old).entries, load_matrix(new).entries)
-    if format_ is TextFormat.json:
+    if format_ is Format.json:
         changed = {i: [vars(c) for c in fields] for i, fields in found.changed.items()}
         output.line(
             json.dumps(

@@ -64,7 +64,7 @@ Runners = Annotated[int, typer.Option(min=1, help="How many jobs run at once.")]
 
 
 @app.callback()
-def plan(  # noqa: PLR0917 - the parameters are the flags
+def plan(
     context: typer.Context,
     source: Source = None,
     base: Base = "",
