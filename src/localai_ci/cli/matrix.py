@@ -118,3 +118,27 @@ def import_(
             output.line("\n".join(lines))
     if not changed:
         output.note(f"{data_dir()} says exactly what {file} says.")
+
+
+@app.command()
+def check(
+    matrix: MatrixPath = None,
+    source: Annotated[
+        Path | None, typer.Option(help="A LocalAI tree to compare with; its own matrix is used.")
+    ] = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Say what is wrong: with the names, the bases, and (--source) with a LocalAI tree."""
+    from localai_ci.matrix.checking import check_all
+    from localai_ci.matrix.finding import Severity
+
+    loaded, found = check_all(matrix, source)
+    if format_ is Format.json:
+        output.line(json.dumps([vars(f) for f in found], indent=1))
+    else:
+        for f in found:
+            output.line(f"{f.severity}: {f.where}: {f.what}\n  {f.remedy}")
+        counts = ", ".join(f"{sum(f.severity is s for f in found)} {s}s" for s in Severity)
+        output.line(f"{len(loaded.entries)} entries of {loaded.source}: {counts}")
+    if any(f.severity is Severity.error for f in found):
+        raise typer.Exit(1)
