@@ -27,13 +27,16 @@ class Engine:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     address: str = ""
 
-    def dagger(self, *arguments: str, cwd: Path = REPO, seconds: float = 900) -> Done:
+    def dagger(
+        self, *arguments: str, cwd: Path = REPO, seconds: float = 900, stdin: str = ""
+    ) -> Done:
         """Any command of Dagger's CLI; its answer is all that stands in stdout."""
         return subprocess.run(
             [REPO / "daggerw", "--progress=plain", *arguments],
             env=self.environ,
             cwd=cwd,
             timeout=seconds,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
