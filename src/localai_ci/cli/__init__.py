@@ -4,29 +4,26 @@ Each group of commands is a module beside this one.
 """
 
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from localai_ci.cli import matrix, plan
+from localai_ci.cli.output import Format, FormatOption
 from localai_ci.errors import LocalaiCiError
 
 commands = typer.Typer(
     name="localai-ci",
     help="LocalAI's container builds: what needs no engine.",
     no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
 
-class Format(StrEnum):
-    """How a command prints."""
-
-    table = "table"
-    json = "json"
-
-
-FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
+commands.add_typer(matrix.app, name="matrix")
+commands.add_typer(plan.app, name="plan")
 
 
 @commands.callback()

@@ -1,0 +1,144 @@
+"""`localai-ci matrix`: show, check, diff, import."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from localai_ci.cli import output
+from localai_ci.cli.output import Format, FormatOption
+from localai_ci.matrix import localai
+from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.loading import load_matrix
+
+app = typer.Typer(help="The matrix: every image that is built.", no_args_is_help=True)
+
+MatrixPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--matrix",
+        help="A folder with backends.yaml, or a file like LocalAI's backend-matrix.yml;"
+        " the installed data if absent.",
+    ),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option("--select", help="Only entries whose id matches the glob; may be repeated."),
+]
+
+
+class ShowFormat(StrEnum):
+    """How `matrix show` prints."""
+
+    table = "table"
+    json = "json"
+    localai = "localai"
+
+
+@app.command()
+def show(
+    matrix: MatrixPath = None,
+    select: Select = None,
+    format_: Annotated[ShowFormat, typer.Option("--format")] = ShowFormat.table,
+) -> None:
+    """Print the entries; `--format localai` is LocalAI's own YAML."""
+    loaded = load_matrix(matrix)
+    entries = loaded.select(select) if select else loaded.entries
+    if format_ is ShowFormat.localai:
+        output.yaml(localai.document(entries))
+    elif format_ is ShowFormat.json:
+        from localai_ci.plan.report import entry_json
+
+        output.line(json.dumps([entry_json(e) for e in entries], indent=1))
+    else:
+        columns = ["entry", "build", "type", "CUDA", "base image", "builder base", "runner"]
+        output.table(columns, map(_cells, entries), f"{len(entries)} entries, {loaded.source}")
+
+
+def _cells(e: Entry) -> list[str]:
+    return [e.id, e.build, e.build_type, e.cuda, e.base_image, e.builder, e.runner]
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="A matrix folder or file.")],
+    new: Annotated[Path, typer.Argument(help="A matrix folder or file.")],
+    format_: FormatOption = Format.table,
+) -> None:
+    """Print what differs between two matrices, field by field; order does not count."""
+    from localai_ci.matrix.diff import diff as compare
+
+    found = compare(load_matrix(old).entries, load_matrix(new).entries)
+    if format_ is Format.json:
+        changed = {i: [vars(c) for c in fields] for i, fields in found.changed.items()}
+        output.line(
+            json.dumps(
+                {"added": list(found.added), "removed": list(found.removed), "changed": changed},
+                indent=1,
+            )
+        )
+        return
+    rows = [[i, "added", ""] for i in found.added]
+    rows += [[i, "removed", ""] for i in found.removed]
+    rows += [[i, "changed", "\n".join(map(str, c))] for i, c in found.changed.items()]
+    output.table(["entry", "", "fields"], rows, f"{len(rows)} entries differ")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A file like LocalAI's backend-matrix.yml.")],
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the two files to this folder.")
+    ] = None,
+) -> None:
+    """Say what profiles.yaml and backends.yaml would have to say to equal LocalAI's file."""
+    from difflib import unified_diff
+
+    from localai_ci.matrix.data import data_dir
+    from localai_ci.matrix.emit import backends_yaml, profiles_yaml
+    from localai_ci.matrix.infer import propose
+    from localai_ci.matrix.loading import load_files
+
+    profiles, backends, ours = load_files(data_dir())
+    theirs = propose(load_matrix(file).entries, profiles, backends)
+    now = propose(ours, profiles, backends)
+    changed = False
+    for name, old, new in (
+        ("profiles.yaml", profiles_yaml(now.profiles), profiles_yaml(theirs.profiles)),
+        ("backends.yaml", backends_yaml(now.backends), backends_yaml(theirs.backends)),
+    ):
+        lines = list(unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="", n=1))
+        changed |= bool(lines)
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(new, encoding="utf-8")
+        elif lines:
+            output.line("\n".join(lines))
+    if not changed:
+        output.note(f"{data_dir()} says exactly what {file} says.")
+
+
+@app.command()
+def check(
+    matrix: MatrixPath = None,
+    source: Annotated[
+        Path | None, typer.Option(help="A LocalAI tree to compare with; its own matrix is used.")
+    ] = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Say what is wrong: with the names, the bases, and (--source) with a LocalAI tree."""
+    from localai_ci.matrix.checking import check_all
+    from localai_ci.matrix.finding import Severity
+
+    loaded, found = check_all(matrix, source)
+    if format_ is Format.json:
+        output.line(json.dumps([vars(f) for f in found], indent=1))
+    else:
+        for f in found:
+            output.line(f"{f.severity}: {f.where}: {f.what}\n  {f.remedy}")
+        counts = ", ".join(f"{sum(f.severity is s for f in found)} {s}s" for s in Severity)
+        output.line(f"{len(loaded.entries)} entries of {loaded.source}: {counts}")
+    if any(f.severity is Severity.error for f in found):
+        raise typer.Exit(1)

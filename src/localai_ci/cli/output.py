@@ -1,0 +1,60 @@
+"""Printing: tables for people, plain text for programs."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from localai_ci import text
+
+
+class Format(StrEnum):
+    """How a command prints."""
+
+    table = "table"
+    json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
+
+
+def line(words: str) -> None:
+    """One piece of text on standard output; names that are not UTF-8 come out escaped."""
+    sys.stdout.write(words.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+
+
+def note(words: str) -> None:
+    """A remark for the person, on standard error, so that it never mixes with the output."""
+    sys.stderr.write(words.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+
+
+def yaml(data: Any) -> None:
+    """YAML as one writes it: block style, keys in their order."""
+    import yaml as library
+
+    dumper = getattr(library, "CSafeDumper", library.SafeDumper)
+    library.dump(data, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
+    """A table: folded to the terminal's width, or for pipes and logs as wide as it needs."""
+    if not sys.stdout.isatty():
+        line(text.table(columns, rows))
+        if caption:
+            line(caption)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        result.add_column(column, overflow="fold")
+    for row in rows:
+        result.add_row(*map(Text, row))
+    console = Console(highlight=False)
+    console.print(result)
+    if caption:
+        console.print(Text(caption, style="dim"))

@@ -1,0 +1,88 @@
+"""Matrix files: a folder of ours, one file in LocalAI's format, or a revision of a tree."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from localai_ci.errors import InputError
+from localai_ci.matrix import localai
+from localai_ci.matrix.data import data_dir
+from localai_ci.matrix.entry import Entry, Matrix
+from localai_ci.matrix.expand import expand
+from localai_ci.matrix.models import Backends, Build, Profiles
+from localai_ci.matrix.yamlfile import Document, Loc, load
+
+
+def load_matrix(path: Path | None = None) -> Matrix:
+    """Read a matrix.
+
+    Args:
+        path: A folder with profiles.yaml and backends.yaml, or a file in LocalAI's format;
+            the installed data if absent.
+
+    Raises:
+        InputError: nothing there, or a fault in it; each with file and line.
+    """
+    path = path or data_dir()
+    if path.is_dir():
+        return _ours(path, lambda _: None)
+    if not path.is_file():
+        raise InputError(
+            "there is no such matrix",
+            where=str(path),
+            remedy="Give a folder with backends.yaml, or a file like LocalAI's backend-matrix.yml.",
+        )
+    return _theirs(path, None)
+
+
+def matrix_in_tree(read: Callable[[str], bytes | None]) -> Matrix | None:
+    """The matrix that a tree carries: ``matrix/`` if it is there, else LocalAI's own file.
+
+    Args:
+        read: The content of a path of the tree, None if it is not there.
+
+    Raises:
+        InputError: a fault in it.
+    """
+    if read("matrix/backends.yaml") is not None:
+        return _ours(Path("matrix"), lambda path: read(path.as_posix()))
+    data = read(localai.MATRIX_FILE)
+    return None if data is None else _theirs(Path(localai.MATRIX_FILE), data)
+
+
+def load_files(folder: Path) -> tuple[Profiles, Backends, tuple[Entry, ...]]:
+    """profiles.yaml and backends.yaml of a folder, and the entries they expand to."""
+    profiles, _ = load(folder / "profiles.yaml", Profiles)
+    backends, document = load(folder / "backends.yaml", Backends)
+    return profiles, backends, expand(profiles, backends, document)
+
+
+def _ours(folder: Path, read: Callable[[Path], bytes | None]) -> Matrix:
+    path = folder / "profiles.yaml"
+    profiles, _ = load(path, Profiles, read(path))
+    path = folder / "backends.yaml"
+    backends, document = load(path, Backends, read(path))
+    lines = {
+        name: f"{document.path}:{document.line(('backends', build, name))}"
+        for build, names in backends.backends.items()
+        for name in names
+    }
+    return Matrix(expand(profiles, backends, document), str(folder), lines)
+
+
+def _theirs(path: Path, data: bytes | None) -> Matrix:
+    entries, document = localai.read(path, known_builds(), data)
+    return Matrix(entries, str(path), _row_lines(entries, document))
+
+
+def known_builds() -> dict[str, Build]:
+    """What the installed backends.yaml says of each Dockerfile."""
+    return load(data_dir() / "backends.yaml", Backends)[0].builds
+
+
+def _row_lines(entries: tuple[Entry, ...], document: Document) -> dict[str, str]:
+    linux = sum(e.os == "linux" for e in entries)
+    locs: list[Loc] = [("include", i) for i in range(linux)]
+    locs += [("includeDarwin", i) for i in range(len(entries) - linux)]
+    return {
+        e.id: f"{document.path}:{document.line(loc)}" for e, loc in zip(entries, locs, strict=True)
+    }
