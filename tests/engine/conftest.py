@@ -36,7 +36,9 @@ def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("internet")
     www = folder / "www"
     www.mkdir()
-    build_internet(www, Key(folder / "key"))
+    key = Key(folder / "key")
+    build_internet(www, key)
+    key.close()
     # The distribution's stand-in is asked for through the mirror's rule as well.
     (www / f"{engine.address}:5009").symlink_to(www)
     log = folder / "requests.log"
