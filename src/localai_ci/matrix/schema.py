@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from localai_ci.matrix.compiling import CompileFile
 from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.models import Backends, Images, Profiles
 from localai_ci.matrix.registries import Registries
@@ -20,6 +21,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "registries": Registries,
     "upstreams": Upstreams,
     "variants": Variants,
+    "compile": CompileFile,
     "inputs": InputsFile,
     "estimates": Estimates,
 }
