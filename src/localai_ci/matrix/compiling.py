@@ -105,6 +105,7 @@ class CompileFile(Strict):
     ccache: Ccache
     compilers: dict[str, Compiler]
     build_types: dict[str, BuildType]
+    amdgpu_targets: str = Field(description="Where a row says nothing.")
     targets: dict[str, Target]
     backends: dict[str, Compiled]
 

@@ -1,0 +1,265 @@
+"""Backends: from a source tree and an entry to a FROM-scratch image that was checked.
+
+`build` composes: choose the base, cut the slice, fetch third-party sources, restore the compiler
+cache, compile, package, check. The Dockerfile backends take the short way.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+
+from dagger import Container, DaggerError, Directory, ExecError, Platform, Secret, dag
+from dagger.telemetry import get_tracer
+
+from localai_ci import base
+from localai_ci.backend import ccache, choice, compiling, dockerfile, package, slices, thirdparty
+from localai_ci.backend import smoke as smoking
+from localai_ci.backend.choice import Wish
+from localai_ci.backend.statistics import Statistics
+from localai_ci.backend.statistics import read as read_statistics
+from localai_ci.base import apt, failure
+from localai_ci.base.step import SHELL, Step
+from localai_ci.effects import say
+from localai_ci.errors import InputError
+from localai_ci.matrix.compiling import Recipe, decide, load_compile
+from localai_ci.matrix.entry import Entry, Matrix, unknown_entry
+from localai_ci.matrix.loading import load_matrix, matrix_in_tree
+from localai_ci.matrix.localai import MATRIX_FILE
+from localai_ci.matrix.packages import load_packages
+from localai_ci.plan.rules import load_inputs
+from localai_ci.text import table
+
+__all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "smoke"]
+
+_MATRIX = ("matrix/profiles.yaml", "matrix/backends.yaml", MATRIX_FILE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for.
+
+    Attributes:
+        source: A LocalAI tree.
+        entry: An entry id.
+        wish: Of the base.
+        variant: Compile on this base instead of the entry's.
+        sources: Mirrors.
+        credentials: For the mirrors, a netrc file.
+        ccache: Repository of the compiler caches; empty for the engine's own.
+        ccache_save: Whether the cache is kept there.
+        targets: Compile these instead of the table's.
+        third_party: The third-party sources, instead of fetching them.
+        refresh: DEPS_REFRESH of a Dockerfile; this week if empty.
+    """
+
+    source: Directory
+    entry: str
+    wish: Wish = field(default_factory=Wish)
+    variant: str = ""
+    sources: base.Sources = field(default_factory=base.Sources)
+    credentials: Secret | None = None
+    ccache: str = ""
+    ccache_save: bool = False
+    targets: tuple[str, ...] = ()
+    third_party: Directory | None = None
+    refresh: str = ""
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image that passed the check, and how it came to be.
+
+    Attributes:
+        container: FROM scratch.
+        contents: What is in it.
+        base: Which base, and why; empty with a Dockerfile.
+        statistics: Of the compiler cache; None with a Dockerfile.
+    """
+
+    entry: Entry
+    container: Container
+    contents: package.Contents
+    base: str = ""
+    statistics: Statistics | None = None
+
+
+async def build(request: Request) -> Built:
+    """Build an entry's image and check it.
+
+    Raises:
+        LocalaiCiError: whatever cannot be had, does not compile, or is not fit to be an image.
+    """
+    entry = await _find(request)
+    if entry.os == "darwin":
+        raise InputError(
+            "a Linux engine cannot build for macOS: Apple's SDK and Metal run on Macs only",
+            where=entry.id,
+            remedy=f"Its job runs on {entry.runner}, where LocalAI's Makefile builds it.",
+        )
+    variant = request.variant or entry.builder or entry.arch
+    recipe = base.recipe(variant, request.sources)
+    if entry.builder:
+        return await _compiled(request, entry, recipe)
+    return await _from_dockerfile(request, entry, recipe)
+
+
+async def smoke(request: Request) -> smoking.Health:
+    """Build an entry's image, start it, and wait for its Health.
+
+    Raises:
+        LocalaiCiError: it cannot be built, or does not come up; says why.
+    """
+    built = await build(request)
+    variant = request.variant or built.entry.builder or built.entry.arch
+    recipe = base.recipe(variant, request.sources)
+    client = await _tools(request, recipe)
+    image = request.wish.base_image or recipe.release.image
+    plain = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
+    return await smoking.smoke(built.entry.id, built.container.rootfs(), plain, client)
+
+
+def as_json(built: Built) -> str:
+    """Everything that was measured."""
+    return json.dumps(
+        {
+            "entry": built.entry.id,
+            "base": built.base,
+            "ccache": built.statistics.as_dict() if built.statistics else None,
+            "bytes": sum(built.contents.sizes.values()),
+            "bytes_by_part": built.contents.bytes_by_part,
+        },
+        indent=2,
+    )
+
+
+def as_table(built: Built) -> str:
+    """The same for people."""
+    parts = built.contents.bytes_by_part
+    rows = [(part, f"{size / 1e6:.1f}") for part, size in parts.items()]
+    rows.append(("all", f"{sum(parts.values()) / 1e6:.1f}"))
+    head = [built.entry.id, f"base: {built.base}" if built.base else ""]
+    head += [built.statistics.as_line()] if built.statistics else []
+    return "\n".join((*filter(None, head), "", table(("part", "MB"), rows)))
+
+
+async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
+    file = load_compile()
+    how = decide(file, entry, request.targets)
+    tree = await _slice(request, entry, how)
+    third_party = await _third_party(request, how)
+    chosen = await choice.choose(recipe, request.wish, request.credentials)
+    container = chosen.container.with_directory(compiling.TREE, tree)
+    container = container.with_directory(f"{compiling.TREE}/{how.source.folder}", third_party)
+    key = ccache.Key(
+        entry.backend,
+        recipe.variant.name,
+        entry.build_type,
+        chosen.identity,
+        f"{await tree.digest()} {await third_party.digest()} {chosen.identity} {how.targets}",
+    )
+    restored = ccache.Restored(dag.directory())
+    if request.ccache:
+        restored = await ccache.restore(request.ccache, key, file.relatives(entry.backend))
+        container = container.with_directory(ccache.FOLDER, restored.folder)
+    else:
+        container = ccache.with_volume(container, key)
+    for step in compiling.steps(entry, how, recipe, file.ccache):
+        container = await _execute(request, entry, container, step)
+    statistics = read_statistics(
+        await container.file(ccache.STATISTICS).contents(),
+        restored.image,
+        unchanged=restored.unchanged,
+    )
+    say(statistics.as_line())
+    if request.ccache and request.ccache_save:
+        await ccache.save(container, request.ccache, key, file.ccache)
+    files = container.directory(compiling.package_folder(entry))
+    wanted = package.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
+    contents = await _check(entry, files, container, wanted)
+    image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", files)
+    return Built(entry, image, contents, chosen.why, statistics)
+
+
+async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
+    tree = await _slice(request, entry, None)
+    given = dockerfile.arguments(
+        entry,
+        request.sources,
+        request.wish.base_image or "",
+        request.refresh or dockerfile.this_week(),
+    )
+    with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
+        try:
+            image = await dockerfile.build(entry, tree, given).sync()
+        except ExecError as e:
+            look = f"build-backend --entry {entry.id}"
+            raise failure.of_exec(entry.id, entry.dockerfile, e, look) from None
+    tools = await _tools(request, recipe)
+    contents = await _check(entry, image.rootfs(), tools, package.Wanted(()))
+    return Built(entry, image, contents)
+
+
+async def _find(request: Request) -> Entry:
+    """The entry, of the tree's own matrix if it has one."""
+    files = {path: await _read(request.source, path) for path in _MATRIX}
+    found = matrix_in_tree(files.get)
+    matrix: Matrix = found or load_matrix()
+    entry = matrix.by_id().get(request.entry)
+    if entry is None:
+        raise unknown_entry(request.entry, matrix)
+    return replace(entry, amdgpu_targets=entry.amdgpu_targets or load_compile().amdgpu_targets)
+
+
+async def _read(source: Directory, path: str) -> bytes | None:
+    if not await source.exists(path):
+        return None
+    return (await source.file(path).contents()).encode()
+
+
+async def _slice(request: Request, entry: Entry, how: Recipe | None) -> Directory:
+    paths = [path for path in await request.source.glob("**") if not path.endswith("/")]
+    ignored = await _read(request.source, slices.IGNORE) or b""
+    leave = compiling.leftovers(entry, how) if how else ()
+    chosen = slices.choose(entry, paths, load_inputs(), ignored.decode(), leave)
+    if how is None:  # the engine applies it
+        chosen = replace(chosen, exclude=())
+    return chosen.of(request.source)
+
+
+async def _third_party(request: Request, how: Recipe) -> Directory:
+    if request.third_party is not None:
+        return request.third_party
+    makefile = await request.source.file(how.source.makefile).contents()
+    pin = thirdparty.read_pin(makefile, how.source)
+    return await thirdparty.fetch(pin, request.sources, request.credentials)
+
+
+async def _execute(request: Request, entry: Entry, container: Container, step: Step) -> Container:
+    with get_tracer().start_as_current_span(f"{entry.id}: {step.name}"):
+        try:
+            return await container.with_(step).sync()
+        except ExecError as e:
+            look = f"build-base --variant {request.variant or entry.builder} terminal"
+            raise failure.of_exec(entry.id, step.name, e, look) from None
+
+
+async def _tools(request: Request, recipe: base.Recipe) -> Container:
+    """A container with curl and readelf: a base's first step, which most builds have cached."""
+    image = request.wish.base_image or recipe.release.image
+    container = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
+    try:
+        return await container.with_(apt.base(recipe)).sync()
+    except DaggerError as e:
+        if isinstance(e, ExecError):
+            raise failure.of_step(recipe.variant, apt.base(recipe), e) from None
+        here = str(await dag.default_platform())
+        raise failure.of_image(recipe.variant, image, here, str(e)) from None
+
+
+async def _check(
+    entry: Entry, files: Directory, tools: Container, wanted: package.Wanted
+) -> package.Contents:
+    with get_tracer().start_as_current_span(f"{entry.id}: check the package"):
+        looking = tools.with_mounted_directory("/package", files).with_workdir("/package")
+        contents = package.read(await looking.with_exec([*SHELL, package.PROBE]).stdout())
+        package.check(entry, contents, wanted, load_packages())
+    return contents
