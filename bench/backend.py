@@ -11,18 +11,15 @@ Each run has an engine that has seen nothing; only the registry stays.
 import json
 import os
 import re
-import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fresh import fresh_engine
 from live import REPO, Engine
-from native.home import Home, home
-from native.record import running
 from rich.table import Table
 
 from localai_ci.backend.slices import IGNORE, choose
@@ -137,28 +134,7 @@ def _smoke(folder: Path) -> float:
 @contextmanager
 def _fresh(folder: Path) -> Iterator[Engine]:
     """An engine without any state, niced, and the registry, whose data stay in ``folder``."""
-    cache = folder / "cache"
-    fresh = Home(cache)
-    fresh.folder.mkdir(parents=True)
-    subprocess.run(["cp", "-al", home().steps, fresh.steps], check=True)
-    environ: Mapping[str, str] = os.environ | {
-        "LOCALAI_CI_CACHE": str(cache), "LOCALAI_CI_ENGINE": "native",
-    }  # fmt: skip
-    command = [*NICE, str(REPO / "daggerw"), "engine"]
-    try:
-        subprocess.run([*command, "start"], env=environ, check=True, stdout=subprocess.DEVNULL)
-        record = running(fresh)
-        assert record is not None
-        engine = Engine(environ, record.address)
+    with fresh_engine(folder / "cache", before=NICE) as engine:
         engine.ok("variants")  # loading the module is not what is measured
-        config = folder / "registry.yml"
-        address = f"{engine.address}:{PORT}"
-        config.write_text(
-            f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {folder}/registry\n"
-            f"http:\n  addr: {address}\n"
-        )
-        with engine.serving(f"http://{address}/v2/", "docker-registry", "serve", str(config)):
+        with engine.registry(folder, PORT):
             yield engine
-    finally:
-        subprocess.run([*command, "stop"], env=environ, check=True, stdout=subprocess.DEVNULL)
-        shutil.rmtree(cache)

@@ -83,6 +83,18 @@ class Engine:
             process.terminate()
             process.wait(30)
 
+    @contextmanager
+    def registry(self, folder: Path, port: int) -> Iterator[str]:
+        """Debian's docker-registry in the engine's network; its data are in ``folder``."""
+        host = f"{self.address}:{port}"
+        config = folder / "config.yml"
+        config.write_text(
+            f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\n"
+            f"http:\n  addr: {host}\n"
+        )
+        with self.serving(f"http://{host}/v2/", "docker-registry", "serve", str(config)):
+            yield host
+
 
 def executed(done: Done) -> list[str]:
     """The commands that really ran in a call, as plain progress tells: those not cached."""

@@ -53,14 +53,7 @@ def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="session")
 def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Debian's docker-registry, empty, on port 5008 of the engine's network: ``host:port``."""
-    folder = tmp_path_factory.mktemp("registry")
-    host = f"{engine.address}:5008"
-    config = folder / "config.yml"
-    config.write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\n"
-        f"http:\n  addr: {host}\n"
-    )
-    with engine.serving(f"http://{host}/v2/", "docker-registry", "serve", str(config)):
+    with engine.registry(tmp_path_factory.mktemp("registry"), 5008) as host:
         yield host
 
 

@@ -14,12 +14,12 @@ from localai_ci import base
 from localai_ci.backend import ccache, choice, compiling, dockerfile, package, slices, thirdparty
 from localai_ci.backend import smoke as smoking
 from localai_ci.backend.choice import Wish
-from localai_ci.backend.statistics import Statistics
+from localai_ci.backend.statistics import WARM_ENOUGH, Statistics
 from localai_ci.backend.statistics import read as read_statistics
 from localai_ci.base import apt, failure
 from localai_ci.base.step import SHELL, Step
 from localai_ci.effects import say
-from localai_ci.errors import InputError
+from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.matrix.compiling import Recipe, decide, load_compile
 from localai_ci.matrix.entry import Entry, Matrix, unknown_entry
 from localai_ci.matrix.loading import load_matrix, matrix_in_tree
@@ -28,7 +28,7 @@ from localai_ci.matrix.packages import load_packages
 from localai_ci.plan.rules import load_inputs
 from localai_ci.text import table
 
-__all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "smoke"]
+__all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "canary", "smoke"]
 
 _MATRIX = ("matrix/profiles.yaml", "matrix/backends.yaml", MATRIX_FILE)
 
@@ -115,6 +115,31 @@ async def smoke(request: Request) -> smoking.Health:
     image = request.wish.base_image or recipe.release.image
     plain = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
     return await smoking.smoke(built.entry.id, built.container.rootfs(), plain, client)
+
+
+def canary(built: Built) -> str:
+    """One line on a rebuild of unchanged inputs.
+
+    Raises:
+        LocalaiCiError: it found too little in the cache, or there was none of these inputs.
+    """
+    statistics = built.statistics
+    if statistics is None or not statistics.unchanged:
+        raise LocalaiCiError(
+            "there is no cache of the very same inputs to try",
+            where=built.entry.id,
+            remedy="Save one first: build-backend with --ccache and --ccache-save.",
+        )
+    if statistics.is_broken:
+        raise LocalaiCiError(
+            f"an unchanged rebuild found {statistics.hits} of"
+            f" {statistics.hits + statistics.misses} objects ({statistics.rate:.0%}) in"
+            f" {statistics.restored}, expected at least {WARM_ENOUGH:.0%}",
+            where=built.entry.id,
+            remedy="Something that changes with every build reaches the compiler: a date, a path,"
+            " a timestamp. CCACHE_DEBUG=1 in the compile step shows what.",
+        )
+    return statistics.as_line()
 
 
 def as_json(built: Built) -> str:

@@ -1,0 +1,206 @@
+"""`build-backend` and `smoke` on the real engine, with a miniature of LocalAI's tree."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from live import REPO, Engine, executed
+from standin.internet import Internet
+
+FIXTURES = REPO / "tests/fixtures"
+LLAMA = ("--entry=cpu-llama-cpp/amd64", "--variant=debian-amd64")
+THIRD_PARTY = f"--third-party={FIXTURES / 'llama.cpp'}"
+QUICK = (*LLAMA, THIRD_PARTY, "--targets=fallback")
+STORE = ("--entry=cpu-local-store/amd64", "--variant=debian-amd64", "--base-image=debian:bookworm")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The miniature, to be changed at will."""
+    shutil.copytree(FIXTURES / "localai", tmp_path / "localai")
+    return tmp_path / "localai"
+
+
+@pytest.fixture(scope="session")
+def bases(engine: Engine, registry: str) -> str:
+    """A repository with the debian base in it, as its moving tag."""
+    repository = f"{registry}/bases"
+    image = f"{repository}:base-grpc-debian-amd64"
+    engine.ok("build-base", "--variant=debian-amd64", "publish", f"--address={image}")
+    return repository
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def files_of(engine: Engine, folder: Path, *arguments: str) -> dict[str, bytes]:
+    engine.ok("build-backend", *arguments, "rootfs", "export", f"--path={folder}")
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_backend_answers_with_a_cpu_library_chosen_at_its_start(engine: Engine) -> None:
+    """All of the table's targets; the program ends unless the loader's folder has a library."""
+    source = f"--source={FIXTURES / 'localai'}"
+    out = engine.ok("smoke", source, *LLAMA, THIRD_PARTY, "--as-json")
+    answer = json.loads(out)
+    assert answer["answer"] == "OK"
+    assert answer["seconds"] < 60
+
+
+def test_a_pulled_base_and_one_built_in_place_make_the_same_files(
+    engine: Engine, bases: str, tree: Path, tmp_path: Path
+) -> None:
+    arguments = (f"--source={tree}", *QUICK, f"--bases={bases}")
+    built = files_of(engine, tmp_path / "built", *arguments, "--builder=fromsource")
+    pulled = files_of(engine, tmp_path / "pulled", *arguments, "--builder=prebuilt")
+    assert {"run.sh", "llama-cpp-fallback", "lib/ld.so", "lib/libgrpc++.so.1.51"} <= set(built)
+    assert built == pulled
+
+
+def test_the_report_says_which_base_and_why(engine: Engine, bases: str, tree: Path) -> None:
+    arguments = ("backend-report", f"--source={tree}", *QUICK, "--as-json")
+    auto = json.loads(engine.ok(*arguments, f"--bases={bases}"))
+    assert auto["base"].startswith(f"built in place: {bases}:base-grpc-debian-amd64-")
+    given = json.loads(engine.ok(*arguments, f"--base={bases}:base-grpc-debian-amd64"))
+    assert given["base"] == "the one given with --base"
+    assert given["bytes_by_part"]["lib/"] > 1_000_000
+
+
+def test_a_base_that_is_nowhere_is_told_with_what_to_do(
+    engine: Engine, registry: str, tree: Path
+) -> None:
+    done = engine.call(
+        "build-backend", f"--source={tree}", *QUICK, "--builder=prebuilt", f"--bases={registry}/no"
+    )
+    assert done.returncode != 0
+    assert f"the base {registry}/no:base-grpc-debian-amd64 cannot be pulled" in done.stderr
+    assert "--builder fromsource" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", ["docs/page.md", "backend/go/local-store/run.sh", "backend/cpp/llama-cpp/package/old"]
+)
+def test_an_edit_elsewhere_leaves_the_build_cached(engine: Engine, tree: Path, path: str) -> None:
+    build = ("build-backend", f"--source={tree}", *QUICK, "sync")
+    engine.ok(*build)
+    (tree / path).parent.mkdir(exist_ok=True)
+    (tree / path).write_text("something else\n")
+    assert executed(engine.call(*build)) == []
+
+
+def test_an_edit_of_the_interface_compiles_again(engine: Engine, tree: Path) -> None:
+    build = ("build-backend", f"--source={tree}", *QUICK, "sync")
+    engine.ok(*build)
+    edit(tree / "backend/backend.proto", "message HealthMessage {}", "message HealthMessage { }")
+    assert any("make llama-cpp-fallback" in command for command in executed(engine.call(*build)))
+
+
+def test_third_party_sources_come_through_the_mirror_once_a_commit(
+    engine: Engine, internet: Internet, tree: Path, bases: str
+) -> None:
+    where = internet.www / "github.com/example/llama.cpp"
+    commit = repository(FIXTURES / "llama.cpp", where)
+    edit(tree / "backend/cpp/llama-cpp/Makefile", "0" * 40, commit)
+    build = (
+        "build-backend", f"--source={tree}", *LLAMA, "--targets=fallback",
+        f"--mirror={internet.url}", f"--base={bases}:base-grpc-debian-amd64", "sync",
+    )  # fmt: skip
+    engine.ok(*build)
+    edit(tree / "backend/cpp/llama-cpp/prepare.sh", "set -e", "set -e # once more")
+    asked = internet.asked("POST /github.com/example/llama.cpp/git-upload-pack")
+    engine.ok(*build)
+    assert internet.asked("POST /github.com/example/llama.cpp/git-upload-pack") == asked
+
+
+def repository(folder: Path, where: Path) -> str:
+    """A git repository with one commit of a folder; the commit."""
+    shutil.rmtree(where, ignore_errors=True)
+    shutil.copytree(folder, where)
+    git = ["git", "-C", str(where), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *command], check=True)
+    found = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+def test_a_pin_that_cannot_be_fetched_is_told_with_its_url(engine: Engine, tree: Path) -> None:
+    done = engine.call(
+        "build-backend", f"--source={tree}", *LLAMA, "--mirror=http://127.0.0.9:1", "sync"
+    )
+    assert done.returncode != 0
+    assert "http://127.0.0.9:1/github.com/example/llama.cpp: could not fetch commit" in done.stderr
+    assert "--third-party" in done.stderr
+
+
+def test_a_package_without_a_library_is_refused(engine: Engine, tree: Path) -> None:
+    edit(tree / "scripts/build/package-system-libs.sh", " libstdc++.so.6", "")
+    edit(tree / "backend/cpp/llama-cpp/package.sh", "mkdir", "touch /LocalAI/old.o; mkdir")
+    edit(tree / "backend/cpp/llama-cpp/package.sh", "set -e", "set -e; rm -f run.sh.o")
+    # The debian base's last step would bring the library along.
+    (tree / "backend/cpp/llama-cpp/run.sh").chmod(0o644)
+    done = engine.call("build-backend", f"--source={tree}", *QUICK, "sync")
+    assert done.returncode != 0
+    assert "the package is not fit to be an image" in done.stderr
+    assert "run.sh cannot be executed" in done.stderr
+
+
+def test_a_build_that_became_another_one_is_refused(engine: Engine, tree: Path) -> None:
+    """A Makefile that forgets a flag compiles for the machine at hand, and nobody notices."""
+    edit(tree / "backend/cpp/llama-cpp/Makefile", "NATIVE_FLAG:=-DGGML_NATIVE=OFF", "UNUSED:=")
+    done = engine.call("build-backend", f"--source={tree}", *QUICK, "sync")
+    assert done.returncode != 0
+    assert "GGML_NATIVE:BOOL=ON', and compile.yaml GGML_NATIVE=OFF" in done.stderr
+
+
+def test_a_dockerfile_gets_its_arguments_and_the_context_that_dockerignore_leaves(
+    engine: Engine, tree: Path
+) -> None:
+    out = engine.ok(
+        "build-backend", f"--source={tree}", *STORE, "--refresh=2026-W47",
+        "--apt-mirror=http://mirror.example/ubuntu", "rootfs", "file", "--path=arguments",
+        "contents",
+    )  # fmt: skip
+    given = dict(line.split("=", 1) for line in out.splitlines())
+    assert given["BACKEND"] == "local-store"
+    assert given["DEPS_REFRESH"] == "2026-W47"
+    assert given["UBUNTU_VERSION"] == "2404"
+    assert given["SKIP_DRIVERS"] == "false"
+    assert given["APT_MIRROR"] == "http://mirror.example/ubuntu"
+    context = engine.ok(
+        "build-backend", f"--source={tree}", *STORE, "--refresh=2026-W47",
+        "--apt-mirror=http://mirror.example/ubuntu", "rootfs", "file", "--path=context",
+        "contents",
+    ).splitlines()  # fmt: skip
+    assert "./backend/go/local-store/build.sh" in context
+    assert "./Makefile" in context
+    assert not [path for path in context if "sources" in path or "llama-cpp" in path]
+
+
+def test_a_backend_that_ends_at_once_says_with_what(engine: Engine, tree: Path) -> None:
+    done = engine.call("smoke", f"--source={tree}", *STORE)
+    assert done.returncode != 0
+    assert "the backend did not come up: it ended with exit code 7" in done.stderr
+    assert "local-store was asked to listen: --addr 0.0.0.0:50051" in done.stderr
+
+
+def test_an_image_for_macos_is_not_built_here_and_says_where(engine: Engine, tree: Path) -> None:
+    entry = "--entry=metal-darwin-arm64-llama-cpp/darwin-arm64"
+    done = engine.call("build-backend", f"--source={tree}", entry)
+    assert done.returncode != 0
+    assert "a Linux engine cannot build for macOS" in done.stderr
+    assert "macos-latest" in done.stderr
+
+
+def test_an_unknown_entry_is_told_with_the_nearest(engine: Engine, tree: Path) -> None:
+    done = engine.call("build-backend", f"--source={tree}", "--entry=cpu-lama-cpp/amd64")
+    assert done.returncode != 0
+    assert "Did you mean cpu-llama-cpp/amd64" in done.stderr
