@@ -247,7 +247,18 @@ async def _slice(request: Request, entry: Entry, how: Recipe | None) -> Director
     chosen = slices.choose(entry, paths, load_inputs(), ignored.decode(), leave)
     if how is None:  # the engine applies it
         chosen = replace(chosen, exclude=())
-    return chosen.of(request.source)
+    return await _by_content(chosen.of(request.source))
+
+
+async def _by_content(tree: Directory) -> Directory:
+    """The same files as if they were all there ever was.
+
+    The engine tells a part of a tree by the whole that it was cut from: an edit anywhere would
+    build anew. What comes from a function's own folder it tells by content.
+    """
+    folder = "slice"
+    await tree.export(folder, wipe=True)
+    return dag.current_module().workdir(folder)
 
 
 async def _third_party(request: Request, how: Recipe) -> Directory:
