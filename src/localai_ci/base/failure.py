@@ -57,7 +57,8 @@ def of_step(variant: Variant, step: Step, error: ExecError) -> LocalaiCiError:
 
 def _reason(error: ExecError) -> str:
     """What the engine says after the command that it quotes."""
-    return str(error).strip().splitlines()[-1].rpartition("did not complete successfully: ")[2]
+    reason = str(error).rpartition("did not complete successfully: ")[2]
+    return reason.strip().partition("\n")[0]
 
 
 def _failed_urls(lines: list[str]) -> list[str]:
