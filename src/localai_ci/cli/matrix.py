@@ -3,15 +3,15 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
-from localai_ci.matrix import localai
-from localai_ci.matrix.entry import Entry
-from localai_ci.matrix.loading import load_matrix
+
+if TYPE_CHECKING:
+    from localai_ci.matrix.entry import Entry
 
 app = typer.Typer(help="The matrix: every image that is built.", no_args_is_help=True)
 
@@ -44,6 +44,9 @@ def show(
     format_: Annotated[ShowFormat, typer.Option("--format")] = ShowFormat.table,
 ) -> None:
     """Print the entries; `--format localai` is LocalAI's own YAML."""
+    from localai_ci.matrix import localai
+    from localai_ci.matrix.loading import load_matrix
+
     loaded = load_matrix(matrix)
     entries = loaded.select(select) if select else loaded.entries
     if format_ is ShowFormat.localai:
@@ -57,7 +60,7 @@ def show(
         output.table(columns, map(_cells, entries), f"{len(entries)} entries, {loaded.source}")
 
 
-def _cells(e: Entry) -> list[str]:
+def _cells(e: "Entry") -> list[str]:
     return [e.id, e.build, e.build_type, e.cuda, e.base_image, e.builder, e.runner]
 
 
@@ -69,6 +72,7 @@ def diff(
 ) -> None:
     """Print what differs between two matrices, field by field; order does not count."""
     from localai_ci.matrix.diff import diff as compare
+    from localai_ci.matrix.loading import load_matrix
 
     found = compare(load_matrix(old).entries, load_matrix(new).entries)
     if format_ is Format.json:
@@ -99,7 +103,7 @@ def import_(
     from localai_ci.matrix.data import data_dir
     from localai_ci.matrix.emit import backends_yaml, profiles_yaml
     from localai_ci.matrix.infer import propose
-    from localai_ci.matrix.loading import load_files
+    from localai_ci.matrix.loading import load_files, load_matrix
 
     profiles, backends, ours = load_files(data_dir())
     theirs = propose(load_matrix(file).entries, profiles, backends)

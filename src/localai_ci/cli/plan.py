@@ -29,6 +29,7 @@ class PlanFormat(StrEnum):
     json = "json"
     github = "github"
     markdown = "markdown"
+    html = "html"
 
 
 Source = Annotated[
@@ -164,6 +165,10 @@ def _render(report: "Report", format_: PlanFormat, shard_size: int, blocks: int)
             from localai_ci.plan.report import markdown
 
             return markdown(report)
+        case PlanFormat.html:
+            from localai_ci.plan.html import page
+
+            return page(report)
         case _:
             assert_never(format_)
 

@@ -70,7 +70,9 @@ def _ours(folder: Path, read: Callable[[Path], bytes | None]) -> Matrix:
 
 
 def _theirs(path: Path, data: bytes | None) -> Matrix:
-    entries, document = localai.read(path, known_builds(), data)
+    from localai_ci.matrix.localai_file import read
+
+    entries, document = read(path, known_builds(), data)
     return Matrix(entries, str(path), _row_lines(entries, document))
 
 

@@ -84,8 +84,8 @@ def _fill(members: Sequence[Entry], estimates: Estimates, budget: float) -> list
 
 
 def _ordered(jobs: Iterable[Job]) -> tuple[Job, ...]:
-    """The longest first: what starts last should be short."""
-    return tuple(sorted(jobs, key=lambda j: (-j.minutes, j.name)))
+    """Darwin first, of which few run at once; then the longest: what starts last is short."""
+    return tuple(sorted(jobs, key=lambda j: (j.os != "darwin", -j.minutes, j.name)))
 
 
 def shards(items: Sequence[T], size: int = SHARD) -> tuple[tuple[T, ...], ...]:

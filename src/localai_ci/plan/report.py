@@ -80,7 +80,7 @@ def headline(report: Report) -> str:
     systems = Counter(p.entry.os for p in plan.entries)
     number = f"{len(plan.entries)} of {len(plan.matrix.entries)} entries"
     paths = plan.change.paths
-    what = "" if paths is None else f" for {_plural(len(paths), 'changed file')}"
+    what = "" if paths is None else f" for {plural(len(paths), 'changed file')}"
     unknown = paths is None and plan.change.event not in FORCED
     why = f", because {plan.change.unknown}" if unknown else ""
     return f"{number} to build ({systems['linux']} Linux, {systems['darwin']} Darwin){what}{why}."
@@ -90,9 +90,9 @@ def budget_line(report: Report) -> str:
     """Jobs, runner time and wall clock."""
     run = report.run
     return (
-        f"{_plural(len(report.jobs), 'build job')} and {_plural(run.merges, 'merge job')}:"
+        f"{plural(len(report.jobs), 'build job')} and {plural(run.merges, 'merge job')}:"
         f" {hours(run.runner_minutes)} of runner time, done after about {hours(run.makespan)}"
-        f" on {_plural(report.runners, 'runner')}."
+        f" on {plural(report.runners, 'runner')}."
     )
 
 
@@ -141,7 +141,8 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _plural(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
+    """``1 job``, ``2 jobs``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
