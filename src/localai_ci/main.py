@@ -89,14 +89,24 @@ class LocalaiCi:
         apt_mirror: AptMirror = "",
         apt_ports_mirror: AptPortsMirror = "",
         apt_snapshot: AptSnapshot = "",
+        published: Annotated[
+            str | None, Doc("Report on this image, a published base, instead of building one")
+        ] = None,
         as_json: AsJson = False,
     ) -> str:
-        """Build a base and tell what is in it: versions of all tools, and megabytes by step."""
+        """Build a base and tell what is in it: versions of all tools, and megabytes by step.
+
+        Two such reports as JSON are compared by `localai-ci bases differ`.
+        """
         from localai_ci import base, toolchain
 
         sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot)
         recipe = base.recipe(variant, sources)
-        report = await base.report(recipe, await base.build(recipe, base_image, mirror_credentials))
+        if published:
+            built = await base.pull(recipe, published)
+        else:
+            built = await base.build(recipe, base_image, mirror_credentials)
+        report = await base.report(recipe, built)
         return toolchain.as_json(report) if as_json else toolchain.as_table(report)
 
     @never_cached
