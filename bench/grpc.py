@@ -19,7 +19,7 @@ from live import Engine
 # LocalAI's install-base-deps.sh passes these and nothing else.
 LOCALAI = ("-DgRPC_INSTALL=ON", "-DgRPC_BUILD_TESTS=OFF", "-DCMAKE_INSTALL_PREFIX:PATH=/opt/grpc")
 SOURCE = """\
-sed -i 's/^Types: deb$/Types: deb deb-src/; s/^deb /deb-src /p' \
+sed -i -e 's/^Types: deb$/Types: deb deb-src/' -e '/^deb /{p;s/^deb /deb-src /}' \
   $(find /etc/apt -name '*.list' -o -name '*.sources')
 apt-get update -qq
 apt-get install -qq -y --no-install-recommends dpkg-dev build-essential cmake libabsl-dev \
