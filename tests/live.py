@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -26,13 +27,16 @@ class Engine:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     address: str = ""
 
-    def dagger(self, *arguments: str, cwd: Path = REPO, seconds: float = 900) -> Done:
+    def dagger(
+        self, *arguments: str, cwd: Path = REPO, seconds: float = 900, stdin: str = ""
+    ) -> Done:
         """Any command of Dagger's CLI; its answer is all that stands in stdout."""
         return subprocess.run(
             [REPO / "daggerw", "--progress=plain", *arguments],
             env=self.environ,
             cwd=cwd,
             timeout=seconds,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -86,6 +90,20 @@ def executed(done: Done) -> list[str]:
     started = dict(re.findall(r"^(\d+) *: [┆ ]*withExec (.*)$", log, re.MULTILINE))
     cached = set(re.findall(r"^(\d+) *: [┆ ]*Container\.withExec CACHED", log, re.MULTILINE))
     return [command for number, command in started.items() if number not in cached]
+
+
+def module_with(folder: Path, data: str, old: str, new: str) -> Path:
+    """A copy of the module with one place of a file of matrix/ changed."""
+    copy = folder / "module"
+    shutil.copytree(REPO / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPO / "matrix", copy / "matrix")
+    for part in ("dagger.json", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
+        shutil.copy(REPO / part, copy / part)
+    path = copy / "matrix" / data
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {data}"
+    path.write_text(text.replace(old, new))
+    return copy
 
 
 def _wait_for(url: str, process: subprocess.Popen[str]) -> None:

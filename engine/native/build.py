@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from native import debian, oci
-from native.errors import EngineError
+from native import debian, emulation, oci
 from native.home import ARCHITECTURE, ENGINE, VERSION, Home, digest, locked
+from native.preflight import check_build
 from native.steps import Step, Work, run_all
+from native.terminal import say_waiting, show
 
 UV = "uv==0.13.9"
 MODULE = "github.com/dagger/dagger"
@@ -27,16 +29,17 @@ LINKS = {
         for n in ("bridge", "firewall", "host-local", "loopback")
     },
 }
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONTENT = "usr/local/share/dagger/content/blobs/sha256"
 CONFIG = "etc/localai-ci"
 GO_ENVIRON = {
-    "PATH": "/usr/local/go/bin:/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": f"/usr/local/go/bin:/go/bin:{PATH}",
     "GOPATH": "/go",
     "GOTOOLCHAIN": "local",
 }
 
 
-def programs(where: Home) -> Step:
+def programs() -> Step:
     """The engine, its CLI and helpers, compiled from the published Go module."""
     go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
 
@@ -130,38 +133,37 @@ def _content(work: Work, language: str, layers: list[Path], environ: dict[str, s
     (config / f"sdk-{language.lower()}.env").write_text(f"export {variable}={manifest}\n")
 
 
-def all_steps(where: Home) -> list[Step]:
-    """Every step, in order; the last of them lie uppermost in the engine's root."""
+def all_steps(where: Home, emulated: Sequence[str] = ()) -> list[Step]:
+    """Every step, in order."""
     tool = debian.tool()
     root = debian.root(where, tool)
     hub = debian.mirror(where, tool)
-    compiled = programs(where)
+    compiled = programs()
     installer = uv(where, root)
     sdks = [go_sdk(where, root, compiled), python_sdk(where, root, installer)]
-    return [tool, root, hub, compiled, installer, *sdks]
+    foreign = []
+    for name in emulated:
+        qemu = emulation.step(name)
+        foreign += [qemu, debian.foreign(where, tool, hub, qemu, name)]
+    return [tool, root, hub, compiled, installer, *sdks, *foreign]
 
 
-def layers(where: Home, steps: list[Step]) -> list[Path]:
+def layers(where: Home, steps: Sequence[Step]) -> list[Path]:
     """What the engine's root is made of, uppermost first: the finished steps' folders."""
-    by_name = {step.name: step.out(where) for step in steps}
-    names = ("sdk-python", "sdk-go", "programs", "mirror")
-    return [*(by_name[name] for name in names), by_name["root"] / "root"]
+    root = next(step for step in steps if step.name == "root").out(where) / "root"
+    above = ("mirror", "programs", "sdk")
+    return [*(s.out(where) for s in reversed(steps) if s.name.startswith(above)), root]
 
 
-def program(where: Home, steps: list[Step], name: str) -> Path:
+def program(where: Home, steps: Sequence[Step], name: str) -> Path:
     """One of the compiled programs, on the host."""
     return next(s for s in steps if s.name == "programs").out(where) / "opt/dagger" / name
 
 
 def cli(where: Home) -> Path:
     """Dagger's CLI alone, for an engine that somebody else runs."""
-    from native.preflight import check_build
-    from native.wrapper import show, say_waiting
-
     check_build(where)
-    step = programs(where)
+    step = programs()
     with locked(where, say_waiting):
         run_all([step], where, show)
-    if not step.out(where).exists():
-        raise EngineError("the CLI was not built")
     return program(where, [step], "dagger")

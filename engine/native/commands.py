@@ -5,24 +5,27 @@ import shutil
 import time
 from collections.abc import Callable
 
-from native import engine, record
+from native import emulation, engine, record
 from native.errors import EngineError
 from native.home import VERSION, Home, home
-from native.wrapper import say
+from native.terminal import say
 
 USAGE = """\
 usage: ./daggerw engine <command>
 
-  start [--insecure-registry HOST:PORT …]
-          set up and start the native engine; plain HTTP to these registries
-          (default: LOCALAI_CI_INSECURE_REGISTRIES, comma separated, else the engine's
-          own address, ports 5000 to 5009)
+  start   set up and start the native engine
+            --insecure-registry HOST:PORT   speak plain HTTP to it; may be repeated
+                (or LOCALAI_CI_INSECURE_REGISTRIES, comma separated; default: the
+                engine's own address, ports 5000 to 5009)
+            --emulate arm64                 run that architecture's containers too
+                (or LOCALAI_CI_EMULATE)
   stop    end it and all it started, take back what it changed on this machine
   status  whether it runs, where, and what it uses
   logs    what it has logged; -f follows
   clean   stop, and remove everything that was built and cached
   exec -- COMMAND …
-          run a command of this machine in the engine's network
+          run a command in the engine's network: one of this machine's or, where
+          this machine has none of that name, one of the engine's (docker-registry)
 
 Everything else goes to Dagger's own CLI: ./daggerw call --help"""
 
@@ -39,18 +42,26 @@ def command(arguments: list[str]) -> int:
 
 
 def _start(where: Home, rest: list[str]) -> int:
-    insecure = os.environ.get("LOCALAI_CI_INSECURE_REGISTRIES", "").replace(",", " ").split()
+    wish = engine.wishes(os.environ)
     while rest:
-        if rest[0] != "--insecure-registry" or len(rest) == 1:
-            raise EngineError(f"engine start does not know {rest[0]!r}", USAGE)
-        insecure.append(rest[1])
-        rest = rest[2:]
-    found = record.running(where) or engine.ensure(where, insecure)
-    if not set(insecure) <= set(found.insecure):
-        raise EngineError(
-            f"the engine runs with other plain registries: {', '.join(found.insecure)}",
-            "./daggerw engine stop, then start it again",
-        )
+        match rest:
+            case ["--insecure-registry", value, *rest]:
+                wish = wish._replace(insecure=(*wish.insecure, value))
+            case ["--emulate", value, *rest]:
+                wish = wish._replace(emulated=(*wish.emulated, value))
+            case _:
+                raise EngineError(f"engine start does not know {' '.join(rest)!r}", USAGE)
+    emulation.check(wish.emulated)
+    found = record.running(where) or engine.ensure(where, wish)
+    for asked, has, what in (
+        (wish.insecure, found.insecure, "plain HTTP to"),
+        (wish.emulated, found.emulated, "emulation of"),
+    ):
+        if not set(asked) <= set(has):
+            raise EngineError(
+                f"the engine runs already, with {what} {', '.join(has) or 'nothing'}",
+                "./daggerw engine stop, then start it again",
+            )
     return _status(where, [])
 
 
@@ -72,6 +83,7 @@ def _status(where: Home, rest: list[str]) -> int:
         f"cli         {found.cli}\n"
         f"address     {found.address} (this machine: {found.gateway})\n"
         f"plain http  {' '.join(found.insecure)}\n"
+        f"emulates    {' '.join(found.emulated) or 'nothing'}\n"
         f"log         {where.log}"
     )
     return 0
@@ -97,12 +109,15 @@ def _clean(where: Home, rest: list[str]) -> int:
 
 def _exec(where: Home, rest: list[str]) -> int:
     words = rest[1:] if rest[:1] == ["--"] else rest
-    if not words or not shutil.which(words[0]):
-        raise EngineError("engine exec: which command?", USAGE)
     found = record.running(where)
     if found is None:
         raise EngineError("the engine does not run", "./daggerw engine start")
-    os.execvp("nsenter", ["nsenter", "--net", f"--target={found.pid}", "--", *words])  # noqa: S606
+    root = next(where.steps.glob("root-*/out/root"))
+    path = f"{os.environ['PATH']}:{root}/usr/sbin:{root}/usr/bin"
+    if not words or not shutil.which(words[0], path=path):
+        raise EngineError("engine exec: which command?", USAGE)
+    environ = {**os.environ, "PATH": path}
+    os.execvpe("nsenter", ["nsenter", "--net", f"--target={found.pid}", "--", *words], environ)  # noqa: S606
 
 
 def _none(rest: list[str]) -> None:

@@ -4,7 +4,7 @@ import http.client
 import subprocess
 from pathlib import Path
 
-from native import oci
+from native import emulation, oci
 from native.home import ARCHITECTURE, Home, digest
 from native.steps import Step, Work
 
@@ -15,6 +15,8 @@ PACKAGES = (
     "python3-venv", "runc", "tini", "util-linux",
 )  # fmt: skip
 TOOL_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
+IMAGE, IMAGE_PACKAGES = "library/debian", ("ca-certificates",)
+STORE = "srv/mirror"
 MIRROR = "127.0.0.1:5999"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 # mmdebstrap copies both from the host; an image must not know where it was made.
@@ -55,26 +57,59 @@ def mirror(where: Home, mmdebstrap: Step) -> Step:
         if docker_hub_answers():
             return
         tar, blobs = work.folder / "debian.tar", work.folder / "blobs"
-        _mmdebstrap(work, mmdebstrap.out(where), ("ca-certificates",), tar)
+        _mmdebstrap(work, mmdebstrap.out(where), IMAGE_PACKAGES, tar)
         manifest = oci.image(blobs, [tar], ARCHITECTURE)
-        oci.registry(work.out / "srv/mirror", "library/debian", SUITE, blobs, manifest)
+        oci.registry(work.out / STORE, IMAGE, SUITE, blobs, [manifest])
         tar.unlink()
         config = work.out / "etc/localai-ci"
         config.mkdir(parents=True)
         (config / "mirror.yml").write_text(
             f"{{version: 0.1, http: {{addr: '{MIRROR}'}}, storage: {{filesystem: "
-            "{rootdirectory: /srv/mirror}, maintenance: {readonly: {enabled: true}}}}\n"
+            f"{{rootdirectory: /{STORE}}}, maintenance: {{readonly: {{enabled: true}}}}}}}}\n"
         )
 
-    key = digest([SUITE, MIRROR, sources()])
+    key = digest([SUITE, MIRROR, IMAGE_PACKAGES, sources()])
     return Step("mirror", "see whether Docker Hub answers, else mirror it", key, make, REMEDY)
 
 
-def _mmdebstrap(work: Work, unpacked: Path, packages: tuple[str, ...], target: Path) -> None:
+def foreign(where: Home, mmdebstrap: Step, native: Step, emulator: Step, architecture: str) -> Step:
+    """The same image for an emulated architecture; it lies over the mirror and takes its tag."""
+
+    def make(work: Work) -> None:
+        if not (native.out(where) / STORE).exists():
+            return
+        tar, blobs = work.folder / "debian.tar", work.folder / "blobs"
+        prefix = emulation.within(emulation.rule(where, emulator, architecture))
+        tool = mmdebstrap.out(where)
+        _mmdebstrap(work, tool, IMAGE_PACKAGES, tar, architecture=architecture, prefix=prefix)
+        emulation.unregister(where)
+        manifest = oci.image(blobs, [tar], architecture)
+        size = (blobs / manifest.removeprefix("sha256:")).stat().st_size
+        known = oci.registered(native.out(where) / STORE, IMAGE, SUITE)
+        both = oci.index(blobs, {ARCHITECTURE: known, architecture: (manifest, size)})
+        oci.registry(work.out / STORE, IMAGE, SUITE, blobs, [manifest, both])
+        tar.unlink()
+
+    key = digest([native.key, emulator.key])
+    title = f"the same for {architecture}, emulated (minutes)"
+    return Step(f"mirror-{architecture}", title, key, make, REMEDY)
+
+
+def _mmdebstrap(
+    work: Work,
+    unpacked: Path,
+    packages: tuple[str, ...],
+    target: Path,
+    *,
+    architecture: str = ARCHITECTURE,
+    prefix: tuple[str, ...] = (),
+) -> None:
     work.run(
-        "perl", unpacked / "usr/bin/mmdebstrap", "--mode=root", "--variant=minbase",
+        *prefix, "perl", unpacked / "usr/bin/mmdebstrap", "--mode=root", "--variant=minbase",
         f"--include={','.join(packages)}", f"--keyring={unpacked}/usr/share/keyrings",
         f"--customize-hook={NAMELESS}", *(f"--aptopt={option}" for option in apt_options()),
+        # The kernel holds the emulator open; mmdebstrap would look for a copy in the new root.
+        f"--architectures={architecture}", "--skip=check/qemu",
         SUITE, target, *sources(),
         environ={"SOURCE_DATE_EPOCH": "0", "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
@@ -119,7 +154,7 @@ def docker_hub_answers() -> bool:
 
 
 def chroot(work: Work, folder: Path, command: str) -> None:
-    """Run a command inside a Debian root with the host's names and certificates; /mnt is the output."""
+    """Run a command inside a Debian root, with the host's DNS and certificates; /mnt is ``out``."""
     files = " && ".join(
         f"mount --bind {file} {folder}{file}"
         for file in (BUNDLE, "/etc/resolv.conf")

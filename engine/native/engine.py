@@ -5,32 +5,50 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from native import build, certificates, network, record
+from native import build, certificates, emulation, network, record
 from native.debian import MIRROR
 from native.errors import EngineError
 from native.home import ENGINE, Home, locked, sources
 from native.preflight import check_build, check_start
 from native.record import Record
 from native.steps import LOG_LINES, Step, prune, run_all
-from native.wrapper import say, say_waiting, show
+from native.terminal import say, say_waiting, show
 
 START_SECONDS = 60
 STOP_SECONDS = 20
+CALL_SECONDS = 5
 REGISTRY_PORTS = range(5000, 5010)
 NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
 
 
-def ensure(where: Home, insecure: Sequence[str] = ()) -> Record:
+class Wish(NamedTuple):
+    """What a start may be asked for."""
+
+    insecure: tuple[str, ...] = ()
+    """Registries to speak plain HTTP to; none means the engine's own address."""
+    emulated: tuple[str, ...] = ()
+    """Foreign architectures."""
+
+
+def wishes(environ: Mapping[str, str]) -> Wish:
+    """What the environment asks for, lists separated by commas."""
+    names = ("LOCALAI_CI_INSECURE_REGISTRIES", "LOCALAI_CI_EMULATE")
+    return Wish(*(tuple(environ.get(name, "").replace(",", " ").split()) for name in names))
+
+
+def ensure(where: Home, wish: Wish) -> Record:
     """The running engine; sets it up and starts it if need be."""
     where.check()
+    check_build(where)
+    emulation.check(wish.emulated)
     with locked(where, say_waiting):
         if found := record.running(where):
             return found
-        check_build(where)
-        steps = build.all_steps(where)
+        steps = build.all_steps(where, wish.emulated)
         if not all(step.out(where).exists() for step in steps):
             say(f"setting up the native engine in {where.folder}")
             where.steps.mkdir(parents=True, exist_ok=True)
@@ -38,7 +56,7 @@ def ensure(where: Home, insecure: Sequence[str] = ()) -> Record:
         check_start()
         _end(where)
         prune(steps, where)
-        return _start(where, steps, insecure)
+        return _start(where, steps, wish)
 
 
 def stop(where: Home) -> bool:
@@ -46,6 +64,7 @@ def stop(where: Home) -> bool:
     if not where.folder.exists():
         return False
     with locked(where, say_waiting):
+        _interrupt_calls(where)
         return _end(where)
 
 
@@ -60,37 +79,30 @@ def clean(where: Home) -> None:
             where.base.rmdir()
 
 
-def _start(where: Home, steps: Sequence[Step], insecure: Sequence[str]) -> Record:
-    layers = build.layers(where, list(steps))
+def _start(where: Home, steps: Sequence[Step], wish: Wish) -> Record:
+    layers = build.layers(where, steps)
     root = layers[-1]
     net = network.plan(where, network.routes())
     for folder in ("root", "upper", "work", "sock", "config"):
         (where.run / folder).mkdir(parents=True)
     where.state.mkdir(exist_ok=True)
-    plain = tuple(insecure) or (*(f"{net.address}:{port}" for port in REGISTRY_PORTS),)
+    plain = wish.insecure or (*(f"{net.address}:{port}" for port in REGISTRY_PORTS),)
     _configure(
         where, root, plain, mirrored=any((layer / "srv/mirror").exists() for layer in layers)
     )
     began = time.time()
-    with where.log.open("w") as log:
-        space = subprocess.Popen(
-            ["unshare", *NAMESPACES, "--fork", "--kill-child", "--propagation", "private",
-             "sh", ENGINE / "native/enter.sh"],
-            stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd="/",
-            env=_environ(where, layers, net),
-        )  # fmt: skip
+    space, go = _launch(where, _environ(where, layers, net) | {"RULES": _rules(where, steps, wish)})
     try:
         pid = _first_process(space)
         found = Record(
-            pid=pid, born=record.born(pid), cli=str(build.program(where, list(steps), "dagger")),
-            address=net.address, gateway=net.gateway, insecure=plain, emulated=(),
+            pid=pid, born=record.born(pid), cli=str(build.program(where, steps, "dagger")),
+            address=net.address, gateway=net.gateway, insecure=plain, emulated=wish.emulated,
             sources=sources(), since=began,
         )  # fmt: skip
         record.write(where, found)
         network.connect(net, pid, root)
-        assert space.stdin is not None
-        space.stdin.write(b"go\n")
-        space.stdin.close()
+        os.write(go, b"go\n")
+        os.close(go)
         _await_answer(where, space, found)
     except BaseException:
         space.kill()
@@ -99,6 +111,19 @@ def _start(where: Home, steps: Sequence[Step], insecure: Sequence[str]) -> Recor
         raise
     say(f"native engine started in {time.time() - began:.1f} s")
     return found
+
+
+def _launch(where: Home, environ: dict[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the first process in namespaces of its own; it goes on when told through the pipe."""
+    wait, go = os.pipe()
+    with where.log.open("w") as log:
+        space = subprocess.Popen(
+            ["unshare", *NAMESPACES, "--fork", "--kill-child", "--propagation", "private",
+             "sh", ENGINE / "native/enter.sh"],
+            stdin=wait, stdout=log, stderr=log, start_new_session=True, cwd="/", env=environ,
+        )  # fmt: skip
+    os.close(wait)
+    return space, go
 
 
 def _configure(where: Home, root: Path, insecure: Sequence[str], *, mirrored: bool) -> None:
@@ -118,13 +143,18 @@ def _configure(where: Home, root: Path, insecure: Sequence[str], *, mirrored: bo
     certificates.copy(where.run / "config", root)
 
 
+def _rules(where: Home, steps: Sequence[Step], wish: Wish) -> str:
+    by_name = {step.name: step for step in steps}
+    return "\n".join(emulation.rule(where, by_name[f"qemu-{name}"], name) for name in wish.emulated)
+
+
 def _environ(where: Home, layers: Sequence[Path], net: network.Net) -> dict[str, str]:
     """The engine's environment: its own, and the host's proxies, which it gives to containers."""
     proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     go_proxy = subprocess.run(["go", "env", "GOPROXY"], capture_output=True, text=True, check=False)
     return {
         **proxies,
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": build.PATH,
         "HOME": "/root",
         "LAYERS": ":".join(map(str, [where.run / "config", *layers])),
         "RUN": str(where.run),
@@ -192,9 +222,21 @@ def _end(where: Home) -> bool:
     roots = sorted(where.steps.glob("root-*/out/root"))
     if where.run.exists() and roots:
         network.disconnect(where, roots[0])
+    emulation.unregister(where)
     _remove_cgroups(network.names(where)[0])
     shutil.rmtree(where.run, ignore_errors=True)
     return ran
+
+
+def _interrupt_calls(where: Home) -> None:
+    """End calls that are under way; without their engine these clients would wait for ever."""
+    clients = record.clients(where)
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        for client in filter(record.alive, clients):
+            os.kill(client.pid, sign)
+        end = time.monotonic() + CALL_SECONDS
+        while any(map(record.alive, clients)) and time.monotonic() < end:
+            time.sleep(0.02)
 
 
 def _kill(found: Record) -> None:

@@ -14,6 +14,12 @@ mount -t sysfs sysfs "$root/sys"
 mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup"
 mount --rbind /dev "$root/dev"
 
+binfmt=$root/proc/sys/fs/binfmt_misc
+if [ -n "$RULES" ]; then
+  mount -t binfmt_misc binfmt_misc "$binfmt"
+  printf '%s\n' "$RULES" | while read -r rule; do printf %s "$rule" >"$binfmt/register"; done
+fi
+
 # The host says when it has moved our end of the link in; if it dies before, so do we.
 read -r _
 

@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from native.home import Home
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 PREFIX = "10.86.255."
 TABLES = "localai_ci_"
+LINK_SECONDS = 10
 
 
 class Net(NamedTuple):
@@ -80,7 +82,7 @@ def _taken(number: int, known: list[Route]) -> bool:
 
 
 def resolver() -> str:
-    """The engine's /etc/resolv.conf: the host's, with name servers that can be reached from inside."""
+    """The engine's /etc/resolv.conf: the host's name servers that can be reached from inside."""
     if own := os.environ.get("LOCALAI_CI_DNS"):
         return "".join(f"nameserver {server}\n" for server in own.replace(",", " ").split())
     for file in map(Path, ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")):
@@ -124,8 +126,10 @@ def connect(net: Net, pid: int, root: Path) -> None:
 def disconnect(where: Home, root: Path) -> None:
     """Take back what connect did; nothing to do is fine."""
     link, table = names(where)
-    if Path(f"/sys/class/net/{link}").exists():
-        _run(root, "ip", "link", "delete", link)
+    # The link goes with the engine's namespace, which the kernel takes down a moment later.
+    end = time.monotonic() + LINK_SECONDS
+    while Path(f"/sys/class/net/{link}").exists() and time.monotonic() < end:
+        time.sleep(0.02)
     tables = _tables(root)
     if table in tables:
         _run(root, "nft", "delete", "table", "ip", table)

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+STORAGE = "docker/registry/v2"
 
 
 def layer(target: Path, content: Mapping[str, Path], skip: frozenset[str] = frozenset()) -> Path:
@@ -62,25 +64,46 @@ def image(
     return _store(blobs, manifest)[0]
 
 
-def registry(root: Path, name: str, tag: str, blobs: Path, manifest: str) -> None:
-    """Lay an image out the way docker-registry keeps it, so that nothing has to be pushed."""
-    storage = root / "docker/registry/v2"
-    for blob in blobs.iterdir():
+def index(blobs: Path, manifests: Mapping[str, tuple[str, int]]) -> str:
+    """Write the list of an image's architectures, each with its manifest's digest and size."""
+    rows = [
+        _described(MANIFEST, *known) | {"platform": {"architecture": name, "os": "linux"}}
+        for name, known in sorted(manifests.items())
+    ]
+    return _store(blobs, {"schemaVersion": 2, "mediaType": INDEX, "manifests": rows})[0]
+
+
+def registry(root: Path, name: str, tag: str, blobs: Path, manifests: Sequence[str]) -> None:
+    """Lay an image out the way docker-registry keeps it, so that nothing has to be pushed.
+
+    ``manifests`` are the digests among ``blobs`` that are manifests; the last one gets the tag.
+    """
+    storage = root / STORAGE
+    repository = storage / "repositories" / name
+    for blob in list(blobs.iterdir()):
         kept = storage / "blobs/sha256" / blob.name[:2] / blob.name
         kept.mkdir(parents=True)
         shutil.move(blob, kept / "data")
-        if f"sha256:{blob.name}" != manifest:
-            _link(storage / "repositories" / name / "_layers/sha256" / blob.name, blob.name)
-    known = storage / "repositories" / name / "_manifests"
-    digest = manifest.removeprefix("sha256:")
-    _link(known / "revisions/sha256" / digest, digest)
-    _link(known / "tags" / tag / "current", digest)
-    _link(known / "tags" / tag / "index/sha256" / digest, digest)
+        is_manifest = f"sha256:{blob.name}" in manifests
+        _link(repository / ("_manifests/revisions" if is_manifest else "_layers"), blob.name)
+    tagged = repository / "_manifests/tags" / tag
+    (tagged / "current").mkdir(parents=True)
+    (tagged / "current/link").write_text(manifests[-1])
+    _link(tagged / "index", manifests[-1].removeprefix("sha256:"))
+
+
+def registered(root: Path, name: str, tag: str) -> tuple[str, int]:
+    """The digest and size of a tag's manifest in such a layout."""
+    storage = root / STORAGE
+    digest = (storage / "repositories" / name / f"_manifests/tags/{tag}/current/link").read_text()
+    blob = digest.removeprefix("sha256:")
+    return digest, (storage / "blobs/sha256" / blob[:2] / blob / "data").stat().st_size
 
 
 def _link(folder: Path, digest: str) -> None:
-    folder.mkdir(parents=True)
-    (folder / "link").write_text(f"sha256:{digest}")
+    link = folder / "sha256" / digest / "link"
+    link.parent.mkdir(parents=True)
+    link.write_text(f"sha256:{digest}")
 
 
 def _described(kind: str, digest: str, size: int) -> dict[str, Any]:

@@ -46,9 +46,7 @@ def machine() -> list[str]:
 
 def programs(needed: dict[str, str]) -> list[str]:
     """Which programs are missing, with the package to install."""
-    # The system's folders are not always on root's PATH.
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = {package for name, package in needed.items() if not shutil.which(name, path=path)}
+    missing = {package for name, package in needed.items() if not shutil.which(name)}
     return [f"missing programs: apt-get install {' '.join(sorted(missing))}"] if missing else []
 
 

@@ -1,11 +1,20 @@
 """What is known of a running engine, and whether it still runs."""
 
+import contextlib
 import json
 import socket
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from native.home import Home
+
+
+class Process(NamedTuple):
+    """A process, safe against its number being used again."""
+
+    pid: int
+    born: str
+    """Its start time in clock ticks since boot."""
 
 
 class Record(NamedTuple):
@@ -14,7 +23,7 @@ class Record(NamedTuple):
     pid: int
     """The first process of the engine's namespaces: when it ends, all in them ends."""
     born: str
-    """That process's start time in clock ticks since boot: a reused pid has another."""
+    """Its start time, as in Process."""
     cli: str
     address: str
     """The engine's address on its own /30; registries that tests start inside listen here."""
@@ -42,9 +51,10 @@ def born(pid: int) -> str:
 def read(where: Home) -> Record | None:
     """The recorded engine, whether it runs or not."""
     try:
-        values = json.loads(where.record.read_text())
-        return Record(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    except (FileNotFoundError, ValueError, TypeError):
+        values: dict[str, Any] = json.loads(where.record.read_text())
+        values |= {name: tuple(values[name]) for name in ("insecure", "emulated")}
+        return Record(**values)
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
 
 
@@ -53,9 +63,9 @@ def write(where: Home, record: Record) -> None:
     where.record.write_text(json.dumps(record._asdict(), indent=1))
 
 
-def alive(record: Record) -> bool:
-    """Whether the recorded process is still that process."""
-    return born(record.pid) == record.born != ""
+def alive(process: Process | Record) -> bool:
+    """Whether that very process still runs."""
+    return born(process.pid) == process.born != ""
 
 
 def accepts(where: Home) -> bool:
@@ -67,6 +77,16 @@ def accepts(where: Home) -> bool:
         except OSError:
             return False
     return True
+
+
+def clients(where: Home) -> list[Process]:
+    """Processes that run this folder's CLI: calls under way."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (folder / "exe").readlink().is_relative_to(where.steps):
+                found.append(Process(int(folder.name), born(int(folder.name))))
+    return found
 
 
 def running(where: Home) -> Record | None:

@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn
 from native.errors import EngineError
 from native.home import Home
 
-LOG_LINES = 15
+LOG_LINES, LOG_COLUMNS = 15, 160
 
 
 class Work:
@@ -98,7 +98,7 @@ def _make(step: Step, where: Home) -> float:
 
 def _explain(step: Step, work: Work, error: Exception) -> NoReturn:
     lines = work.log.read_text(errors="replace").splitlines() if work.log.exists() else []
-    end = "".join(f"    {line}\n" for line in lines[-LOG_LINES:])
+    end = "".join(f"    {line[:LOG_COLUMNS]}\n" for line in lines[-LOG_LINES:])
     reason = (
         f"exit status {error.returncode}"
         if isinstance(error, subprocess.CalledProcessError)
@@ -111,8 +111,8 @@ def _explain(step: Step, work: Work, error: Exception) -> NoReturn:
 
 
 def prune(steps: Sequence[Step], where: Home) -> None:
-    """Remove what earlier inputs made; only while no engine stands on it."""
-    kept = {step.out(where).parent for step in steps}
+    """Remove what earlier inputs of these steps made; only while no engine stands on it."""
+    kept = {step.name: step.out(where).parent for step in steps}
     for folder in where.steps.iterdir():
-        if folder not in kept:
+        if kept.get(folder.name.rpartition("-")[0], folder) != folder:
             shutil.rmtree(folder)

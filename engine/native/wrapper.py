@@ -1,38 +1,27 @@
 """`./daggerw …`: choose an engine, say which, and become Dagger's own CLI."""
 
 import os
-import sys
 
 from native.choice import choose, look
 from native.errors import EngineError
 from native.home import home, sources
 from native.record import running
+from native.terminal import say
 
-
-def say(line: str) -> None:
-    """Speak to the user without touching what the command prints."""
-    print(f"daggerw: {line}", file=sys.stderr, flush=True)
-
-
-def show(text: str) -> None:
-    """Show a step's progress, piece by piece in one line."""
-    print(text, end="", file=sys.stderr, flush=True)
-
-
-def say_waiting() -> None:
-    """Tell why nothing happens for a while."""
-    say("another daggerw is setting up, starting or stopping the engine; waiting for it")
+# sudo and cron leave these out of PATH.
+OFTEN_MISSING = "/usr/local/go/bin:/usr/sbin:/sbin"
 
 
 def main(arguments: list[str]) -> int:
     """Run; returns only when nothing was handed over."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{OFTEN_MISSING}"
     try:
         if arguments[:1] == ["engine"]:
             from native.commands import command
 
             return command(arguments[1:])
         return _dagger(arguments)
-    except EngineError as error:
+    except (EngineError, OSError) as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
@@ -58,9 +47,9 @@ def _native(environ: dict[str, str]) -> str:
     where = home()
     record = running(where)
     if record is None:
-        from native.engine import ensure
+        from native.engine import ensure, wishes
 
-        record = ensure(where)
+        record = ensure(where, wishes(os.environ))
     elif record.sources != sources():
         say("engine/ has changed since this engine was started: ./daggerw engine stop, then again")
     environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"] = f"unix://{where.socket}"

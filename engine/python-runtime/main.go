@@ -6,10 +6,9 @@ import (
 	"context"
 	"path"
 	"slices"
+	"strings"
 
 	"dagger/python-sdk/internal/dagger"
-
-	"github.com/iancoleman/strcase"
 )
 
 const (
@@ -65,8 +64,8 @@ func (sdk *PythonSdk) ModuleRuntime(
 		WithoutMount("/root/.cache/uv").
 		WithNewFile(start, startup).
 		WithEnvVariable("DAGGER_MODULE", name).
-		WithEnvVariable("DAGGER_DEFAULT_PYTHON_PACKAGE", strcase.ToSnake(name)).
-		WithEnvVariable("DAGGER_MAIN_OBJECT", strcase.ToCamel(name)).
+		WithEnvVariable("DAGGER_DEFAULT_PYTHON_PACKAGE", strings.ReplaceAll(name, "-", "_")).
+		WithEnvVariable("DAGGER_MAIN_OBJECT", className(name)).
 		WithEntrypoint([]string{"python", start}), nil
 }
 
@@ -83,7 +82,7 @@ func (sdk *PythonSdk) dependencies(ctx context.Context, files *dagger.Directory)
 		WithEnvVariable("UV_LINK_MODE", "copy"). // the cache is another file system
 		WithEnvVariable("UV_COMPILE_BYTECODE", "1").
 		WithEnvVariable("UV_PYTHON_DOWNLOADS", "never").
-		WithEnvVariable("UV_NATIVE_TLS", "1"). // the host's certificate authorities count
+		WithEnvVariable("UV_SYSTEM_CERTS", "1"). // the host's certificate authorities count
 		WithEnvVariable("VIRTUAL_ENV", venv).
 		WithEnvVariable("PATH", venv+"/bin:/usr/local/bin:/usr/bin:/bin").
 		WithExec([]string{"uv", "venv", venv})
@@ -94,6 +93,15 @@ func (sdk *PythonSdk) dependencies(ctx context.Context, files *dagger.Directory)
 	project := "pyproject.toml"
 	return ctr.WithFile("/project/"+project, files.File(project)).
 		WithExec([]string{"uv", "pip", "install", "--no-sources", library, "--requirements", "/project/" + project}), nil
+}
+
+// className is the main object's name: LocalaiCi for localai-ci.
+func className(module string) string {
+	name := ""
+	for _, word := range strings.FieldsFunc(module, func(r rune) bool { return r == '-' || r == '_' }) {
+		name += strings.ToUpper(word[:1]) + word[1:]
+	}
+	return name
 }
 
 // Codegen generates nothing: the library's release has the engine's whole interface.

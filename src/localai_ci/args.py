@@ -30,3 +30,13 @@ AptSnapshot: TypeAlias = Annotated[
     str, Doc("Take Ubuntu's packages as they were at a moment: 20260101T000000Z")
 ]
 AsJson: TypeAlias = Annotated[bool, Doc("Print JSON instead of a table")]
+Epoch: TypeAlias = Annotated[
+    str, Doc("Any text; a new one installs all packages anew: LocalAI does so weekly, 2026-W47")
+]
+Repositories: TypeAlias = Annotated[
+    list[str] | None, Doc("Repositories to publish to, HOST/PATH; default: of registries.yaml")
+]
+DockerConfig: TypeAlias = Annotated[
+    Secret | None, Doc("Registry credentials: file://$HOME/.docker/config.json")
+]
+Insecure: TypeAlias = Annotated[bool, Doc("Reach these registries without TLS: test registries")]

@@ -1,9 +1,10 @@
 """Entry points: arguments in, objects out. What they do lives in the packages beside this file."""
 
 import logging
+from typing import Annotated
 
 import dagger
-from dagger import function, object_type
+from dagger import Doc, dag, function, object_type
 
 from localai_ci.args import (
     AptMirror,
@@ -15,6 +16,7 @@ from localai_ci.args import (
     MirrorCredentials,
     VariantName,
 )
+from localai_ci.effects import never_cached
 from localai_ci.errors import LocalaiCiError
 
 
@@ -90,10 +92,29 @@ class LocalaiCi:
         as_json: AsJson = False,
     ) -> str:
         """Build a base and tell what is in it: versions of all tools, and megabytes by step."""
-        from localai_ci import base
-        from localai_ci.base import toolchain
+        from localai_ci import base, toolchain
 
         sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot)
         recipe = base.recipe(variant, sources)
         report = await base.report(recipe, await base.build(recipe, base_image, mirror_credentials))
         return toolchain.as_json(report) if as_json else toolchain.as_table(report)
+
+    @never_cached
+    async def pin_upstreams(
+        self,
+        image: Annotated[
+            str | None, Doc("Debian or Ubuntu image to fetch with, instead of debian:bookworm")
+        ] = None,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+    ) -> dagger.File:
+        """Fetch what has no checksum yet, and write what came: upstreams.yaml, filled in.
+
+        Call it with `-o matrix/upstreams.yaml`, and read the difference before it is committed.
+        """
+        from localai_ci import base
+        from localai_ci.base.pin import pin
+
+        text = await pin(base.Sources(mirror, apt_mirror), image, mirror_credentials)
+        return dag.directory().with_new_file("upstreams.yaml", text).file("upstreams.yaml")

@@ -36,7 +36,9 @@ def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("internet")
     www = folder / "www"
     www.mkdir()
-    build_internet(www, Key(folder / "key"))
+    key = Key(folder / "key")
+    build_internet(www, key)
+    key.close()
     # The distribution's stand-in is asked for through the mirror's rule as well.
     (www / f"{engine.address}:5009").symlink_to(www)
     log = folder / "requests.log"
@@ -60,3 +62,47 @@ def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     )
     with engine.serving(f"http://{host}/v2/", "docker-registry", "serve", str(config)):
         yield host
+
+
+def publish_standin(engine: Engine, internet: Internet, image: str, *before: str) -> str:
+    """Publish debian:bookworm, made to look for heavy packages and ROCm's in the stand-in."""
+    ring = "/usr/share/keyrings/standin.asc"
+    key = (internet.www / "repositories.intel.com/gpu/intel-graphics.key").read_text()
+    rocm = "https://repo.radeon.com/rocm/apt/7.2.1"
+    files = {
+        ring: key,
+        "/etc/apt/sources.list.d/standin.list": (
+            f"deb [signed-by={ring}] {internet.url}/distribution/ ./\n"
+        ),
+        "/etc/apt/sources.list.d/rocm.list": f"deb [signed-by={ring}] {rocm} noble main\n",
+    }
+    writes = [
+        word
+        for path, text in files.items()
+        for word in ("with-new-file", f"--path={path}", f"--contents={text}")
+    ]
+    image_from = ("core", "container", "from", "--address=debian:bookworm", *before)
+    done = engine.dagger(*image_from, *writes, "publish", f"--address={image}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return image
+
+
+@pytest.fixture(scope="session")
+def standin_image(engine: Engine, internet: Internet, registry: str) -> str:
+    """A base image for the stand-in, as bare as a distribution's."""
+    return publish_standin(engine, internet, f"{registry}/standin:bare")
+
+
+@pytest.fixture(scope="session")
+def stocked_image(engine: Engine, internet: Internet, registry: str) -> str:
+    """The same with the common packages in it: for tests of the steps after apt's."""
+    packages = "build-essential ccache git ca-certificates pkg-config libcurl4-openssl-dev curl"
+    install = f"apt-get update && apt-get install -y {packages} unzip libssl-dev wget cmake"
+    stock = ("with-exec", f'--args="sh","-c","{install}"')
+    return publish_standin(engine, internet, f"{registry}/standin:stocked", *stock)
+
+
+@pytest.fixture(scope="session")
+def flags(internet: Internet, standin_image: str) -> tuple[str, ...]:
+    """Arguments that send a build to the stand-in."""
+    return ("--mirror", internet.url, "--base-image", standin_image)

@@ -39,32 +39,6 @@ LEAKED = {
 
 
 @pytest.fixture(scope="session")
-def flags(engine: Engine, internet: Internet, registry: str) -> tuple[str, ...]:
-    """Arguments that send a build to the stand-in, from an image that knows its packages."""
-    image = f"{registry}/standin:bookworm"
-    ring = "/usr/share/keyrings/standin.asc"
-    key = (internet.www / "repositories.intel.com/gpu/intel-graphics.key").read_text()
-    lists = "/etc/apt/sources.list.d"
-    files = {
-        ring: key,
-        f"{lists}/standin.list": f"deb [signed-by={ring}] {internet.url}/distribution/ ./\n",
-        f"{lists}/rocm.list": f"deb [signed-by={ring}] https://repo.radeon.com/rocm/apt/7.2.1"
-        " noble main\n",
-    }
-    writes = [
-        word
-        for path, text in files.items()
-        for word in ("with-new-file", f"--path={path}", f"--contents={text}")
-    ]
-    done = engine.dagger(
-        "core", "container", "from", "--address=debian:bookworm", *writes,
-        "publish", f"--address={image}",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return ("--mirror", internet.url, "--base-image", image)
-
-
-@pytest.fixture(scope="session")
 def reports(engine: Engine, flags: tuple[str, ...]) -> dict[str, Any]:
     """The toolchain report of each amd64 variant, built on first use."""
 

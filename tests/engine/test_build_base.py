@@ -1,12 +1,11 @@
 """`build-base` on the real engine: the debian base does what consumers ask of it."""
 
 import json
-import shutil
 import time
 from pathlib import Path
 
 import pytest
-from live import REPO, Engine, executed
+from live import REPO, Engine, executed, module_with
 
 DEBIAN = ("build-base", "--variant", "debian-amd64")
 
@@ -54,21 +53,6 @@ def test_the_image_has_no_build_variable(engine: Engine) -> None:
     assert set(report["environment"]) <= {"PATH", "container"}
 
 
-def module_with(tmp_path: Path, old: str, new: str) -> Path:
-    """A copy of the module with one place of variants.yaml changed."""
-    copy = tmp_path / "module"
-    parts = ("dagger.json", "pyproject.toml", "requirements.lock", "README.md", "LICENSE")
-    shutil.copytree(REPO / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(REPO / "matrix", copy / "matrix")
-    for part in parts:
-        shutil.copy(REPO / part, copy / part)
-    variants = copy / "matrix/variants.yaml"
-    text = variants.read_text()
-    assert text.count(old) == 1
-    variants.write_text(text.replace(old, new))
-    return copy
-
-
 def test_a_second_build_executes_no_step(engine: Engine) -> None:
     engine.ok(*DEBIAN, "sync")
     nonce = str(time.time_ns())
@@ -80,7 +64,7 @@ def test_a_second_build_executes_no_step(engine: Engine) -> None:
 def test_a_changed_field_rebuilds_only_what_depends_on_it(engine: Engine, tmp_path: Path) -> None:
     """The version that gRPC must have is asked of the finished base: no step is rebuilt for it."""
     engine.ok(*DEBIAN, "sync")
-    module = module_with(tmp_path, 'grpc: "1.51"', 'grpc: "1.50"')
+    module = module_with(tmp_path, "variants.yaml", 'grpc: "1.51"', 'grpc: "1.50"')
     done = engine.call(*DEBIAN, "sync", cwd=module)
     assert done.returncode != 0
     assert "grpc is 1.51.1, promised 1.50" in done.stderr

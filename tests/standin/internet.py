@@ -72,7 +72,7 @@ def build_internet(root: Path, key: Key) -> None:
     suite_repository(root / "repo.radeon.com/rocm/apt/7.2.1", key, "noble", "main", rocm)
     flat_repository(root / "distribution", key, [Package(name) for name in HEAVY])
     grpc.repository(root / "github.com", "v1.65.0")
-    grpc.repository(root / "renamed/github.com", "v1.65.0", allocator="checking_allocator")
+    grpc.repository(root / "other/github.com", "v1.65.0", allocator="checking_allocator")
 
 
 def _protoc(root: Path) -> None:

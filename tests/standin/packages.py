@@ -29,6 +29,7 @@ class Key:
 
     def __init__(self, home: Path) -> None:
         home.mkdir(mode=0o700)
+        self._home = home
         self._gpg = ("gpg", "--homedir", str(home), "--batch", "--yes", "--quiet")
         uid = "standin <standin@localhost>"
         run(*self._gpg, "--passphrase", "", "--quick-generate-key", uid, "ed25519", "sign", "1d")
@@ -38,6 +39,10 @@ class Key:
         armor = ("--armor",) if armored else ()
         command = [*self._gpg, *armor, "--export"]
         return subprocess.run(command, check=True, capture_output=True).stdout
+
+    def close(self) -> None:
+        """End the agent that gpg has started for this key."""
+        run("gpgconf", "--homedir", self._home, "--kill", "all")
 
     def sign(self, release: Path) -> None:
         """Write InRelease beside a Release file."""

@@ -1,7 +1,8 @@
 """Serves a folder, git repositories in it, and faults on demand.
 
 A path that starts with ``/~FAULT~TEXT/`` serves what follows, except that requests whose path
-holds TEXT meet the fault: ``404``, ``hang`` (no byte ever comes), ``cut`` (half of the bytes).
+holds TEXT meet the fault: ``404``, ``hang`` (no byte ever comes), ``cut`` (half of the bytes),
+``other`` (another file: the one of that path below ``/other``).
 So one server answers for a sound mirror and for every broken one, by its URL.
 
     python3 server.py FOLDER ADDRESS PORT LOG
@@ -36,6 +37,8 @@ class Handler(SimpleHTTPRequestHandler):
         if found:
             fault, text, self.path = found.groups()
             self.fault = fault if text in self.path else ""
+        if self.fault == "other":
+            self.path = f"/other{self.path}"
         if self.fault == "404":
             self.send_error(404)
         if self.fault == "hang":

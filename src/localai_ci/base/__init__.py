@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from dagger import Container, DaggerError, Directory, ExecError, Platform, Secret, dag
 from dagger.telemetry import get_tracer
 
-from localai_ci.base import apt, cmake, cuda, failure, grpc, intel, protoc, rocm, toolchain, vulkan
+from localai_ci import toolchain
+from localai_ci.base import apt, cmake, cuda, failure, grpc, intel, protoc, rocm, vulkan
 from localai_ci.base.sources import Sources
 from localai_ci.base.step import SHELL, Recipe, Step
 from localai_ci.matrix.upstreams import load_upstreams

@@ -37,12 +37,14 @@ class Sources:
             Debian, the host of its archive (``http://host``).
         apt_ports_mirror: Replaces Ubuntu's host for arm64.
         apt_snapshot: Pins Ubuntu's archive to a moment, ``20260101T000000Z``.
+        epoch: Any text; packages are installed anew when it changes, ``2026-W47``.
     """
 
     mirror: str = ""
     apt_mirror: str = ""
     apt_ports_mirror: str = ""
     apt_snapshot: str = ""
+    epoch: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what would only fail inside a build.
@@ -57,6 +59,10 @@ class Sources:
                     f"{value!r} is no http(s) URL", where=f"--{flag.replace('_', '-')}"
                 )
             object.__setattr__(self, flag, value.rstrip("/"))
+        if not re.fullmatch(r"[\w.-]*", self.epoch):
+            raise InputError(
+                f"{self.epoch!r} may hold letters, digits, dots and dashes only", where="--epoch"
+            )
         if self.apt_snapshot and not re.fullmatch(r"\d{8}T\d{6}Z", self.apt_snapshot):
             raise InputError(
                 f"{self.apt_snapshot!r} is no moment",
@@ -83,6 +89,10 @@ class Sources:
                 remedy="Name a snapshot of its archive with --apt-mirror.",
             )
 
+    def upstream(self) -> "Sources":
+        """The same bytes from upstream itself: what decides the content, not where it is from."""
+        return Sources(apt_snapshot=self.apt_snapshot, epoch=self.epoch)
+
     def url(self, address: str) -> str:
         """Where ``address`` is fetched from."""
         if not self.mirror:
@@ -103,6 +113,10 @@ class Sources:
                 + "\n"
             )
         return script
+
+    def resolve(self, url: str, version: str) -> str:
+        """Bash that prints the commit of a tag, last where more lines come."""
+        return f"git ls-remote '{self.url(url)}' 'refs/tags/{version}' 'refs/tags/{version}^{{}}'"
 
     def clone(self, url: str, version: str, commit: str | None, target: str) -> str:
         """Bash that clones one tag with its submodules, and checks the commit where it is known."""
@@ -141,8 +155,9 @@ class Sources:
                 "(cd /tmp/apt-original && cp -a --parents sources.list* /etc/apt/)\n"
                 "rm -rf /tmp/apt-original\n"
             )
+        epoch = f"# {self.epoch}\n" if self.epoch else ""
         return (
-            "export DEBIAN_FRONTEND=noninteractive\n"
+            f"{epoch}export DEBIAN_FRONTEND=noninteractive\n"
             f"{run}apt-get clean\nrm -rf /var/lib/apt/lists/*\n"
         )
 

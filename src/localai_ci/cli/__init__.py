@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localai_ci.cli import estimates, matrix, plan
+from localai_ci.cli import bases, estimates, matrix, plan
 from localai_ci.cli.output import Format, FormatOption
 from localai_ci.errors import LocalaiCiError
 
@@ -22,6 +22,7 @@ commands = typer.Typer(
 )
 
 
+commands.add_typer(bases.app, name="bases")
 commands.add_typer(matrix.app, name="matrix")
 commands.add_typer(plan.app, name="plan")
 commands.add_typer(estimates.app, name="estimates")
@@ -41,15 +42,15 @@ def variants(
 ) -> None:
     """List the builder bases, or what they download unverified."""
     from localai_ci.matrix import upstreams
-    from localai_ci.matrix import variants as bases
+    from localai_ci.matrix import variants as module
 
     if unverified:
         file, _ = upstreams.load_upstreams()
         show = upstreams.unverified_json if output is Format.json else upstreams.unverified_table
         print(show(file))
     else:
-        listed = bases.load_variants()
-        print(bases.as_json(listed) if output is Format.json else bases.as_table(listed))
+        listed = module.load_variants()
+        print(module.as_json(listed) if output is Format.json else module.as_table(listed))
 
 
 def app() -> None:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import Field
 
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.variants import Release, Variant
-from localai_ci.matrix.yamlfile import Strict
+from localai_ci.matrix.yamlfile import Strict, load
 from localai_ci.text import table
 
 # Prints `tool<TAB>version` for each tool that is there. Asked with the image's own PATH.
@@ -66,6 +67,15 @@ class Toolchain(Strict):
     packages: dict[str, str] = Field(default_factory=dict)
     environment: dict[str, str] = Field(default_factory=dict)
     bytes_by_step: dict[str, int] = Field(default_factory=dict)
+
+
+def load_report(path: Path) -> Toolchain:
+    """A report as `dagger call toolchain --as-json` printed it.
+
+    Raises:
+        InputError: the file is missing or is no such report.
+    """
+    return load(path, Toolchain)[0]
 
 
 def read_pairs(text: str) -> dict[str, str]:
