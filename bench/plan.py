@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.table import Table
@@ -88,7 +89,7 @@ def _speed() -> Iterator[Table]:
         rows.write_text(json.dumps(localai.document(matrix.entries)))
         for name, paths in CHANGES.items():
             change = Change(Event.push, tuple(paths))
-            own = _each(lambda change=change: decide(matrix, inputs, change))
+            own = _each(partial(decide, matrix, inputs, change))
             listed = Path(folder) / "changed"
             listed.write_text("\n".join(paths))
             command = [str(Path(sys.executable).with_name("localai-ci")), "plan", "--format",
