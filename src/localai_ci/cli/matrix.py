@@ -133,8 +133,8 @@ def check(
     format_: FormatOption = Format.table,
 ) -> None:
     """Say what is wrong: with the names, the bases, and (--source) with a LocalAI tree."""
-    from localai_ci.matrix.checking import check_all
     from localai_ci.matrix.finding import Severity
+    from localai_ci.plan.checking import check_all
 
     loaded, found = check_all(matrix, source)
     if format_ is Format.json:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from localai_ci import limits
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
 
@@ -18,7 +19,10 @@ class Event(StrEnum):
     workflow_dispatch = "workflow_dispatch"
 
 
-LIST_LIMIT = {Event.pull_request: 3000, Event.push: 300}
+LIST_LIMIT = {
+    Event.pull_request: limits.PULL_REQUEST_FILES,
+    Event.push: limits.PUSH_FILES,
+}
 """Where GitHub's APIs cut a list of files (pull request files; compare) without saying so."""
 
 

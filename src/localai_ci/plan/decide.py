@@ -151,7 +151,7 @@ def _prefixes(path: str) -> Iterator[str]:
 
 def _judge_matrix(path: str, matrix: Matrix, change: Change, found: _Findings) -> str:
     if change.previous is None:
-        found.add_all(Reason(Kind.unknown, f"what {path} said before could not be read"))
+        found.add_all(Reason(Kind.unknown, "what it said before could not be read"), path)
         return ""
     changes = diff(change.previous.entries, matrix.entries)
     entries = matrix.by_id()
@@ -183,6 +183,6 @@ def _judge_unknown(path: str, inputs: Inputs, found: _Findings) -> str:
     if neutral := inputs.neutral(path):
         return f"declared neutral: {neutral.reason}"
     if inputs.below_root(path):
-        found.add_all(Reason(Kind.unknown, ""), path)
+        found.add_all(Reason(Kind.unknown, "no rule says what it is an input of"), path)
         return ""
     return "outside of what images are built from"
