@@ -48,6 +48,7 @@ DIFFER = {
     "docker-scripts": "nothing there",
     "go-modules": "nothing there",
     "planner": "nothing there",
+    "rules": "nothing there",
     "submodules": "nothing there",
     "vllm-metal-version": "nothing there",
 }
