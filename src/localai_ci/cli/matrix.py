@@ -9,6 +9,7 @@ import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
+from localai_ci.text import plural
 
 if TYPE_CHECKING:
     from localai_ci.matrix.entry import Entry
@@ -142,7 +143,7 @@ def check(
     else:
         for f in found:
             output.line(f"{f.severity}: {f.where}: {f.what}\n  {f.remedy}")
-        counts = ", ".join(f"{sum(f.severity is s for f in found)} {s}s" for s in Severity)
+        counts = ", ".join(plural(sum(f.severity is s for f in found), s) for s in Severity)
         output.line(f"{len(loaded.entries)} entries of {loaded.source}: {counts}")
     if any(f.severity is Severity.error for f in found):
         raise typer.Exit(1)

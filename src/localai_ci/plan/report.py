@@ -12,6 +12,7 @@ from localai_ci.plan.estimates import Estimates
 from localai_ci.plan.jobs import Job, packed, single
 from localai_ci.plan.reasons import listed
 from localai_ci.plan.simulate import Run, best_packing, simulate
+from localai_ci.text import plural
 
 
 @dataclass(frozen=True)
@@ -137,11 +138,6 @@ def markdown(report: Report) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def plural(number: int, noun: str) -> str:
-    """``1 job``, ``2 jobs``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def hours(minutes: float) -> str:
