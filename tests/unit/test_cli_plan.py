@@ -121,6 +121,15 @@ def test_the_previous_matrix_can_be_given_as_a_file(tmp_path: Path) -> None:
     assert "base-image: rocm:old → rocm/dev-ubuntu-24.04:6.4.4" in found
 
 
+def test_a_file_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
+    text = run("plan", "--format", "html", "--output", str(tmp_path), code=1)
+    assert "this cannot be written: Is a directory" in text
+
+
+def test_a_rebuilt_base_that_does_not_exist_is_an_error_that_names_the_others() -> None:
+    assert "cuda-12-amd64" in run("plan", "--rebuilt-base", "cuda-12", code=1)
+
+
 def test_simulate_compares_both_ways_on_three_shapes() -> None:
     lines = [x for x in run("plan", "simulate", "--runners", "20").splitlines() if "packed" in x]
     assert len(lines) == 3

@@ -117,8 +117,7 @@ def import_(
         lines = list(unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="", n=1))
         changed |= bool(lines)
         if out:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / name).write_text(new, encoding="utf-8")
+            output.write(out / name, new)
         elif lines:
             output.line("\n".join(lines))
     if not changed:

@@ -115,7 +115,7 @@ def plan(
         return
     text = _render(report, format_, shard_size, blocks)
     if out:
-        out.write_text(text, encoding="utf-8", errors="backslashreplace")
+        output.write(out, text)
     else:
         output.line(text.removesuffix("\n"))
 

@@ -64,6 +64,13 @@ def gather(request: Request, read_stdin: Callable[[], bytes]) -> tuple[Matrix, I
         change = Change(request.event, span.checkout.changed(span.old, span.new))
     else:
         change = Change(request.event, None, span or "nothing was said about what changed")
+    bases = {e.builder for e in matrix.entries if e.builder}
+    for base in request.bases:
+        if base not in bases:
+            raise InputError(
+                f"nothing compiles on a builder base {base!r}",
+                remedy=f"Give one of: {', '.join(sorted(bases))}.",
+            )
     change = replace(change, bases=frozenset(request.bases), forced=request.forced)
     if isinstance(span, _Span) and change.paths is not None:
         change = _with_previous(change, span, inputs)
