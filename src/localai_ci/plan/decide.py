@@ -111,6 +111,8 @@ def _judge_paths(
 ) -> dict[str, str]:
     """Find the entries behind each path; return the paths without any, each with why."""
     sources, dockerfiles = _index(matrix.entries)
+    previous = change.previous.entries if change.previous else ()
+    before = {place for e in previous for place in (*e.folders, e.dockerfile)}
     idle = {}
     for path in paths:
         hit = False
@@ -124,7 +126,7 @@ def _judge_paths(
         elif rule := inputs.rule(path):
             why = _judge_rule(path, rule, inputs, matrix, change, found)
         else:
-            why = "" if hit else _judge_unknown(path, inputs, found)
+            why = "" if hit else _judge_unknown(path, inputs, before, found)
         if why and not hit:
             idle[path] = why
     return idle
@@ -196,7 +198,9 @@ def _judge_rules(
     return "" if new else "no rule is new or says something else"
 
 
-def _judge_unknown(path: str, inputs: Inputs, found: _Findings) -> str:
+def _judge_unknown(path: str, inputs: Inputs, before: set[str], found: _Findings) -> str:
+    if any(prefix in before for prefix in _prefixes(path)):
+        return "an input of entries that are gone"
     if neutral := inputs.neutral(path):
         return f"declared neutral: {neutral.reason}"
     if inputs.below_root(path):

@@ -1,6 +1,6 @@
 """From what the user gives (a list, revisions of a checkout) to a matrix and a change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,14 +64,8 @@ def gather(request: Request, read_stdin: Callable[[], bytes]) -> tuple[Matrix, I
         change = Change(request.event, span.checkout.changed(span.old, span.new))
     else:
         change = Change(request.event, None, span or "nothing was said about what changed")
-    bases = {e.builder for e in matrix.entries if e.builder}
-    for base in request.bases:
-        if base not in bases:
-            raise InputError(
-                f"nothing compiles on a builder base {base!r}",
-                remedy=f"Give one of: {', '.join(sorted(bases))}.",
-            )
-    change = replace(change, bases=frozenset(request.bases), forced=request.forced)
+    bases = _known_bases(request.bases, matrix)
+    change = replace(change, bases=bases, forced=request.forced)
     if isinstance(span, _Span) and change.paths is not None:
         change = _with_previous(change, span, inputs)
     if request.previous_matrix:
@@ -95,6 +89,17 @@ def _span(checkout: Checkout, request: Request) -> _Span | str:
     if not start:
         return f"{request.base} and {request.head} have no common history in the checkout"
     return _Span(checkout, start, head)
+
+
+def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
+    bases = {e.builder for e in matrix.entries if e.builder}
+    for name in names:
+        if name not in bases:
+            raise InputError(
+                f"nothing compiles on a builder base {name!r}",
+                remedy=f"Give one of: {', '.join(sorted(bases))}.",
+            )
+    return frozenset(names)
 
 
 def _read_list(name: str, read_stdin: Callable[[], bytes]) -> tuple[str, ...]:

@@ -256,6 +256,21 @@ def test_a_row_that_says_something_else_is_found_between_revisions(tree: Tree) -
     assert tree.plan() == ["cpu-whisper/amd64"]
 
 
+def test_a_backend_that_goes_with_its_folder_builds_nothing(tree: Tree) -> None:
+    tree.git("rm", "--quiet", "-r", "backend/python/vllm")
+    tree.write(MATRIX_FILE, ROWS.partition("  - backend: vllm")[0])
+    tree.commit()
+    assert tree.plan() == []
+
+
+def test_a_backend_that_comes_with_its_folder_builds_itself(tree: Tree) -> None:
+    tree.write("backend/go/ced/main.go", "package main\n")
+    first = ROWS.partition("  - backend: vllm")[0].partition("include:\n")[2]
+    tree.write(MATRIX_FILE, ROWS + first.replace("whisper", "ced"))
+    tree.commit()
+    assert tree.plan() == ["cpu-ced/amd64"]
+
+
 def test_windows_line_ends_in_the_matrix_file_change_no_row(tree: Tree) -> None:
     tree.write(MATRIX_FILE, ROWS.replace("\n", "\r\n"))
     tree.commit()
