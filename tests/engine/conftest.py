@@ -1,6 +1,8 @@
 """A real engine, started once and left running, and a stand-in for the internet beside it."""
 
 import os
+import platform
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +66,9 @@ def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield host
 
 
-def publish_standin(engine: Engine, internet: Internet, image: str, *before: str) -> str:
+def publish_standin(
+    engine: Engine, internet: Internet, image: str, *before: str, arch: str = "amd64"
+) -> str:
     """Publish debian:bookworm, made to look for heavy packages and ROCm's in the stand-in."""
     ring = "/usr/share/keyrings/standin.asc"
     key = (internet.www / "repositories.intel.com/gpu/intel-graphics.key").read_text()
@@ -81,7 +85,14 @@ def publish_standin(engine: Engine, internet: Internet, image: str, *before: str
         for path, text in files.items()
         for word in ("with-new-file", f"--path={path}", f"--contents={text}")
     ]
-    image_from = ("core", "container", "from", "--address=debian:bookworm", *before)
+    image_from = (
+        "core",
+        "container",
+        f"--platform=linux/{arch}",
+        "from",
+        "--address=debian:bookworm",
+        *before,
+    )
     done = engine.dagger(*image_from, *writes, "publish", f"--address={image}")
     assert done.returncode == 0, done.stderr[-3000:]
     return image
@@ -91,6 +102,15 @@ def publish_standin(engine: Engine, internet: Internet, image: str, *before: str
 def standin_image(engine: Engine, internet: Internet, registry: str) -> str:
     """A base image for the stand-in, as bare as a distribution's."""
     return publish_standin(engine, internet, f"{registry}/standin:bare")
+
+
+@pytest.fixture(scope="session")
+def standin_image_arm64(engine: Engine, internet: Internet, registry: str) -> str:
+    """The same for arm64, where the engine runs that."""
+    emulated = re.findall(r"^emulates +(.*)$", engine.command("status").stdout, re.MULTILINE)
+    if platform.machine() != "aarch64" and "arm64" not in "".join(emulated):
+        pytest.skip("this engine does not emulate arm64 (make test-all starts one that does)")
+    return publish_standin(engine, internet, f"{registry}/standin:arm64", arch="arm64")
 
 
 @pytest.fixture(scope="session")
