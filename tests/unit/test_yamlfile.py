@@ -66,3 +66,8 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
 def test_a_missing_file_is_told_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         parse(tmp_path / "none.yaml")
+
+
+def test_an_anchor_inside_itself_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="an anchor contains itself"):
+        parse(write(tmp_path, "boxes: &a\n  - *a\n"))

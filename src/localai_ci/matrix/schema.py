@@ -1,0 +1,36 @@
+"""JSON Schemas of the data files, for editors: `python -m localai_ci.matrix.schema`."""
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from localai_ci.matrix.data import data_dir
+from localai_ci.matrix.models import Backends, Images, Profiles
+from localai_ci.matrix.registries import Registries
+
+MODELS: dict[str, type[BaseModel]] = {
+    "profiles": Profiles,
+    "backends": Backends,
+    "images": Images,
+    "registries": Registries,
+}
+
+
+def schemas() -> dict[str, str]:
+    """The text of each schema file, by its name without ending."""
+    return {
+        name: json.dumps(model.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+        for name, model in MODELS.items()
+    }
+
+
+def write(folder: Path) -> None:
+    """Bring the schema files up to date."""
+    folder.mkdir(exist_ok=True)
+    for name, text in schemas().items():
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(data_dir() / "schema")

@@ -1,0 +1,45 @@
+"""Every name that leaves the program and is made from an entry: one place, so that they agree.
+
+An entry id is the tag suffix without its leading dash, a slash, and the architecture. Some
+suffixes are prefixes of others (``-cpu-mlx``, ``-cpu-mlx-audio``), so names that are matched by
+pattern close the suffix with ``--``.
+"""
+
+CORE = "core"
+"""Stands for the empty suffix (the plain server image) where a name must not be empty."""
+
+
+def entry_id(suffix: str, arch: str) -> str:
+    """``-cpu-llama-cpp`` and ``amd64`` are ``cpu-llama-cpp/amd64``."""
+    return f"{suffix.removeprefix('-') or CORE}/{arch}"
+
+
+def split_entry_id(entry: str) -> tuple[str, str]:
+    """The tag suffix (with its dash) and the architecture of an entry id."""
+    name, _, arch = entry.rpartition("/")
+    return ("" if name == CORE else f"-{name}"), arch
+
+
+def digest_artifact(suffix: str, platform_tag: str = "") -> str:
+    """The CI artifact with one leg's digest; ``digests<suffix>--*`` finds all legs of an image."""
+    return f"digests{suffix or '-' + CORE}--{platform_tag or 'single'}"
+
+
+def cache_tag(suffix: str, platform_tag: str = "") -> str:
+    """The tag of the build cache; of an image with one leg it ends in a dash, as published."""
+    return f"cache{suffix}-{platform_tag}"
+
+
+def anchor_tag(run_id: str, suffix: str, platform_tag: str = "") -> str:
+    """The tag that keeps one pushed leg from being collected until it is merged."""
+    return f"keepalive-{run_id}{suffix or '-' + CORE}-{platform_tag or 'single'}"
+
+
+def base_tag(variant: str) -> str:
+    """The moving tag of a builder base."""
+    return f"base-grpc-{variant}"
+
+
+def input_tag(input_hash: str, suffix: str, arch: str) -> str:
+    """The tag of a leg that was built from exactly these inputs (12 hex digits of the hash)."""
+    return f"in-{input_hash[:12]}{suffix or '-' + CORE}-{arch}"
