@@ -2,17 +2,32 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from localai_ci import text
 
 
-def line(text: str) -> None:
+class Format(StrEnum):
+    """How a command prints."""
+
+    table = "table"
+    json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
+
+
+def line(words: str) -> None:
     """One piece of text on standard output; names that are not UTF-8 come out escaped."""
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stdout.write(words.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
-def note(text: str) -> None:
+def note(words: str) -> None:
     """A remark for the person, on standard error, so that it never mixes with the output."""
-    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stderr.write(words.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
 def yaml(data: Any) -> None:
@@ -24,19 +39,22 @@ def yaml(data: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
-    """A table, as wide as the terminal; piped output is not cut."""
+    """A table: folded to the terminal's width, or for pipes and logs as wide as it needs."""
+    if not sys.stdout.isatty():
+        line(text.table(columns, rows))
+        if caption:
+            line(caption)
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(soft_wrap=False, highlight=False)
-    if not console.is_terminal:
-        console.width = 200
     result = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         result.add_column(column, overflow="fold")
     for row in rows:
-        result.add_row(*(Text(cell) for cell in row))
+        result.add_row(*map(Text, row))
+    console = Console(highlight=False)
     console.print(result)
     if caption:
         console.print(Text(caption, style="dim"))
