@@ -5,8 +5,14 @@ suffixes are prefixes of others (``-cpu-mlx``, ``-cpu-mlx-audio``), so names tha
 pattern close the suffix with ``--``.
 """
 
+import re
+
 CORE = "core"
 """Stands for the empty suffix (the plain server image) where a name must not be empty."""
+
+
+ANCHOR = "keepalive-"
+"""What the names of all anchors start with."""
 
 
 def entry_id(suffix: str, arch: str) -> str:
@@ -30,9 +36,25 @@ def cache_tag(suffix: str, platform_tag: str = "") -> str:
     return f"cache{suffix}-{platform_tag}"
 
 
-def anchor_tag(run_id: str, suffix: str, platform_tag: str = "") -> str:
-    """The tag that keeps one pushed leg from being collected until it is merged."""
-    return f"keepalive-{run_id}{suffix or '-' + CORE}-{platform_tag or 'single'}"
+def anchor_tag(day: str, run_id: str, entry: str) -> str:
+    """The tag that keeps one pushed leg from being collected until it is merged.
+
+    The day (``YYYYMMDD``, UTC) stands first, so that old anchors are found by name alone.
+    """
+    suffix, arch = split_entry_id(entry)
+    return f"{ANCHOR}{day}-{run_id}{suffix or '-' + CORE}-{arch}"
+
+
+def anchor_day(tag: str) -> str:
+    """The day of an anchor tag, or nothing where the tag is not one of ours."""
+    found = re.match(rf"{ANCHOR}(\d{{8}})-", tag)
+    return found[1] if found else ""
+
+
+def receipt_file(entry: str) -> str:
+    """The file of a leg's receipt; ``<suffix>--*`` finds all legs of an image."""
+    suffix, arch = split_entry_id(entry)
+    return f"{suffix.removeprefix('-') or CORE}--{arch}.json"
 
 
 def base_tag(variant: str) -> str:
