@@ -3,12 +3,18 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: test test-all lint bench lock engine-stop
+# Debian packages that the tests use: real registries, other people's clients, apt repositories.
+TOOLS := apt-utils docker-registry gnupg skopeo
 
-test: lint
+.PHONY: test test-all lint bench lock tools engine-stop
+
+test: lint tools
 	$(PY) -m pytest -m "not slow"
 
-test-all: lint
+# Emulating another architecture is the engine's choice at its start, hence the new one.
+test-all: lint tools
+	./daggerw engine stop
+	./daggerw engine start --emulate arm64 || echo "without emulation: its tests are skipped"
 	$(PY) -m pytest
 
 lint: $(VENV)/ready
@@ -18,6 +24,11 @@ lint: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(PY) -m bench
+
+tools:
+	@dpkg-query --show $(TOOLS) >/dev/null 2>&1 || \
+	  { echo "installing for the tests: $(TOOLS)"; \
+	    apt-get update -qq && apt-get install -qq -y --no-install-recommends $(TOOLS); }
 
 engine-stop:
 	./daggerw engine stop

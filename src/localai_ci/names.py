@@ -62,6 +62,11 @@ def base_tag(variant: str) -> str:
     return f"base-grpc-{variant}"
 
 
+def base_input_tag(variant: str, input_hash: str) -> str:
+    """The immutable tag of a builder base that was built from exactly these inputs."""
+    return f"{base_tag(variant)}-{input_hash}"
+
+
 def input_tag(input_hash: str, suffix: str, arch: str) -> str:
     """The tag of a leg that was built from exactly these inputs (12 hex digits of the hash)."""
     return f"in-{input_hash[:12]}{suffix or '-' + CORE}-{arch}"

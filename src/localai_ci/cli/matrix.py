@@ -3,14 +3,16 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from localai_ci.cli import output
-from localai_ci.matrix import localai
-from localai_ci.matrix.entry import Entry
-from localai_ci.matrix.loading import load_matrix
+from localai_ci.cli.output import Format, FormatOption
+from localai_ci.text import plural
+
+if TYPE_CHECKING:
+    from localai_ci.matrix.entry import Entry
 
 app = typer.Typer(help="The matrix: every image that is built.", no_args_is_help=True)
 
@@ -36,13 +38,6 @@ class ShowFormat(StrEnum):
     localai = "localai"
 
 
-class TextFormat(StrEnum):
-    """How the other commands print."""
-
-    table = "table"
-    json = "json"
-
-
 @app.command()
 def show(
     matrix: MatrixPath = None,
@@ -50,32 +45,23 @@ def show(
     format_: Annotated[ShowFormat, typer.Option("--format")] = ShowFormat.table,
 ) -> None:
     """Print the entries; `--format localai` is LocalAI's own YAML."""
+    from localai_ci.matrix import localai
+    from localai_ci.matrix.loading import load_matrix
+
     loaded = load_matrix(matrix)
     entries = loaded.select(select) if select else loaded.entries
     if format_ is ShowFormat.localai:
         output.yaml(localai.document(entries))
     elif format_ is ShowFormat.json:
-        output.line(json.dumps([as_json(e) for e in entries], indent=1))
+        from localai_ci.plan.report import entry_json
+
+        output.line(json.dumps([entry_json(e) for e in entries], indent=1))
     else:
         columns = ["entry", "build", "type", "CUDA", "base image", "builder base", "runner"]
         output.table(columns, map(_cells, entries), f"{len(entries)} entries, {loaded.source}")
 
 
-def as_json(entry: Entry) -> dict[str, object]:
-    """What a job needs to know of an entry: its own names, and LocalAI's row."""
-    return {
-        "id": entry.id,
-        "backend": entry.backend,
-        "arch": entry.arch,
-        "os": entry.os,
-        "runner": entry.runner,
-        "builder": entry.builder,
-        "profile": entry.profile,
-        "row": localai.row(entry),
-    }
-
-
-def _cells(e: Entry) -> list[str]:
+def _cells(e: "Entry") -> list[str]:
     return [e.id, e.build, e.build_type, e.cuda, e.base_image, e.builder, e.runner]
 
 
@@ -83,13 +69,14 @@ def _cells(e: Entry) -> list[str]:
 def diff(
     old: Annotated[Path, typer.Argument(help="A matrix folder or file.")],
     new: Annotated[Path, typer.Argument(help="A matrix folder or file.")],
-    format_: Annotated[TextFormat, typer.Option("--format")] = TextFormat.table,
+    format_: FormatOption = Format.table,
 ) -> None:
     """Print what differs between two matrices, field by field; order does not count."""
     from localai_ci.matrix.diff import diff as compare
+    from localai_ci.matrix.loading import load_matrix
 
     found = compare(load_matrix(old).entries, load_matrix(new).entries)
-    if format_ is TextFormat.json:
+    if format_ is Format.json:
         changed = {i: [vars(c) for c in fields] for i, fields in found.changed.items()}
         output.line(
             json.dumps(
@@ -102,3 +89,60 @@ def diff(
     rows += [[i, "removed", ""] for i in found.removed]
     rows += [[i, "changed", "\n".join(map(str, c))] for i, c in found.changed.items()]
     output.table(["entry", "", "fields"], rows, f"{len(rows)} entries differ")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A file like LocalAI's backend-matrix.yml.")],
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the two files to this folder.")
+    ] = None,
+) -> None:
+    """Say what profiles.yaml and backends.yaml would have to say to equal LocalAI's file."""
+    from difflib import unified_diff
+
+    from localai_ci.matrix.data import data_dir
+    from localai_ci.matrix.emit import backends_yaml, profiles_yaml
+    from localai_ci.matrix.infer import propose
+    from localai_ci.matrix.loading import load_files, load_matrix
+
+    profiles, backends, ours = load_files(data_dir())
+    theirs = propose(load_matrix(file).entries, profiles, backends)
+    now = propose(ours, profiles, backends)
+    changed = False
+    for name, old, new in (
+        ("profiles.yaml", profiles_yaml(now.profiles), profiles_yaml(theirs.profiles)),
+        ("backends.yaml", backends_yaml(now.backends), backends_yaml(theirs.backends)),
+    ):
+        lines = list(unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="", n=1))
+        changed |= bool(lines)
+        if out:
+            output.write(out / name, new)
+        elif lines:
+            output.line("\n".join(lines))
+    if not changed:
+        output.note(f"{data_dir()} says exactly what {file} says.")
+
+
+@app.command()
+def check(
+    matrix: MatrixPath = None,
+    source: Annotated[
+        Path | None, typer.Option(help="A LocalAI tree to compare with; its own matrix is used.")
+    ] = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Say what is wrong: with the names, the bases, and (--source) with a LocalAI tree."""
+    from localai_ci.matrix.finding import Severity
+    from localai_ci.plan.checking import check_all
+
+    loaded, found = check_all(matrix, source)
+    if format_ is Format.json:
+        output.line(json.dumps([vars(f) for f in found], indent=1))
+    else:
+        for f in found:
+            output.line(f"{f.severity}: {f.where}: {f.what}\n  {f.remedy}")
+        counts = ", ".join(plural(sum(f.severity is s for f in found), s) for s in Severity)
+        output.line(f"{len(loaded.entries)} entries of {loaded.source}: {counts}")
+    if any(f.severity is Severity.error for f in found):
+        raise typer.Exit(1)

@@ -2,17 +2,34 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from localai_ci import text
+from localai_ci.errors import InputError
 
 
-def line(text: str) -> None:
+class Format(StrEnum):
+    """How a command prints."""
+
+    table = "table"
+    json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
+
+
+def line(words: str) -> None:
     """One piece of text on standard output; names that are not UTF-8 come out escaped."""
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stdout.write(words.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
-def note(text: str) -> None:
+def note(words: str) -> None:
     """A remark for the person, on standard error, so that it never mixes with the output."""
-    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stderr.write(words.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
 def yaml(data: Any) -> None:
@@ -23,20 +40,38 @@ def yaml(data: Any) -> None:
     library.dump(data, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
+def write(path: Path, words: str) -> None:
+    """A file, its folder included; names that are not UTF-8 come out escaped.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(words, encoding="utf-8", errors="backslashreplace")
+    except OSError as e:
+        raise InputError(
+            f"this cannot be written: {e.strerror}", where=str(path), remedy="Give another path."
+        ) from None
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
-    """A table, as wide as the terminal; piped output is not cut."""
+    """A table: folded to the terminal's width, or for pipes and logs as wide as it needs."""
+    if not sys.stdout.isatty():
+        line(text.table(columns, rows))
+        if caption:
+            line(caption)
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(soft_wrap=False, highlight=False)
-    if not console.is_terminal:
-        console.width = 200
     result = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         result.add_column(column, overflow="fold")
     for row in rows:
-        result.add_row(*(Text(cell) for cell in row))
+        result.add_row(*map(Text, row))
+    console = Console(highlight=False)
     console.print(result)
     if caption:
         console.print(Text(caption, style="dim"))

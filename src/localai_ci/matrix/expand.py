@@ -76,8 +76,13 @@ def _rows(
 def _profiles(
     target: str, build: Build, profiles: Profiles, document: Document, loc: Loc
 ) -> list[tuple[str, Profile]]:
-    """The profiles that a target means for a language: two for ``intel`` and compiled code."""
+    """The profiles that a target means for a language: two for ``intel`` and compiled code.
+
+    A profile of a target can also be named alone (``sycl-f16``).
+    """
     named = {n: p for n, p in profiles.profiles.items() if (p.target or n) == target}
+    if not named and target in profiles.profiles:
+        named = {target: profiles.profiles[target]}
     if not named:
         known = {p.target or n for n, p in profiles.profiles.items()}
         raise _unknown(document, loc, "target", target, known)

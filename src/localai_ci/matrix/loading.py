@@ -1,5 +1,6 @@
-"""Matrix files from disk: a folder of ours, or one file in LocalAI's format."""
+"""Matrix files: a folder of ours, one file in LocalAI's format, or a revision of a tree."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from localai_ci.errors import InputError
@@ -23,30 +24,60 @@ def load_matrix(path: Path | None = None) -> Matrix:
     """
     path = path or data_dir()
     if path.is_dir():
-        return _ours(path)
+        return _ours(path, lambda _: None)
     if not path.is_file():
         raise InputError(
             "there is no such matrix",
             where=str(path),
             remedy="Give a folder with backends.yaml, or a file like LocalAI's backend-matrix.yml.",
         )
-    entries, document = localai.read(path, _known_builds())
-    return Matrix(entries, str(path), _row_lines(entries, document))
+    return _theirs(path, None)
 
 
-def _ours(folder: Path) -> Matrix:
+def matrix_in_tree(read: Callable[[str], bytes | None]) -> Matrix | None:
+    """The matrix that a tree carries: ``matrix/`` if it is there, else LocalAI's own file.
+
+    Args:
+        read: The content of a path of the tree, None if it is not there.
+
+    Raises:
+        InputError: a fault in it.
+    """
+    if read("matrix/backends.yaml") is not None:
+        return _ours(Path("matrix"), lambda path: read(path.as_posix()))
+    data = read(localai.MATRIX_FILE)
+    return None if data is None else _theirs(Path(localai.MATRIX_FILE), data)
+
+
+def load_files(folder: Path) -> tuple[Profiles, Backends, tuple[Entry, ...]]:
+    """profiles.yaml and backends.yaml of a folder, and the entries they expand to."""
     profiles, _ = load(folder / "profiles.yaml", Profiles)
     backends, document = load(folder / "backends.yaml", Backends)
-    entries = expand(profiles, backends, document)
+    return profiles, backends, expand(profiles, backends, document)
+
+
+def _ours(folder: Path, read: Callable[[Path], bytes | None]) -> Matrix:
+    path = folder / "profiles.yaml"
+    profiles, _ = load(path, Profiles, read(path))
+    path = folder / "backends.yaml"
+    backends, document = load(path, Backends, read(path))
     lines = {
         name: f"{document.path}:{document.line(('backends', build, name))}"
         for build, names in backends.backends.items()
         for name in names
     }
-    return Matrix(entries, str(folder), lines)
+    return Matrix(expand(profiles, backends, document), str(folder), lines)
 
 
-def _known_builds() -> dict[str, Build]:
+def _theirs(path: Path, data: bytes | None) -> Matrix:
+    from localai_ci.matrix.localai_file import read
+
+    entries, document = read(path, known_builds(), data)
+    return Matrix(entries, str(path), _row_lines(entries, document))
+
+
+def known_builds() -> dict[str, Build]:
+    """What the installed backends.yaml says of each Dockerfile."""
     return load(data_dir() / "backends.yaml", Backends)[0].builds
 
 

@@ -68,6 +68,7 @@ class Change(Strict):
     ubuntu: Ubuntu | None = None
     skip_drivers: bool | None = None
     runner: str | None = None
+    builder: str | None = None
     platform_tag: Literal["", "amd64", "arm64"] | None = None
     tag_latest: Literal["auto", "true", "false"] | None = None
     amdgpu_targets: str | None = None

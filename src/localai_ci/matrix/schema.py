@@ -8,12 +8,20 @@ from pydantic import BaseModel
 from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.models import Backends, Images, Profiles
 from localai_ci.matrix.registries import Registries
+from localai_ci.matrix.upstreams import Upstreams
+from localai_ci.matrix.variants import Variants
+from localai_ci.plan.estimates import Estimates
+from localai_ci.plan.rules import InputsFile
 
 MODELS: dict[str, type[BaseModel]] = {
     "profiles": Profiles,
     "backends": Backends,
     "images": Images,
     "registries": Registries,
+    "upstreams": Upstreams,
+    "variants": Variants,
+    "inputs": InputsFile,
+    "estimates": Estimates,
 }
 
 

@@ -24,7 +24,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Strict(BaseModel):
     """Base of all models that are read from a file: frozen, and no key is ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -49,14 +49,18 @@ class Document:
         return InputError(what, where=f"{self.path}:{self.line(loc)}", remedy=remedy)
 
 
-def parse(path: Path) -> Document:
+def parse(path: Path, data: bytes | None = None) -> Document:
     """Read one YAML document.
+
+    Args:
+        path: The file; only its name where ``data`` is given.
+        data: The content, of a file that is not on disk (an older revision).
 
     Raises:
         InputError: the file is missing, not UTF-8, not YAML, or says a key twice.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = (path.read_bytes() if data is None else data).decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError("there is no such file", where=str(path)) from None
     except UnicodeDecodeError as e:
@@ -71,18 +75,18 @@ def parse(path: Path) -> Document:
         raise InputError(f"not valid YAML: {e}", where=str(path)) from None
     lines: dict[Loc, int] = {(): 1}
     try:
-        data = None if node is None else _data(str(path), node, (), lines)
+        content = None if node is None else _data(str(path), node, (), lines)
     except RecursionError:
         raise InputError(
             "an anchor contains itself",
             where=str(path),
             remedy="Write the repeated part out.",
         ) from None
-    return Document(str(path), data, lines)
+    return Document(str(path), content, lines)
 
 
-def load(path: Path, model: type[M]) -> tuple[M, Document]:
-    """Read ``path`` and validate it.
+def load(path: Path, model: type[M], data: bytes | None = None) -> tuple[M, Document]:
+    """Read ``path`` (or ``data`` under that name) and validate it.
 
     Returns:
         The model, and the document, so that later checks can name lines too.
@@ -90,7 +94,7 @@ def load(path: Path, model: type[M]) -> tuple[M, Document]:
     Raises:
         InputError: all faults of the file, one a line, each ``file:line: place: fault``.
     """
-    document = parse(path)
+    document = parse(path, data)
     try:
         return model.model_validate(document.data), document
     except ValidationError as e:

@@ -1,0 +1,111 @@
+"""Which engine a call uses: one given by the environment, a container's, or the native one."""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from native.errors import EngineError
+
+# What Dagger's own CLI reads; any of them means that somebody has already chosen.
+GIVEN_BY = ("_EXPERIMENTAL_DAGGER_RUNNER_HOST", "DAGGER_CLOUD_ENGINE", "DAGGER_SESSION_PORT")
+
+# In the order in which Dagger's CLI tries them. It takes the first one on PATH and fails if that
+# one does not answer, so a second one that would work is of no use.
+RUNTIMES = ("docker", "podman", "finch", "nerdctl")
+
+RUNTIME_SECONDS = 10
+
+
+class Seen(NamedTuple):
+    """What the choice depends on."""
+
+    given_by: str = ""
+    """The environment variable that names an engine; empty if none does."""
+    forced: str = ""
+    """LOCALAI_CI_ENGINE."""
+    dagger: str = ""
+    """The `dagger` on PATH; empty if there is none."""
+    runtime: str = ""
+    """The container runtime that `dagger` would take; empty if there is none."""
+    runtime_works: bool = False
+    linux: bool = True
+
+
+class Choice(NamedTuple):
+    """The engine to use and, for the user, why."""
+
+    kind: str
+    """environment, container or native."""
+    why: str
+
+
+def choose(seen: Seen) -> Choice:
+    """Decide; raises EngineError when what is asked for cannot be had."""
+    if seen.forced not in ("", "native", "container"):
+        raise EngineError(
+            f"LOCALAI_CI_ENGINE is {seen.forced!r}, expected native or container",
+            "unset it to let daggerw choose",
+        )
+    if seen.given_by and not seen.forced:
+        return Choice("environment", f"the engine that {seen.given_by} names")
+    if seen.forced == "native":
+        return Choice("native", "native engine, as LOCALAI_CI_ENGINE says")
+    obstacle = _obstacle(seen)
+    if not obstacle:
+        return Choice("container", f"{seen.dagger} with {seen.runtime}")
+    if seen.forced == "container":
+        raise EngineError(
+            f"LOCALAI_CI_ENGINE=container cannot be met: {obstacle}",
+            "install or start what is missing, or use LOCALAI_CI_ENGINE=native",
+        )
+    if not seen.linux:
+        raise EngineError(
+            f"no engine here: {obstacle}",
+            "the native engine needs Linux: install dagger and a container runtime",
+        )
+    return Choice("native", f"native engine ({obstacle})")
+
+
+def _obstacle(seen: Seen) -> str:
+    if not seen.dagger:
+        return "no dagger on PATH"
+    if not seen.runtime:
+        return f"no container runtime on PATH: {', '.join(RUNTIMES)}"
+    if not seen.runtime_works:
+        return f"{seen.runtime} is installed but does not answer"
+    return ""
+
+
+def look(environ: Mapping[str, str]) -> Seen:
+    """Look at this machine; starts the container runtime's client only where it decides."""
+    forced = environ.get("LOCALAI_CI_ENGINE", "")
+    given_by = next((name for name in GIVEN_BY if environ.get(name)), "")
+    path = environ.get("PATH", "")
+    dagger = which("dagger", path)
+    runtime = next((name for name in RUNTIMES if which(name, path)), "")
+    asked = dagger and runtime and forced != "native" and not (given_by and not forced)
+    works = bool(asked) and answers(runtime)
+    return Seen(given_by, forced, dagger, runtime, works, sys.platform == "linux")
+
+
+def which(program: str, path: str) -> str:
+    """Find a program; shutil.which would cost its import on every call."""
+    for folder in path.split(os.pathsep):
+        found = f"{folder}/{program}"
+        if folder and os.access(found, os.X_OK) and not os.path.isdir(found):  # noqa: PTH112
+            return found
+    return ""
+
+
+def answers(runtime: str) -> bool:
+    """Ask the runtime for its containers: a client without a server fails."""
+    import subprocess
+
+    try:
+        listed = subprocess.run(
+            [runtime, "ps"], capture_output=True, check=False, timeout=RUNTIME_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return listed.returncode == 0

@@ -1,0 +1,96 @@
+"""The one folder that holds everything the native engine makes."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from native.errors import EngineError
+
+VERSION = "v0.19.10"
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+ENGINE = Path(__file__).resolve().parents[1]
+
+LONGEST_SOCKET = 107  # bytes: the kernel's limit for a unix socket's path
+
+
+class Home:
+    """Paths below the cache folder; nothing is created here."""
+
+    def __init__(self, base: Path) -> None:
+        """Take the folder that may hold engines of several versions."""
+        self.base = base
+        self.folder = base / f"engine-{VERSION}"
+        self.steps = self.folder / "steps"
+        self.state = self.folder / "state"
+        self.run = self.folder / "run"
+        self.record = self.run / "engine.json"
+        self.socket = self.run / "sock" / "engine.sock"
+        self.log = self.folder / "engine.log"
+        self.lock = base / f"engine-{VERSION}.lock"
+        self.key = hashlib.sha256(os.fsencode(base)).hexdigest()[:8]
+        """Tells this folder's network link, table and cgroup from another folder's."""
+
+    def check(self) -> None:
+        """Refuse a folder that the kernel could not work with."""
+        name = str(self.base)
+        if len(os.fsencode(self.socket)) > LONGEST_SOCKET:
+            raise EngineError(
+                f"the cache folder's path is too long for a unix socket: {self.socket}",
+                "set LOCALAI_CI_CACHE to a shorter path",
+            )
+        if any(letter in name for letter in ":,\\ \n"):
+            raise EngineError(
+                f"the cache folder's path has a letter that mount options cannot hold: {name!r}",
+                "set LOCALAI_CI_CACHE to a path without blanks, commas, colons and backslashes",
+            )
+
+
+def home() -> Home:
+    """The cache folder of this user: LOCALAI_CI_CACHE, else below XDG_CACHE_HOME."""
+    own = os.environ.get("LOCALAI_CI_CACHE")
+    shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    base = Path(own) if own else Path(shared) / "localai-ci"
+    return Home(base.expanduser().absolute().resolve())
+
+
+def digest(parts: Iterable[object]) -> str:
+    """A short name for exactly these parts; a path stands for its content, files sorted."""
+    whole = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            files = sorted(part.rglob("*")) if part.is_dir() else [part]
+            data = b"".join(
+                f"{file.relative_to(part.parent)}\n".encode() + file.read_bytes()
+                for file in files
+                if file.is_file()
+            )
+        else:
+            data = str(part).encode()
+        whole.update(f"{len(data)}:".encode() + data)
+    return whole.hexdigest()[:16]
+
+
+def sources() -> str:
+    """What decides how the engine is built and what it knows of Python."""
+    return digest(ENGINE / name for name in ("go.mod", "go.sum", "distconsts", "python-runtime"))
+
+
+@contextlib.contextmanager
+def locked(where: Home, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the folder's only lock: two calls at once make one set-up and one start."""
+    import fcntl
+
+    while True:
+        where.base.mkdir(parents=True, exist_ok=True)
+        with where.lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(file, fcntl.LOCK_EX)
+            # `clean` may have removed the file while we waited: then it is nobody's lock.
+            if where.lock.exists() and os.path.samestat(os.fstat(file.fileno()), where.lock.stat()):
+                yield
+                return

@@ -1,0 +1,64 @@
+"""`./daggerw …`: choose an engine, say which, and become Dagger's own CLI."""
+
+import os
+
+from native.choice import choose, look
+from native.errors import EngineError
+from native.home import home, sources
+from native.record import running
+from native.terminal import say
+
+# sudo and cron leave these out of PATH.
+OFTEN_MISSING = "/usr/local/go/bin:/usr/sbin:/sbin"
+
+
+def main(arguments: list[str]) -> int:
+    """Run; returns only when nothing was handed over."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{OFTEN_MISSING}"
+    try:
+        if arguments[:1] == ["engine"]:
+            from native.commands import command
+
+            return command(arguments[1:])
+        return _dagger(arguments)
+    except (EngineError, OSError) as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; run it again and it goes on where it stopped")
+        return 130
+
+
+def _dagger(arguments: list[str]) -> int:
+    seen = look(os.environ)
+    choice = choose(seen)
+    environ = {"DAGGER_NO_NAG": "1", "DO_NOT_TRACK": "1"} | dict(os.environ)
+    cli = seen.dagger
+    if choice.kind == "native":
+        cli = _native(environ)
+    elif not cli:
+        cli = environ.get("_EXPERIMENTAL_DAGGER_CLI_BIN") or _own_cli()
+    say(choice.why)
+    os.execve(cli, ["dagger", *arguments], environ)  # noqa: S606 - no shell is meant
+
+
+def _native(environ: dict[str, str]) -> str:
+    """Make sure that the native engine runs; returns its CLI."""
+    where = home()
+    record = running(where)
+    if record is None:
+        from native.engine import ensure, wishes
+
+        record = ensure(where, wishes(os.environ))
+    elif record.sources != sources():
+        say("engine/ has changed since this engine was started: ./daggerw engine stop, then again")
+    environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"] = f"unix://{where.socket}"
+    environ["_EXPERIMENTAL_DAGGER_CLI_BIN"] = record.cli
+    environ.pop("DAGGER_CLOUD_ENGINE", None)
+    return record.cli
+
+
+def _own_cli() -> str:
+    from native.build import cli
+
+    return str(cli(home()))

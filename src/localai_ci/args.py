@@ -1,0 +1,42 @@
+"""Arguments that several functions share, each documented once.
+
+Plain assignments: Dagger's type reader cannot resolve ``type X = …``.
+"""
+
+from typing import Annotated, TypeAlias
+
+from dagger import Doc, Secret
+
+VariantName: TypeAlias = Annotated[str, Doc("Builder base; `dagger call variants` lists them")]
+BaseImage: TypeAlias = Annotated[
+    str | None,
+    Doc("Start from this image instead of the variant's own; gRPC is compiled in it too"),
+]
+Mirror: TypeAlias = Annotated[
+    str,
+    Doc("Mirror of all upstreams: https://HOST/PATH is then fetched from MIRROR/HOST/PATH"),
+]
+MirrorCredentials: TypeAlias = Annotated[
+    Secret | None, Doc("Credentials for the mirrors, as a netrc file: file://$HOME/.netrc")
+]
+AptMirror: TypeAlias = Annotated[
+    str,
+    Doc("Mirror of Ubuntu's archive (http://host/ubuntu), or host of Debian's (http://host)"),
+]
+AptPortsMirror: TypeAlias = Annotated[
+    str, Doc("Mirror of Ubuntu's archive for arm64 (http://host/ubuntu-ports)")
+]
+AptSnapshot: TypeAlias = Annotated[
+    str, Doc("Take Ubuntu's packages as they were at a moment: 20260101T000000Z")
+]
+AsJson: TypeAlias = Annotated[bool, Doc("Print JSON instead of a table")]
+Epoch: TypeAlias = Annotated[
+    str, Doc("Any text; a new one installs all packages anew: LocalAI does so weekly, 2026-W47")
+]
+Repositories: TypeAlias = Annotated[
+    list[str] | None, Doc("Repositories to publish to, HOST/PATH; default: of registries.yaml")
+]
+DockerConfig: TypeAlias = Annotated[
+    Secret | None, Doc("Registry credentials: file://$HOME/.docker/config.json")
+]
+Insecure: TypeAlias = Annotated[bool, Doc("Reach these registries without TLS: test registries")]

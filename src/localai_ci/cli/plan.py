@@ -1,0 +1,228 @@
+"""`localai-ci plan`: what to build and why, and `plan simulate`."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, assert_never
+
+import typer
+
+from localai_ci.cli import output
+from localai_ci.cli.matrix import MatrixPath
+from localai_ci.plan.change import Event
+
+if TYPE_CHECKING:
+    from localai_ci.plan.report import Report
+    from localai_ci.plan.sources import Request
+
+app = typer.Typer(
+    help="What a change builds, and why. On any doubt: everything, and the doubt is named.",
+    invoke_without_command=True,
+)
+
+
+class PlanFormat(StrEnum):
+    """How a plan is printed."""
+
+    table = "table"
+    json = "json"
+    github = "github"
+    markdown = "markdown"
+    html = "html"
+
+
+Source = Annotated[
+    Path | None,
+    typer.Option(help="A clone of LocalAI: its matrix at --head, its changes since --base."),
+]
+Base = Annotated[str, typer.Option(help="The revision before the change, in --source.")]
+Head = Annotated[str, typer.Option(help="The revision to build, in --source.")]
+ChangedFiles = Annotated[
+    str, typer.Option(metavar="FILE", help="A list of changed paths, one a line; - reads it.")
+]
+EventOption = Annotated[
+    Event | None,
+    typer.Option(help="What started the run. Absent: a pull request if a change is given."),
+]
+Previous = Annotated[
+    Path | None, typer.Option(help="The matrix before the change, where --source cannot tell.")
+]
+Forced = Annotated[
+    list[str] | None, typer.Option("--force", help="Build what matches this glob in any case.")
+]
+Rebuilt = Annotated[
+    list[str] | None, typer.Option("--rebuilt-base", help="A builder variant that is new.")
+]
+Pack = Annotated[
+    bool, typer.Option("--pack", help="Entries that share a base share a job, not one each.")
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(help="Minutes of a packed job; absent, what ends first on --runners."),
+]
+Runners = Annotated[int, typer.Option(min=1, help="How many jobs run at once.")]
+
+
+@app.callback()
+def plan(
+    context: typer.Context,
+    source: Source = None,
+    base: Base = "",
+    head: Head = "HEAD",
+    changed_files: ChangedFiles = "",
+    event: EventOption = None,
+    matrix: MatrixPath = None,
+    previous_matrix: Previous = None,
+    force: Forced = None,
+    rebuilt_base: Rebuilt = None,
+    pack: Pack = False,
+    budget: Budget = None,
+    runners: Runners = 20,
+    format_: Annotated[PlanFormat, typer.Option("--format")] = PlanFormat.table,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write there instead of printing.")
+    ] = None,
+    shard_size: Annotated[int, typer.Option(help="Most jobs of a GitHub matrix.")] = 240,
+    blocks: Annotated[int, typer.Option(help="Shards the workflow has jobs for; 0: any.")] = 0,
+    why: Annotated[str, typer.Option(metavar="ID", help="Why this entry is built.")] = "",
+    why_not: Annotated[str, typer.Option(metavar="ID", help="Why it is not.")] = "",
+) -> None:
+    """Decide what to build."""
+    if context.invoked_subcommand:
+        return
+    from localai_ci.plan.sources import Request
+
+    request = Request(
+        event=event or _event(changed_files or base),
+        source=source,
+        base=base,
+        head=head,
+        changed_files=changed_files,
+        matrix=matrix,
+        previous_matrix=previous_matrix,
+        bases=tuple(rebuilt_base or ()),
+        forced=tuple(force or ()),
+    )
+    report = _report(request, runners, budget, pack=pack)
+    if why or why_not:
+        from localai_ci.plan.explain import explain
+
+        output.line(explain(report.plan, why or why_not))
+        return
+    if format_ is PlanFormat.table and not out:
+        _print_table(report)
+        return
+    text = _render(report, format_, shard_size, blocks)
+    if out:
+        output.write(out, text)
+    else:
+        output.line(text.removesuffix("\n"))
+
+
+def _report(request: "Request", runners: int, budget: float | None, *, pack: bool) -> "Report":
+    from localai_ci.plan.decide import decide
+    from localai_ci.plan.estimates import load_estimates
+    from localai_ci.plan.jobs import packed, single
+    from localai_ci.plan.report import Report
+    from localai_ci.plan.simulate import best_packing, simulate
+    from localai_ci.plan.sources import gather
+
+    matrix, inputs, change = gather(request, sys.stdin.buffer.read)
+    decided = decide(matrix, inputs, change)
+    estimates = load_estimates()
+    entries = [p.entry for p in decided.entries]
+    if budget is not None:
+        jobs = packed(entries, estimates, budget)
+    elif pack:
+        jobs = best_packing(entries, estimates, runners)
+    else:
+        jobs = single(entries, estimates)
+    run = simulate(jobs, runners, estimates, one_merge=True)
+    return Report(decided, jobs, run, runners, estimates)
+
+
+def _event(given: str) -> Event:
+    return Event.pull_request if given else Event.workflow_dispatch
+
+
+def _render(report: "Report", format_: PlanFormat, shard_size: int, blocks: int) -> str:
+    match format_:
+        case PlanFormat.json:
+            from localai_ci.plan.report import as_json
+
+            return json.dumps(as_json(report), indent=1)
+        case PlanFormat.github:
+            from localai_ci.plan import github
+
+            complete = report.plan.complete
+            return github.render(
+                github.outputs(report.jobs, run_all=complete, size=shard_size, blocks=blocks)
+            )
+        case PlanFormat.markdown | PlanFormat.table:
+            from localai_ci.plan.report import markdown
+
+            return markdown(report)
+        case PlanFormat.html:
+            from localai_ci.plan.html import page
+
+            return page(report)
+        case _:
+            assert_never(format_)
+
+
+def _print_table(report: "Report") -> None:
+    from localai_ci.plan.report import budget_line, headline, table_rows
+
+    output.line(headline(report))
+    for note in report.plan.change.notes:
+        output.note(f"note: {note}")
+    rows = table_rows(report.plan.entries)
+    if rows:
+        output.table(["backend", "entries", "which", "because"], rows)
+        output.line(budget_line(report))
+    idle = [[path, why] for path, why in report.plan.idle.items()]
+    if idle:
+        output.table(["without effect", "because"], idle[:IDLE_SHOWN])
+    if len(idle) > IDLE_SHOWN:
+        output.line(f"… and {len(idle) - IDLE_SHOWN} more without effect (all in --format json)")
+
+
+IDLE_SHOWN = 12
+"""Paths without effect that the table names."""
+
+
+@app.command()
+def simulate(
+    changed_files: ChangedFiles = "",
+    event: EventOption = None,
+    matrix: MatrixPath = None,
+    runners: Runners = 20,
+    budget: Budget = None,
+) -> None:
+    """Compare one entry a job, as LocalAI does, with packed jobs; without a change, three shapes.
+
+    The shapes: everything, one input that all Go backends share, and one backend.
+    """
+    from localai_ci.plan.change import Change
+    from localai_ci.plan.decide import decide
+    from localai_ci.plan.estimates import load_estimates
+    from localai_ci.plan.report import comparison
+    from localai_ci.plan.sources import Request, gather
+
+    request = Request(event or _event(changed_files), changed_files=changed_files, matrix=matrix)
+    loaded, inputs, change = gather(request, sys.stdin.buffer.read)
+    changes = {"this change": change}
+    if not changed_files:
+        changes = {
+            "everything": change,
+            "pkg/grpc/server.go": Change(Event.push, ("pkg/grpc/server.go",)),
+            "backend/go/whisper/": Change(Event.push, ("backend/go/whisper/main.go",)),
+        }
+    estimates = load_estimates()
+    rows = []
+    for name, one in changes.items():
+        entries = [p.entry for p in decide(loaded, inputs, one).entries]
+        rows += [[name, *cells] for cells in comparison(entries, estimates, runners, budget)]
+    columns = ["change", "jobs are", "jobs", "done after", "runner time", "median wait"]
+    output.table(columns, rows, f"Simulated on {runners} runners, times from estimates.yaml.")

@@ -1,0 +1,120 @@
+"""Entry points: arguments in, objects out. What they do lives in the packages beside this file."""
+
+import logging
+from typing import Annotated
+
+import dagger
+from dagger import Doc, dag, function, object_type
+
+from localai_ci.args import (
+    AptMirror,
+    AptPortsMirror,
+    AptSnapshot,
+    AsJson,
+    BaseImage,
+    Mirror,
+    MirrorCredentials,
+    VariantName,
+)
+from localai_ci.effects import never_cached
+from localai_ci.errors import LocalaiCiError
+
+
+def _is_no_user_error(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], LocalaiCiError))
+
+
+# The SDK logs every exception with its traceback. Ours say all there is to say, once.
+logging.getLogger("dagger.mod").addFilter(_is_no_user_error)
+
+
+@object_type
+class LocalaiCi:
+    """LocalAI's container builds: builder bases, backends, publishing and merging."""
+
+    @function
+    def variants(self, as_json: AsJson = False) -> str:
+        """List the builder bases: architecture, accelerator and base image of each."""
+        from localai_ci.matrix import variants
+
+        file = variants.load_variants()
+        return variants.as_json(file) if as_json else variants.as_table(file)
+
+    @function
+    async def build_base(
+        self,
+        variant: VariantName,
+        base_image: BaseImage = None,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+    ) -> dagger.Container:
+        """Build a builder base: compilers, ccache, protoc, CMake, gRPC, an accelerator's toolchain.
+
+        Go on from it: `terminal` opens a shell, `with-exec` runs a command, `publish` pushes it.
+        """
+        from localai_ci import base
+
+        sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot)
+        built = await base.build(base.recipe(variant, sources), base_image, mirror_credentials)
+        return built.container
+
+    @function
+    async def grpc(
+        self,
+        variant: VariantName,
+        base_image: BaseImage = None,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+    ) -> dagger.Directory:
+        """Compile gRPC for C++: the tree of /opt/grpc, shared by all bases of a release."""
+        from localai_ci import base
+
+        sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot)
+        recipe = base.recipe(variant, sources)
+        return await base.compile_grpc(recipe, base_image, mirror_credentials)
+
+    @function
+    async def toolchain(
+        self,
+        variant: VariantName,
+        base_image: BaseImage = None,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+        as_json: AsJson = False,
+    ) -> str:
+        """Build a base and tell what is in it: versions of all tools, and megabytes by step."""
+        from localai_ci import base, toolchain
+
+        sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot)
+        recipe = base.recipe(variant, sources)
+        report = await base.report(recipe, await base.build(recipe, base_image, mirror_credentials))
+        return toolchain.as_json(report) if as_json else toolchain.as_table(report)
+
+    @never_cached
+    async def pin_upstreams(
+        self,
+        image: Annotated[
+            str | None, Doc("Debian or Ubuntu image to fetch with, instead of debian:bookworm")
+        ] = None,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+    ) -> dagger.File:
+        """Fetch what has no checksum yet, and write what came: upstreams.yaml, filled in.
+
+        Call it with `-o matrix/upstreams.yaml`, and read the difference before it is committed.
+        """
+        from localai_ci import base
+        from localai_ci.base.pin import pin
+
+        text = await pin(base.Sources(mirror, apt_mirror), image, mirror_credentials)
+        return dag.directory().with_new_file("upstreams.yaml", text).file("upstreams.yaml")

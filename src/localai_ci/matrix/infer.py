@@ -1,0 +1,270 @@
+"""From rows back to profiles, targets and exceptions: what our files would have to say.
+
+The opposite of `expand`; `propose` proves it by expanding what it found.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from localai_ci.errors import InputError
+from localai_ci.matrix.diff import diff
+from localai_ci.matrix.entry import DARWIN, Entry
+from localai_ci.matrix.expand import expand
+from localai_ci.matrix.models import Arch, Backends, Build, Change, Deviation, Profile, Profiles
+from localai_ci.matrix.yamlfile import Document
+
+TODO = "TODO: say why this row differs from its profile."
+LEARNED = ("build_type", "cuda", "base_image", "ubuntu", "skip_drivers")
+"""Profile fields that follow what most of the profile's rows say."""
+
+Rows = dict[str, list[Entry]]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Files that expand to exactly the given rows."""
+
+    profiles: Profiles
+    backends: Backends
+
+
+def propose(entries: Sequence[Entry], profiles: Profiles, backends: Backends) -> Proposal:
+    """What our files have to say so that they expand to these entries.
+
+    Args:
+        entries: The rows to reproduce.
+        profiles: What is there: names, and values that stay unless most rows disagree.
+        backends: What is there: builds, and the reasons of exceptions that stay.
+
+    Raises:
+        InputError: rows that the files cannot express (two platforms in one row, unknown
+            fields, a suffix that does not end in the backend's name).
+    """
+    _refuse(entries, backends.builds)
+    entries = sorted(entries, key=lambda e: e.arch)
+    profiles = _with_new_profiles(entries, profiles)
+    rows: Rows = {name: [] for name in profiles.profiles}
+    for entry in entries:
+        rows[_profile_of(entry, profiles)].append(entry)
+    profiles = _learned(profiles, rows)
+    plain = Backends(
+        exceptions=[],
+        defaults=backends.defaults,
+        builds=backends.builds,
+        backends=_targets(rows, profiles, backends.builds),
+    )
+    exceptions = _exceptions(rows, _expanded(profiles, plain), backends.exceptions)
+    proposal = Proposal(profiles, plain.model_copy(update={"exceptions": exceptions}))
+    left = diff(_expanded(profiles, proposal.backends), entries)
+    if left:
+        names = [*left.added, *left.removed, *left.changed]
+        raise InputError(f"rows that the files cannot express: {', '.join(names[:5])}")
+    return proposal
+
+
+def _expanded(profiles: Profiles, backends: Backends) -> tuple[Entry, ...]:
+    return expand(profiles, backends, Document("proposal", None, {}))
+
+
+def _refuse(entries: Iterable[Entry], builds: Mapping[str, Build]) -> None:
+    faults = []
+    for e in entries:
+        if "+" in e.arch:
+            faults.append(f"{e.id}: two platforms in one row; give each its own row")
+        if e.extra:
+            faults.append(f"{e.id}: unknown fields {', '.join(k for k, _ in e.extra)}")
+        if not e.suffix.endswith(f"-{e.backend}"):
+            faults.append(f"{e.id}: the suffix does not end in the backend's name {e.backend}")
+        if e.build not in builds:
+            faults.append(f"{e.id}: the Dockerfile {e.build} is not under `builds`")
+    if faults:
+        more = f"\n… and {len(faults) - 10} more" if len(faults) > 10 else ""  # noqa: PLR2004
+        raise InputError(
+            "\n".join(dict.fromkeys(faults[:10])) + more,
+            remedy="Mend these rows, or teach backends.yaml about them, first.",
+        )
+
+
+def _prefix(entry: Entry) -> str:
+    return entry.suffix.removesuffix(f"-{entry.backend}")
+
+
+def _with_new_profiles(entries: Iterable[Entry], profiles: Profiles) -> Profiles:
+    """Add a profile for every suffix that is new; its values are learned later."""
+    known = {p.suffix for p in profiles.profiles.values()}
+    new: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if _prefix(entry) not in known:
+            new[_prefix(entry)].append(entry)
+    added = {
+        prefix.removeprefix("-"): Profile.model_validate(
+            {
+                "suffix": prefix,
+                "arches": sorted({e.arch for e in rows}),
+                "base_image": rows[0].base_image,
+            }
+        )
+        for prefix, rows in new.items()
+    }
+    return profiles.model_copy(update={"profiles": profiles.profiles | added})
+
+
+def _profile_of(entry: Entry, profiles: Profiles) -> str:
+    """The profile with the entry's suffix, else the one that says most of the same."""
+    fitting = {
+        name: profile
+        for name, profile in profiles.profiles.items()
+        if (not profile.languages or entry.language in profile.languages)
+        and (entry.arch in profile.arches)
+    }
+    if not fitting:
+        raise InputError(f"no profile takes {entry.language} on {entry.arch}", where=entry.id)
+
+    def distance(name: str) -> tuple[bool, int]:
+        profile = fitting[name]
+        differing = sum(getattr(profile, f) != getattr(entry, f) for f in LEARNED)
+        return profile.suffix != _prefix(entry), differing
+
+    return min(fitting, key=distance)
+
+
+def _learned(profiles: Profiles, rows: Rows) -> Profiles:
+    """The profiles with the values that more than half of their rows agree on."""
+    result = {}
+    for name, profile in profiles.profiles.items():
+        new = {}
+        for field in LEARNED if profile.arches != [DARWIN] else ("build_type",):
+            counted = Counter(getattr(e, field) for e in rows.get(name, ()))
+            value, count = counted.most_common(1)[0] if counted else (None, 0)
+            if count * 2 > counted.total() and value != getattr(profile, field):
+                new[field] = value
+        result[name] = profile.model_copy(update=new) if new else profile
+    return profiles.model_copy(update={"profiles": result})
+
+
+def _targets(
+    rows: Rows, profiles: Profiles, builds: Iterable[str]
+) -> dict[str, dict[str, list[str]]]:
+    """By build and backend, the targets whose rows are there."""
+    arches: defaultdict[tuple[str, str], defaultdict[str, set[str]]] = defaultdict(
+        lambda: defaultdict(set)
+    )
+    language = {}
+    for name, entries in rows.items():
+        for entry in entries:
+            arches[entry.build, entry.backend][name].add(entry.arch)
+            language[entry.build] = entry.language
+    result: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
+    for build, backend in sorted(arches, key=lambda pair: (list(builds).index(pair[0]), pair[1])):
+        found = arches[build, backend]
+        texts: list[str] = []
+        for target in dict.fromkeys(p.target or n for n, p in profiles.profiles.items()):
+            members = [
+                n
+                for n, p in profiles.profiles.items()
+                if (p.target or n) == target and (not p.languages or language[build] in p.languages)
+            ]
+            texts += _said(
+                target, {n: found[n] for n in members if found.get(n)}, members, profiles
+            )
+        result[build][backend] = texts
+    return dict(result)
+
+
+def _said(
+    target: str, found: Mapping[str, set[str]], members: Sequence[str], profiles: Profiles
+) -> list[str]:
+    """A target in one word if all its profiles have the same legs, else profile by profile."""
+    legs = {frozenset(a) for a in found.values()}
+    if not found:
+        return []
+    if len(found) == len(members) and len(legs) == 1:
+        return _legs(target, found[members[0]], profiles.profiles[members[0]])
+    return [text for name, a in found.items() for text in _legs(name, a, profiles.profiles[name])]
+
+
+def _legs(name: str, arches: set[str], profile: Profile) -> list[str]:
+    if arches == set(profile.arches):
+        return [name]
+    return [f"{name}@{arch}" for arch in profile.arches if arch in arches]
+
+
+@dataclass(frozen=True)
+class _Deviating:
+    """What a row says beyond its profile, and why."""
+
+    changes: tuple[tuple[str, object], ...]
+    arches: tuple[Arch, ...]
+    reason: str
+    inert: bool
+    order: int
+
+
+def _exceptions(rows: Rows, plain: Iterable[Entry], known: Sequence[Deviation]) -> list[Deviation]:
+    """One exception for each change, reason and set of backends, known ones in their order."""
+    backends: defaultdict[tuple[_Deviating, str], list[str]] = defaultdict(list)
+    for profile, backend, deviating in _deviating(rows, plain, known):
+        backends[deviating, profile].append(backend)
+    profiles: defaultdict[tuple[_Deviating, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (deviating, profile), names in backends.items():
+        profiles[deviating, tuple(sorted(names))].append(profile)
+    return [
+        Deviation(
+            reason=d.reason,
+            backends=list(names),
+            profiles=on,
+            arches=list(d.arches),
+            set=Change.model_validate(dict(d.changes)),
+            inert=d.inert,
+        )
+        for (d, names), on in sorted(profiles.items(), key=lambda item: item[0][0].order)
+    ]
+
+
+def _deviating(
+    rows: Rows, plain: Iterable[Entry], known: Sequence[Deviation]
+) -> Iterator[tuple[str, str, _Deviating]]:
+    """Profile, backend and deviation of each pair of them that deviates, on all legs or some."""
+    derived = {(e.backend, e.profile, e.arch): e for e in plain}
+    legs: defaultdict[tuple[str, str], dict[Arch, dict[str, object]]] = defaultdict(dict)
+    for profile, entries in rows.items():
+        for entry in entries:
+            changes = _changes(derived[entry.backend, profile, entry.arch], entry)
+            legs[profile, entry.backend][entry.arch] = changes  # type: ignore[index]
+    for (profile, backend), by_arch in legs.items():
+        said = [changes for changes in by_arch.values() if changes]
+        for number, changes in enumerate(said):
+            if changes in said[:number]:
+                continue
+            arches = tuple(a for a, c in by_arch.items() if c == changes)
+            old = [
+                (order, x)
+                for order, x in enumerate(known)
+                if backend in x.backends
+                and profile in x.profiles
+                and x.set.fields().items() <= changes.items()
+            ]
+            yield (
+                profile,
+                backend,
+                _Deviating(
+                    tuple(changes.items()),
+                    arches if len(arches) < len(by_arch) else (),
+                    " ".join(dict.fromkeys(x.reason for _, x in old)) or TODO,
+                    bool(old) and all(x.inert for _, x in old),
+                    old[0][0] if old else len(known),
+                ),
+            )
+
+
+def _changes(derived: Entry, entry: Entry) -> dict[str, object]:
+    """The fields to set, so that the derived entry becomes this one."""
+    found: dict[str, object] = {
+        name: getattr(entry, name)
+        for name in Change.model_fields
+        if name != "suffix" and getattr(entry, name) != getattr(derived, name)
+    }
+    if entry.suffix != derived.suffix:
+        found["suffix"] = _prefix(entry)
+    return found

@@ -1,0 +1,104 @@
+"""What changed: a list of paths or two revisions, and what the compared files said before."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from localai_ci import limits
+from localai_ci.errors import InputError
+from localai_ci.matrix.entry import Matrix
+from localai_ci.plan.rules import InputsFile
+
+
+class Event(StrEnum):
+    """What started the run; only the first two look at what changed."""
+
+    pull_request = "pull_request"
+    push = "push"
+    tag = "tag"
+    schedule = "schedule"
+    workflow_dispatch = "workflow_dispatch"
+
+
+LIST_LIMIT = {
+    Event.pull_request: limits.PULL_REQUEST_FILES,
+    Event.push: limits.PUSH_FILES,
+}
+"""Where GitHub's APIs cut a list of files (pull request files; compare) without saying so."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is known about a change.
+
+    ``paths`` is None where it is not known, and then ``unknown`` says why. ``previous`` is the
+    matrix before the change, ``proto`` backend.proto before and after it, ``rules`` inputs.yaml
+    before it, None where not known; they matter only if the change touches those files. ``bases``
+    are builder variants that were rebuilt; ``forced`` globs of entries to build in any case.
+    """
+
+    event: Event
+    paths: tuple[str, ...] | None
+    unknown: str = ""
+    previous: Matrix | None = None
+    proto: tuple[str, str] | None = None
+    rules: InputsFile | None = None
+    bases: frozenset[str] = frozenset()
+    forced: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+
+def parse_list(data: bytes, where: str) -> tuple[str, ...]:
+    r"""The paths of a list, one a line or each ended by a zero byte.
+
+    Takes what ``git diff --name-only`` prints, with or without ``-z``: names that git put in
+    quotes are unquoted, and names that are not UTF-8 keep their bytes (surrogate escapes).
+
+    Raises:
+        InputError: an absolute path, or one that leaves the tree.
+    """
+    raw = data.split(b"\0") if b"\0" in data else [x.rstrip(b"\r") for x in data.split(b"\n")]
+    paths = [_path(item) for item in raw if item.strip()]
+    for number, path in enumerate(paths, 1):
+        if path.startswith("/") or ".." in path.split("/"):
+            raise InputError(
+                f"{path!r} is not a path inside the tree",
+                where=f"{where}:{number}",
+                remedy="Give paths relative to the top of LocalAI's tree, as git prints them.",
+            )
+    return tuple(dict.fromkeys(paths))
+
+
+def from_list(event: Event, paths: Iterable[str]) -> Change:
+    """A change from a list, unless the list is as long as the ones that GitHub cuts."""
+    listed = tuple(paths)
+    limit = LIST_LIMIT.get(event)
+    if limit is not None and len(listed) >= limit:
+        return Change(
+            event,
+            None,
+            f"the list has {len(listed)} files, and GitHub cuts lists at {limit}",
+        )
+    return Change(event, listed)
+
+
+_ESCAPES = {
+    b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13, b'"': 34, b"\\": 92
+}  # fmt: skip
+
+
+def _path(item: bytes) -> str:
+    if len(item) > 1 and item.startswith(b'"') and item.endswith(b'"'):
+        item = _unquote(item[1:-1])
+    return item.decode("utf-8", "surrogateescape").removeprefix("./")
+
+
+def _unquote(text: bytes) -> bytes:
+    """Undo git's quoting: C escapes, and three octal digits for any other byte."""
+    import re
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        found = match[1]
+        return bytes([_ESCAPES[found] if found in _ESCAPES else int(found, 8)])
+
+    return re.sub(rb'\\([0-3][0-7]{2}|[abtnvfr"\\])', byte, text)

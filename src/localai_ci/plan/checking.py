@@ -1,0 +1,45 @@
+"""All checks together, on what the user names."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from localai_ci.matrix.check import check
+from localai_ci.matrix.check_tree import check_tree
+from localai_ci.matrix.data import data_dir
+from localai_ci.matrix.entry import Matrix
+from localai_ci.matrix.finding import Finding, Severity
+from localai_ci.matrix.loading import load_files, load_matrix, matrix_in_tree
+from localai_ci.matrix.tree import Tree
+from localai_ci.matrix.variants import load_variants
+from localai_ci.plan.coverage import coverage
+from localai_ci.plan.rules import load_inputs
+
+
+def check_all(path: Path | None, source: Path | None) -> tuple[Matrix, list[Finding]]:
+    """Check a matrix, and with a tree also the two against each other and the rules' coverage.
+
+    Args:
+        path: The matrix; the tree's own if absent, and without a tree the installed one.
+        source: A LocalAI tree.
+
+    Raises:
+        InputError: the matrix or the tree cannot be read.
+    """
+    tree = Tree(source) if source else None
+    matrix = None if path or not tree else matrix_in_tree(_reader(tree))
+    matrix = matrix or load_matrix(path)
+    profiles, _, ours = load_files(data_dir())
+    declared = {e.id: e.runner for e in ours}
+    found = check(matrix, load_variants().variants, profiles, declared)
+    if tree:
+        found += check_tree(matrix, tree)
+        found += coverage(matrix, load_inputs(), tree)
+    return matrix, sorted(found, key=lambda f: list(Severity).index(f.severity))
+
+
+def _reader(tree: Tree) -> Callable[[str], bytes | None]:
+    def read(path: str) -> bytes | None:
+        file = tree.root / path
+        return file.read_bytes() if file.is_file() else None
+
+    return read

@@ -1,0 +1,128 @@
+"""A real engine, started once and left running, and a stand-in for the internet beside it."""
+
+import os
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from live import REPO, Engine
+from native import record
+from native.home import home
+from standin.internet import Internet, build_internet
+from standin.packages import Key
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs the engine."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.engine)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The engine that daggerw chooses here; a native one is started and left running."""
+    found = Engine(os.environ)
+    chosen = found.dagger("version")
+    assert chosen.returncode == 0, chosen.stderr
+    native = record.running(home()) if "native engine" in chosen.stderr else None
+    return replace(found, address=native.address if native else "")
+
+
+@pytest.fixture(scope="session")
+def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
+    """All upstreams of the bases, on port 5009 of the engine's network."""
+    folder = tmp_path_factory.mktemp("internet")
+    www = folder / "www"
+    www.mkdir()
+    key = Key(folder / "key")
+    build_internet(www, key)
+    key.close()
+    # The distribution's stand-in is asked for through the mirror's rule as well.
+    (www / f"{engine.address}:5009").symlink_to(www)
+    log = folder / "requests.log"
+    log.touch()
+    server = str(REPO / "tests/standin/server.py")
+    url = f"http://{engine.address}:5009"
+    command = ("python3", server, str(www), engine.address, "5009", str(log))
+    with engine.serving(f"{url}/distribution/Release", *command):
+        yield Internet(url, log, www)
+
+
+@pytest.fixture(scope="session")
+def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Debian's docker-registry, empty, on port 5008 of the engine's network: ``host:port``."""
+    folder = tmp_path_factory.mktemp("registry")
+    host = f"{engine.address}:5008"
+    config = folder / "config.yml"
+    config.write_text(
+        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\n"
+        f"http:\n  addr: {host}\n"
+    )
+    with engine.serving(f"http://{host}/v2/", "docker-registry", "serve", str(config)):
+        yield host
+
+
+def publish_standin(
+    engine: Engine, internet: Internet, image: str, *before: str, arch: str = "amd64"
+) -> str:
+    """Publish debian:bookworm, made to look for heavy packages and ROCm's in the stand-in."""
+    ring = "/usr/share/keyrings/standin.asc"
+    key = (internet.www / "repositories.intel.com/gpu/intel-graphics.key").read_text()
+    rocm = "https://repo.radeon.com/rocm/apt/7.2.1"
+    files = {
+        ring: key,
+        "/etc/apt/sources.list.d/standin.list": (
+            f"deb [signed-by={ring}] {internet.url}/distribution/ ./\n"
+        ),
+        "/etc/apt/sources.list.d/rocm.list": f"deb [signed-by={ring}] {rocm} noble main\n",
+    }
+    writes = [
+        word
+        for path, text in files.items()
+        for word in ("with-new-file", f"--path={path}", f"--contents={text}")
+    ]
+    image_from = (
+        "core",
+        "container",
+        f"--platform=linux/{arch}",
+        "from",
+        "--address=debian:bookworm",
+        *before,
+    )
+    done = engine.dagger(*image_from, *writes, "publish", f"--address={image}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return image
+
+
+@pytest.fixture(scope="session")
+def standin_image(engine: Engine, internet: Internet, registry: str) -> str:
+    """A base image for the stand-in, as bare as a distribution's."""
+    return publish_standin(engine, internet, f"{registry}/standin:bare")
+
+
+@pytest.fixture(scope="session")
+def standin_image_arm64(engine: Engine, internet: Internet, registry: str) -> str:
+    """The same for arm64, where the engine runs that."""
+    emulated = re.findall(r"^emulates +(.*)$", engine.command("status").stdout, re.MULTILINE)
+    if platform.machine() != "aarch64" and "arm64" not in "".join(emulated):
+        pytest.skip("this engine does not emulate arm64 (make test-all starts one that does)")
+    return publish_standin(engine, internet, f"{registry}/standin:arm64", arch="arm64")
+
+
+@pytest.fixture(scope="session")
+def stocked_image(engine: Engine, internet: Internet, registry: str) -> str:
+    """The same with the common packages in it: for tests of the steps after apt's."""
+    packages = "build-essential ccache git ca-certificates pkg-config libcurl4-openssl-dev curl"
+    install = f"apt-get update && apt-get install -y {packages} unzip libssl-dev wget cmake"
+    stock = ("with-exec", f'--args="sh","-c","{install}"')
+    return publish_standin(engine, internet, f"{registry}/standin:stocked", *stock)
+
+
+@pytest.fixture(scope="session")
+def flags(internet: Internet, standin_image: str) -> tuple[str, ...]:
+    """Arguments that send a build to the stand-in."""
+    return ("--mirror", internet.url, "--base-image", standin_image)

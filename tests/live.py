@@ -1,0 +1,118 @@
+"""What tests on a real engine use: the engine, as a user reaches it, and reading its progress."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPO = Path(__file__).parents[1]
+Done = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """``./daggerw`` with the engine it starts.
+
+    Attributes:
+        environ: What ``./daggerw`` is run with.
+        address: Where a server started by ``exec`` is found by engine, containers and tests alike.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    address: str = ""
+
+    def dagger(
+        self, *arguments: str, cwd: Path = REPO, seconds: float = 900, stdin: str = ""
+    ) -> Done:
+        """Any command of Dagger's CLI; its answer is all that stands in stdout."""
+        return subprocess.run(
+            [REPO / "daggerw", "--progress=plain", *arguments],
+            env=self.environ,
+            cwd=cwd,
+            timeout=seconds,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def call(self, *arguments: str, cwd: Path = REPO, seconds: float = 900) -> Done:
+        """A function of the module in ``cwd``; never raises for its exit code."""
+        return self.dagger("call", *arguments, cwd=cwd, seconds=seconds)
+
+    def ok(self, *arguments: str, cwd: Path = REPO, seconds: float = 900) -> str:
+        """What a call prints; its failure is the test's, with the end of its log."""
+        done = self.call(*arguments, cwd=cwd, seconds=seconds)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-6000:]}"
+        return done.stdout.strip()
+
+    def command(self, *arguments: str) -> Done:
+        """``./daggerw engine …``."""
+        return subprocess.run(
+            [REPO / "daggerw", "engine", *arguments],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def exec(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command of this machine in the engine's network; what it says is dropped."""
+        return subprocess.Popen(
+            [REPO / "daggerw", "engine", "exec", "--", *command],
+            env=self.environ,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    @contextmanager
+    def serving(self, url: str, *command: str) -> Iterator[None]:
+        """A server in the engine's network, from when ``url`` answers to the end of the block."""
+        process = self.exec(*command)
+        try:
+            _wait_for(url, process)
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def executed(done: Done) -> list[str]:
+    """The commands that really ran in a call, as plain progress tells: those not cached."""
+    log = re.sub(r"\x1b\[[\d;]*m", "", done.stderr)
+    started = dict(re.findall(r"^(\d+) *: [┆ ]*withExec (.*)$", log, re.MULTILINE))
+    cached = set(re.findall(r"^(\d+) *: [┆ ]*Container\.withExec CACHED", log, re.MULTILINE))
+    return [command for number, command in started.items() if number not in cached]
+
+
+def module_with(folder: Path, data: str, old: str, new: str) -> Path:
+    """A copy of the module with one place of a file of matrix/ changed."""
+    copy = folder / "module"
+    shutil.copytree(REPO / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPO / "matrix", copy / "matrix")
+    for part in ("dagger.json", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
+        shutil.copy(REPO / part, copy / part)
+    path = copy / "matrix" / data
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {data}"
+    path.write_text(text.replace(old, new))
+    return copy
+
+
+def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:
+            assert process.poll() is None, f"the server of {url} has ended"
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(f"{url} does not answer")

@@ -1,0 +1,115 @@
+"""Which engine ./daggerw takes, by the rules and by stand-in programs on PATH."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from native.choice import Seen, choose
+from native.errors import EngineError
+
+REPO = Path(__file__).parents[2]
+
+DOCKER = Seen(dagger="/bin/dagger", runtime="docker", runtime_works=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (Seen(given_by="DAGGER_CLOUD_ENGINE"), "environment"),
+        (DOCKER._replace(given_by="_EXPERIMENTAL_DAGGER_RUNNER_HOST"), "environment"),
+        (DOCKER, "container"),
+        (DOCKER._replace(forced="native"), "native"),
+        (DOCKER._replace(forced="container"), "container"),
+        (DOCKER._replace(forced="native", given_by="DAGGER_SESSION_PORT"), "native"),
+        (DOCKER._replace(runtime_works=False), "native"),
+        (DOCKER._replace(runtime=""), "native"),
+        (DOCKER._replace(dagger=""), "native"),
+        (Seen(), "native"),
+    ],
+)
+def test_the_environment_wins_then_a_working_container_runtime_then_the_native_engine(
+    seen: Seen, kind: str
+) -> None:
+    assert choose(seen).kind == kind
+
+
+def test_the_reason_names_what_stands_in_the_way() -> None:
+    assert (
+        "docker is installed but does not answer"
+        in choose(DOCKER._replace(runtime_works=False)).why
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        (Seen(forced="podman"), "LOCALAI_CI_ENGINE is 'podman'"),
+        (Seen(forced="container"), "no dagger on PATH"),
+        (DOCKER._replace(forced="container", runtime=""), "no container runtime on PATH: docker"),
+        (DOCKER._replace(runtime_works=False, linux=False), "needs Linux"),
+    ],
+)
+def test_what_cannot_be_had_is_said_with_the_remedy(seen: Seen, message: str) -> None:
+    with pytest.raises(EngineError, match=message):
+        choose(seen)
+
+
+def stand_ins(folder: Path, **programs: str) -> dict[str, str]:
+    for name, script in programs.items():
+        program = folder / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("_EXPERIMENTAL", "DAGGER", "LOCALAI_CI"))
+    }
+    return kept | {"PATH": f"{folder}:/usr/bin:/bin", "LOCALAI_CI_CACHE": str(folder / "cache")}
+
+
+def daggerw(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [REPO / "daggerw", *arguments], env=environ, capture_output=True, text=True, check=False
+    )
+
+
+TELL = 'echo "dagger got: $*; $_EXPERIMENTAL_DAGGER_RUNNER_HOST"'
+
+
+def test_dagger_with_a_container_runtime_is_called_as_it_is(tmp_path: Path) -> None:
+    environ = stand_ins(tmp_path, dagger=f"{TELL}; exit 3", docker="exit 0")
+    done = daggerw(environ, "call", "build-base", "--variant", "two words")
+    assert done.returncode == 3
+    assert done.stdout == "dagger got: call build-base --variant two words; \n"
+    assert done.stderr == f"daggerw: {tmp_path}/dagger with docker\n"
+
+
+def test_an_engine_given_by_the_environment_is_left_alone(tmp_path: Path) -> None:
+    environ = stand_ins(tmp_path, dagger=TELL, docker="exit 1")
+    environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"] = "tcp://far:1"
+    done = daggerw(environ, "version")
+    assert done.stdout == "dagger got: version; tcp://far:1\n"
+    assert "the engine that _EXPERIMENTAL_DAGGER_RUNNER_HOST names" in done.stderr
+
+
+def test_a_forced_container_without_a_server_fails_and_says_why(tmp_path: Path) -> None:
+    environ = stand_ins(tmp_path, dagger=TELL, docker="exit 1", podman="exit 0")
+    done = daggerw(environ | {"LOCALAI_CI_ENGINE": "container"}, "version")
+    assert done.returncode == 1
+    assert "docker is installed but does not answer" in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_engine_command_prints_the_usage(tmp_path: Path) -> None:
+    done = daggerw(stand_ins(tmp_path), "engine", "strat")
+    assert done.returncode == 1
+    assert "no such engine command: 'strat'" in done.stderr
+    assert "usage: ./daggerw engine" in done.stderr
+
+
+def test_nothing_is_made_by_asking_for_status_or_a_stop(tmp_path: Path) -> None:
+    environ = stand_ins(tmp_path)
+    assert "not running" in daggerw(environ, "engine", "status").stdout
+    assert daggerw(environ, "engine", "stop").returncode == 0
+    assert not (tmp_path / "cache").exists()

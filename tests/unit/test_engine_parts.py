@@ -1,0 +1,176 @@
+"""The native engine's parts that need no engine: preflight, steps, network plan, certificates."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from native import certificates, emulation, network, preflight, record
+from native.engine import Wish, wishes
+from native.errors import EngineError
+from native.home import Home
+from native.network import Route
+from native.steps import Step, Work, prune, run_all
+
+
+@pytest.mark.parametrize("version", ["go version go1.24.9 linux/amd64", "nonsense"])
+def test_an_old_go_is_named_with_the_one_that_is_needed(version: str) -> None:
+    assert preflight.go(version, "1.25.0") == [
+        f"Go 1.25.0 or newer is needed to compile the engine, found: {version}"
+    ]
+
+
+def test_a_missing_go_is_said_and_a_newer_one_is_fine() -> None:
+    assert "no go on PATH" in preflight.go(None, "1.25.0")[0]
+    assert preflight.go("go version go1.26.8 linux/amd64", "1.25.0") == []
+
+
+def test_missing_programs_come_as_the_packages_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    assert preflight.programs(
+        {"unshare": "util-linux", "perl": "perl", "nsenter": "util-linux"}
+    ) == ["missing programs: apt-get install perl util-linux"]
+
+
+def test_a_full_disk_is_said_with_both_numbers(tmp_path: Path) -> None:
+    assert "1000000 GiB of disk are needed" in preflight.disk(tmp_path / "not/yet", 10**6)[0]
+
+
+def test_all_that_is_missing_comes_in_one_message() -> None:
+    with pytest.raises(EngineError, match=r"- one\n  - two\n"):
+        preflight.check(["one", "two"])
+
+
+def test_a_cache_path_too_long_for_a_socket_is_refused() -> None:
+    with pytest.raises(EngineError, match="too long for a unix socket"):
+        Home(Path("/" + "x" * 90)).check()
+
+
+def test_a_cache_path_that_mount_cannot_hold_is_refused() -> None:
+    with pytest.raises(EngineError, match="mount options"):
+        Home(Path("/a:b")).check()
+
+
+def test_only_a_foreign_architecture_can_be_emulated() -> None:
+    with pytest.raises(EngineError, match="cannot emulate 'riscv64'"):
+        emulation.check(["riscv64"])
+    with pytest.raises(EngineError, match="cannot emulate"):
+        emulation.check(["amd64", "arm64"])  # one of them is this machine's own
+
+
+def test_wishes_can_stand_in_the_environment() -> None:
+    environ = {"LOCALAI_CI_INSECURE_REGISTRIES": "a:1,b:2", "LOCALAI_CI_EMULATE": "arm64"}
+    assert wishes(environ) == Wish(insecure=("a:1", "b:2"), emulated=("arm64",))
+    assert wishes({}) == Wish()
+
+
+def number(address: str) -> int:
+    return int.from_bytes(bytes(map(int, address.split("."))), "big")
+
+
+def test_the_second_engine_takes_the_next_four_addresses() -> None:
+    first = Route("lci-1", number("10.86.255.0"), number("255.255.255.252"))
+    net = network.plan(Home(Path("/a")), [first])
+    assert (net.gateway, net.address, net.cidr) == ("10.86.255.5", "10.86.255.6", "10.86.255.4/30")
+
+
+def test_a_wide_private_route_does_not_count_as_taken() -> None:
+    vpn = Route("vpn", number("10.0.0.0"), number("255.0.0.0"))
+    assert network.plan(Home(Path("/a")), [vpn]).address == "10.86.255.2"
+
+
+def test_a_host_that_routes_the_whole_range_is_told_so() -> None:
+    with pytest.raises(EngineError, match=r"routes all of 10\.86\.255\.0/24"):
+        network.plan(Home(Path("/a")), [Route("x", number("10.86.0.0"), number("255.255.0.0"))])
+
+
+def test_two_cache_folders_have_links_of_their_own() -> None:
+    names = [network.names(Home(Path(base))) for base in ("/a", "/b")]
+    assert names[0] != names[1]
+    assert all(len(link) <= 15 for link, _ in names)  # the kernel's limit
+
+
+def test_name_servers_can_be_given_for_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALAI_CI_DNS", "192.0.2.1, 192.0.2.2")
+    assert network.resolver() == "nameserver 192.0.2.1\nnameserver 192.0.2.2\n"
+
+
+def test_only_authorities_that_debian_lacks_are_given_on(tmp_path: Path) -> None:
+    def pem(name: str) -> str:
+        return f"-----BEGIN CERTIFICATE-----\n{name}\n-----END CERTIFICATE-----"
+
+    host, root = tmp_path / "host", tmp_path / "root"
+    for base, names in ((host, ["known", "own"]), (root, ["known"])):
+        bundle = base / certificates.BUNDLE
+        bundle.parent.mkdir(parents=True)
+        bundle.write_text("\n".join(map(pem, names)))
+    extra = host / certificates.CUSTOM / "team/proxy.crt"
+    extra.parent.mkdir(parents=True)
+    extra.write_text(pem("proxy"))
+    certificates.copy(tmp_path / "run", root, host)
+    copied = (tmp_path / "run" / certificates.CUSTOM).iterdir()
+    assert sorted(file.read_text().split("\n")[1] for file in copied) == ["own", "proxy"]
+
+
+def test_a_reused_process_number_is_not_taken_for_the_engine() -> None:
+    mine = record.Record(os.getpid(), "1", "", "", "", (), (), "", 0)
+    assert not record.alive(mine)
+    assert record.alive(mine._replace(born=record.born(os.getpid())))
+    assert record.born(2**22 + 1) == ""
+
+
+def step(name: str, key: str, ran: list[str], *, failing: bool = False) -> Step:
+    def make(work: Work) -> None:
+        work.run("sh", "-c", f"echo it says why; exit {int(failing)}")
+        (work.out / "file").write_text(key)
+        ran.append(f"{name} {key}")
+
+    return Step(name, f"make {name}", key, make, "look at it")
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def test_a_changed_input_runs_only_the_steps_that_read_it(tmp_path: Path) -> None:
+    where, ran = Home(tmp_path), list[str]()
+    run_all([step(name, "1", ran) for name in "abc"], where, silent)
+    changed = [step("a", "1", ran), step("b", "2", ran)]
+    run_all(changed, where, silent)
+    prune(changed, where)
+    assert sorted(folder.name for folder in where.steps.iterdir()) == ["a-1", "b-2", "c-1"]
+    assert ran == ["a 1", "b 1", "c 1", "b 2"]
+    assert float((where.steps / "b-2/seconds").read_text()) >= 0
+
+
+def test_a_failed_step_shows_the_end_of_its_log_and_the_next_run_goes_on_there(
+    tmp_path: Path,
+) -> None:
+    where, ran = Home(tmp_path), list[str]()
+    with pytest.raises(EngineError, match=r"(?s)'make b' \(exit status 1\).*says why.*look at it"):
+        run_all([step("a", "1", ran), step("b", "1", ran, failing=True)], where, silent)
+    assert (where.steps / "b-1.part/log").exists()
+    run_all([step("a", "1", ran), step("b", "1", ran)], where, silent)
+    assert ran == ["a 1", "b 1"]
+    assert not list(where.steps.glob("*.part"))
+
+
+def test_a_killed_set_up_leaves_no_command_running(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path[:0] = ['engine']; from pathlib import Path\n"
+        "from native.steps import Work\n"
+        f"work = Work(Path({str(tmp_path)!r}))\n"
+        "work.run('sh', '-c', 'echo started; exec sleep 4321.5')"
+    )
+    setup = subprocess.Popen(["python3", "-c", code], cwd=Path(__file__).parents[2])
+    log = tmp_path / "log"
+    while "\nstarted" not in (log.read_text() if log.exists() else ""):
+        assert setup.poll() is None
+    setup.kill()
+    setup.wait()
+    left = subprocess.run(["pgrep", "-f", "^sleep 4321.5"], capture_output=True, check=False)
+    for _ in range(100):
+        if not left.stdout:
+            break
+        left = subprocess.run(["pgrep", "-f", "^sleep 4321.5"], capture_output=True, check=False)
+    assert left.stdout == b""
