@@ -1,5 +1,6 @@
 """What tests on a real engine use: the engine, as a user reaches it, and reading its progress."""
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 REPO = Path(__file__).parents[1]
 Done = subprocess.CompletedProcess[str]
@@ -84,15 +86,22 @@ class Engine:
             process.wait(30)
 
     @contextmanager
-    def registry(self, folder: Path, port: int) -> Iterator[str]:
+    def registry(
+        self, folder: Path, port: int, auth: Mapping[str, Any] | None = None
+    ) -> Iterator[str]:
         """Debian's docker-registry in the engine's network; its data are in ``folder``."""
         host = f"{self.address}:{port}"
-        config = folder / "config.yml"
-        config.write_text(
-            f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\n"
-            f"http:\n  addr: {host}\n"
-        )
-        with self.serving(f"http://{host}/v2/", "docker-registry", "serve", str(config)):
+        config = {
+            "version": 0.1,
+            "storage": {
+                "filesystem": {"rootdirectory": f"{folder}/data"},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": host, "secret": "shared by all uploads of a test"},
+        } | ({"auth": dict(auth)} if auth else {})
+        path = folder / "config.yml"
+        path.write_text(json.dumps(config))  # JSON is YAML
+        with self.serving(f"http://{host}/", "docker-registry", "serve", str(path)):
             yield host
 
 

@@ -1,6 +1,7 @@
 """What comes from Debian: the engine's own root and, without Docker Hub, `debian:bookworm`."""
 
 import http.client
+import os
 import subprocess
 from pathlib import Path
 
@@ -87,7 +88,10 @@ def foreign(where: Home, mmdebstrap: Step, native: Step, emulator: Step, archite
         size = (blobs / manifest.removeprefix("sha256:")).stat().st_size
         known = oci.registered(native.out(where) / STORE, IMAGE, SUITE)
         both = oci.index(blobs, {ARCHITECTURE: known, architecture: (manifest, size)})
-        oci.registry(work.out / STORE, IMAGE, SUITE, blobs, [manifest, both])
+        # It holds this machine's image too, so that the two can never be of different makes.
+        for data in (native.out(where) / STORE / oci.STORAGE).glob("blobs/sha256/*/*/data"):
+            os.link(data, blobs / data.parent.name)
+        oci.registry(work.out / STORE, IMAGE, SUITE, blobs, [manifest, known[0], both])
         tar.unlink()
 
     key = digest([native.key, emulator.key])

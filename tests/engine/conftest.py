@@ -1,16 +1,23 @@
 """A real engine, started once and left running, and a stand-in for the internet beside it."""
 
 import os
+import platform
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lab import debian
+from lab.rooms import CANARY, USER
 from live import REPO, Engine
 from native import record
 from native.home import home
 from standin.internet import Internet, build_internet
 from standin.packages import Key
+
+from localai_ci.registry import credentials
+from localai_ci.registry.credentials import Credential
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,12 +59,31 @@ def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="session")
 def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Debian's docker-registry, empty, on port 5008 of the engine's network: ``host:port``."""
-    with engine.registry(tmp_path_factory.mktemp("registry"), 5008) as host:
+    """A registry that is open to all."""
+    with engine.registry(tmp_path_factory.mktemp("open"), 5008) as host:
         yield host
 
 
-def publish_standin(engine: Engine, internet: Internet, image: str, *before: str) -> str:
+@pytest.fixture(scope="session")
+def closed_registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry that asks for `USER` and `CANARY`."""
+    folder = tmp_path_factory.mktemp("closed")
+    auth = debian.htpasswd(folder, USER, CANARY)
+    with engine.registry(folder, 5007, auth) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def docker_config(closed_registry: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Docker config.json with the credential of the closed registry."""
+    path = tmp_path_factory.mktemp("docker") / "config.json"
+    path.write_text(credentials.docker_config({closed_registry: Credential(USER, CANARY)}))
+    return path
+
+
+def publish_standin(
+    engine: Engine, internet: Internet, image: str, *before: str, arch: str = "amd64"
+) -> str:
     """Publish debian:bookworm, made to look for heavy packages and ROCm's in the stand-in."""
     ring = "/usr/share/keyrings/standin.asc"
     key = (internet.www / "repositories.intel.com/gpu/intel-graphics.key").read_text()
@@ -74,7 +100,14 @@ def publish_standin(engine: Engine, internet: Internet, image: str, *before: str
         for path, text in files.items()
         for word in ("with-new-file", f"--path={path}", f"--contents={text}")
     ]
-    image_from = ("core", "container", "from", "--address=debian:bookworm", *before)
+    image_from = (
+        "core",
+        "container",
+        f"--platform=linux/{arch}",
+        "from",
+        "--address=debian:bookworm",
+        *before,
+    )
     done = engine.dagger(*image_from, *writes, "publish", f"--address={image}")
     assert done.returncode == 0, done.stderr[-3000:]
     return image
@@ -84,6 +117,15 @@ def publish_standin(engine: Engine, internet: Internet, image: str, *before: str
 def standin_image(engine: Engine, internet: Internet, registry: str) -> str:
     """A base image for the stand-in, as bare as a distribution's."""
     return publish_standin(engine, internet, f"{registry}/standin:bare")
+
+
+@pytest.fixture(scope="session")
+def standin_image_arm64(engine: Engine, internet: Internet, registry: str) -> str:
+    """The same for arm64, where the engine runs that."""
+    emulated = re.findall(r"^emulates +(.*)$", engine.command("status").stdout, re.MULTILINE)
+    if platform.machine() != "aarch64" and "arm64" not in "".join(emulated):
+        pytest.skip("this engine does not emulate arm64 (make test-all starts one that does)")
+    return publish_standin(engine, internet, f"{registry}/standin:arm64", arch="arm64")
 
 
 @pytest.fixture(scope="session")

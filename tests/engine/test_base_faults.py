@@ -105,3 +105,26 @@ def test_an_abseil_without_the_known_library_is_told_not_skipped(
     assert done.returncode != 0
     assert "CMakeLists.txt of grpc v1.65.0 has no library test_allocator" in done.stderr
     assert "mend base/grpc.py" in done.stderr
+
+
+def test_a_mirrors_password_opens_it_and_is_seen_nowhere(
+    engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
+) -> None:
+    canary = "canary-of-a-mirror"
+    netrc = tmp_path / "netrc"
+    login = f"login standin password {canary}\n"
+    netrc.write_text(
+        f"machine {engine.address} {login}"
+        f"machine http://{engine.address}:5009 {login}"  # apt wants the scheme where it is not TLS
+    )
+    flags = ("--base-image", stocked_image, "--mirror", internet.faulty("auth", ""))
+    assert "401" in engine.call("build-base", "--variant", "amd64", *flags, "sync").stderr
+    look = "if grep -rs canary-of /etc /root /tmp /opt /usr; then exit 9; fi; env"
+    done = engine.call(
+        *("build-base", "--variant", "amd64", *flags, "--mirror-credentials", f"file://{netrc}"),
+        *("with-exec", f'--args="sh","-c","{look}"'),
+        "stdout",
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = done.stdout + done.stderr.replace("grep -rs canary-of", "")
+    assert "canary-of" not in seen

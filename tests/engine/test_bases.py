@@ -17,7 +17,18 @@ PACKAGES = {
     "vulkan-amd64": {"mesa-vulkan-drivers", "libdrm2", "qt6-base-dev", "libxcb-ewmh-dev"},
     "intel-amd64": {"intel-opencl-icd", "libze-intel-gpu1"},
 }
+ARM64_PACKAGES = {
+    "arm64": set(),
+    "cuda-13-arm64": {
+        *{"cuda-nvcc-13-0", "libcufile-13-0", "libcudnn9-cuda-13", "cuda-cupti-13-0"},
+        *{"libnvjitlink-13-0", "cudss", "cudss-cuda-13", "nvpl"},
+    },
+    "l4t-cuda-12-arm64": set(),
+    "vulkan-arm64": {"mesa-vulkan-drivers", "libdrm2", "qt6-base-dev", "libxcb-ewmh-dev"},
+}
 TOOLS = {
+    "cuda-13-arm64": {"cuda": "13.0", "nvcc": "13.0"},
+    "vulkan-arm64": {"vulkan": "1.4.335", "glslc": "2025.5"},
     "cuda-12-amd64": {"cuda": "12.8", "nvcc": "12.8"},
     "cuda-13-amd64": {"cuda": "13.0", "nvcc": "13.0"},
     "vulkan-amd64": {"vulkan": "1.4.335", "glslc": "2025.5"},
@@ -55,8 +66,26 @@ def reports(engine: Engine, flags: tuple[str, ...]) -> dict[str, Any]:
 def test_a_base_has_localais_packages_tools_and_environment(
     reports: dict[str, Any], name: str
 ) -> None:
-    report = reports[name]
-    assert COMMON | PACKAGES[name] <= set(report["packages"])
+    check(reports[name], name, PACKAGES[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ARM64_PACKAGES)
+def test_an_arm64_base_has_localais_packages_tools_and_environment(
+    engine: Engine, internet: Internet, standin_image_arm64: str, name: str
+) -> None:
+    """Under emulation; test_base_steps compares the steps where nothing emulates."""
+    flags = ("--mirror", internet.url, "--base-image", standin_image_arm64, "--as-json")
+    report = json.loads(engine.ok("toolchain", "--variant", name, *flags, seconds=3000))
+    assert report["tools"]["machine"] == "aarch64"
+    check(report, name, ARM64_PACKAGES[name])
+    leftovers = [package for package in report["packages"] if "local" in package]
+    assert leftovers == []
+
+
+def check(report: dict[str, Any], name: str, packages: set[str]) -> None:
+    """A report against the facts' tables."""
+    assert COMMON | packages <= set(report["packages"])
     tools = {"protoc": "27.1", "grpc": "1.65.0"} | TOOLS.get(name, {})
     assert {tool: report["tools"].get(tool) for tool in tools} == tools
     assert report["environment"]["PATH"].startswith(PATH)

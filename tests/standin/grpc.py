@@ -127,6 +127,33 @@ def repository(root: Path, version: str, *, allocator: str = "test_allocator") -
     _publish(outer, root / "grpc/grpc")
 
 
+def from_source(root: Path, source: Path, version: str) -> None:
+    """GRPC's real sources, as Debian packages them, under the tag that a base asks for.
+
+    What Debian takes from packages, instead of the sources' submodules, is taken from packages.
+
+    Args:
+        root: What ``https://github.com`` is to the clone.
+        source: The unpacked source package.
+        version: The tag, ``v1.65.0``.
+    """
+    inner = _commit(root / "work-abseil", {
+        "absl/container/CMakeLists.txt": _CONTAINER.replace("@NAME@", "test_allocator"),
+    }, version)  # fmt: skip
+    _publish(inner, root / "abseil/abseil-cpp")
+    cmake = source / "CMakeLists.txt"
+    text = cmake.read_text()
+    cmake.write_text(text.replace('_PROVIDER "module" CACHE', '_PROVIDER "package" CACHE'))
+    for folder in (source / "third_party").iterdir():
+        if folder.is_dir() and not any(folder.iterdir()) and folder.name != "abseil-cpp":
+            (folder / ".keep").touch()  # git keeps no empty folder, and CMake would download it
+    (source / "third_party/abseil-cpp").rmdir()
+    outer = _commit(source, {}, version)
+    add_submodule(outer, inner, "third_party/abseil-cpp", "https://github.com/abseil/abseil-cpp")
+    _git(outer, "tag", "--force", version)
+    _publish(outer, root / "grpc/grpc")
+
+
 def add_submodule(outer: Path, inner: Path, path: str, url: str) -> None:
     """Record ``inner``'s commit as a submodule that clones look for at ``url``."""
     (outer / ".gitmodules").write_text(f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n')

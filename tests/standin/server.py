@@ -2,12 +2,14 @@
 
 A path that starts with ``/~FAULT~TEXT/`` serves what follows, except that requests whose path
 holds TEXT meet the fault: ``404``, ``hang`` (no byte ever comes), ``cut`` (half of the bytes),
-``other`` (another file: the one of that path below ``/other``).
+``other`` (another file: the one of that path below ``/other``), ``auth`` (who does not sign in
+as ``standin`` with the password ``canary-of-a-mirror`` is refused).
 So one server answers for a sound mirror and for every broken one, by its URL.
 
     python3 server.py FOLDER ADDRESS PORT LOG
 """
 
+import base64
 import functools
 import os
 import re
@@ -18,6 +20,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 HANG_SECONDS = 600
+AUTHORIZATION = "Basic " + base64.b64encode(b"standin:canary-of-a-mirror").decode()
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -37,6 +40,12 @@ class Handler(SimpleHTTPRequestHandler):
         if found:
             fault, text, self.path = found.groups()
             self.fault = fault if text in self.path else ""
+        if self.fault == "auth" and self.headers.get("Authorization") != AUTHORIZATION:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="standin"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return False
         if self.fault == "other":
             self.path = f"/other{self.path}"
         if self.fault == "404":

@@ -52,7 +52,9 @@ def of_exec(where: str, step: str, error: ExecError, look: str) -> LocalaiCiErro
     own = [line.removeprefix(_OWN) for line in said if line.startswith(_OWN)]
     urls = list(dict.fromkeys(_failed_urls(said)))
     what = f"step {step} failed with exit code {error.exit_code}"
-    if own:
+    if error.exit_code == 0:
+        what = f"step {step} ended well, but the engine lost it: {_reason(error)}"
+    elif own:
         what += f": {own[-1]}"
     elif urls:
         what += f": could not fetch {', '.join(urls[:3])}"
@@ -64,6 +66,12 @@ def of_exec(where: str, step: str, error: ExecError, look: str) -> LocalaiCiErro
             " --apt-mirror URL for the distribution's packages"
         )
     return LocalaiCiError(f"{what}{tail}", where=where, remedy=remedy)
+
+
+def _reason(error: ExecError) -> str:
+    """What the engine says after the command that it quotes."""
+    reason = str(error).rpartition("did not complete successfully: ")[2]
+    return reason.strip().partition("\n")[0]
 
 
 def _failed_urls(lines: list[str]) -> list[str]:

@@ -115,7 +115,7 @@ def plan(
         return
     text = _render(report, format_, shard_size, blocks)
     if out:
-        out.write_text(text, encoding="utf-8", errors="backslashreplace")
+        output.write(out, text)
     else:
         output.line(text.removesuffix("\n"))
 
@@ -125,12 +125,10 @@ def _report(request: "Request", runners: int, budget: float | None, *, pack: boo
     from localai_ci.plan.estimates import load_estimates
     from localai_ci.plan.jobs import packed, single
     from localai_ci.plan.report import Report
-    from localai_ci.plan.rules import load_inputs
     from localai_ci.plan.simulate import best_packing, simulate
     from localai_ci.plan.sources import gather
 
-    inputs = load_inputs()
-    matrix, change = gather(request, inputs, sys.stdin.buffer.read)
+    matrix, inputs, change = gather(request, sys.stdin.buffer.read)
     decided = decide(matrix, inputs, change)
     estimates = load_estimates()
     entries = [p.entry for p in decided.entries]
@@ -210,12 +208,10 @@ def simulate(
     from localai_ci.plan.decide import decide
     from localai_ci.plan.estimates import load_estimates
     from localai_ci.plan.report import comparison
-    from localai_ci.plan.rules import load_inputs
     from localai_ci.plan.sources import Request, gather
 
-    inputs = load_inputs()
     request = Request(event or _event(changed_files), changed_files=changed_files, matrix=matrix)
-    loaded, change = gather(request, inputs, sys.stdin.buffer.read)
+    loaded, inputs, change = gather(request, sys.stdin.buffer.read)
     changes = {"this change": change}
     if not changed_files:
         changes = {

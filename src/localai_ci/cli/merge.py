@@ -1,0 +1,256 @@
+"""`localai-ci merge`, `tags`, `gc` and `rollback`: what happens to images after they are pushed."""
+
+import datetime as dt
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from localai_ci.cli import output
+from localai_ci.cli.output import Format, FormatOption
+from localai_ci.errors import InputError
+from localai_ci.matrix.registries import Kind, Registries, registries
+from localai_ci.matrix.yamlfile import load
+
+if TYPE_CHECKING:
+    from localai_ci.registry.results import MergeResult
+    from localai_ci.registry.sign import Cosign
+    from localai_ci.registry.tags import Event, TagSet
+    from localai_ci.registry.transport import Transport
+
+RegistriesPath = Annotated[
+    Path | None,
+    typer.Option("--registries", help="Another registries.yaml; the installed one if absent."),
+]
+EventName = Annotated[str, typer.Option("--event", help="What happened: push, schedule, …")]
+Ref = Annotated[str, typer.Option("--ref", help="refs/heads/master, refs/tags/v4.2.2")]
+Sha = Annotated[str, typer.Option("--sha", help="The commit, 40 hex digits.")]
+Epoch = Annotated[
+    int | None,
+    typer.Option("--epoch", help="Seconds since 1970 for branch-epoch-sha: one value a run."),
+]
+KindOption = Annotated[Kind, typer.Option("--kind", help="The family of images.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    for command in (merge, tags, gc, rollback):
+        app.command()(command)
+
+
+def tags(
+    event: EventName,
+    ref: Ref,
+    sha: Sha,
+    suffix: Annotated[str, typer.Option("--suffix", help="With its dash; may be empty.")] = "",
+    epoch: Epoch = None,
+    kind: KindOption = Kind.backends,
+    registries_file: RegistriesPath = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Print the tags that an image gets, as docker/metadata-action would name them."""
+    file = _registries(registries_file)
+    named = _named(file, _event(file, event, ref, sha, epoch), kind, suffix)
+    if format_ is Format.json:
+        told = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
+        output.line(json.dumps(told))
+    else:
+        for name in named.names:
+            output.line(name)
+
+
+def merge(
+    receipts: Annotated[Path, typer.Option("--receipts", help="The folder of all receipts.")],
+    event: EventName,
+    ref: Ref,
+    sha: Sha,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", help="The run's plan: all it promised is demanded."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read, and show all.")] = False,
+    force_latest: Annotated[
+        bool, typer.Option("--force-latest", help="Move `latest` to an older version too.")
+    ] = False,
+    keep_anchors: Annotated[
+        bool, typer.Option("--keep-anchors", help="Do not delete the anchors of merged legs.")
+    ] = False,
+    sign: Annotated[bool, typer.Option("--sign", help="Sign before tags move.")] = False,
+    sign_key: Annotated[
+        str, typer.Option("--sign-key", help="A private key's file; absent: keyless.")
+    ] = "",
+    verify_key: Annotated[str, typer.Option("--verify-key", help="Its public half.")] = "",
+    verify_identity: Annotated[
+        str, typer.Option("--verify-identity", help="Keyless: the expected identity (regexp).")
+    ] = "",
+    epoch: Epoch = None,
+    result: Annotated[
+        Path, typer.Option("--result", help="Where to write what was done; rollback reads it.")
+    ] = Path("merge-result.json"),
+    registries_file: RegistriesPath = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Merge the legs of every image into one index, the same in all registries, tags last."""
+    import anyio
+
+    from localai_ci.cli.progress import progress
+    from localai_ci.registry.image_merge import Options
+    from localai_ci.registry.merge import Merge
+    from localai_ci.registry.plan import images
+    from localai_ci.registry.receipt import read_all
+    from localai_ci.registry.targets import targets
+
+    file = _registries(registries_file)
+    happened = _event(file, event, ref, sha, epoch)
+    name = partial(_named, file, happened)
+    wanted = images(read_all(receipts), _promise(plan) if plan else None, name, sha)
+    signer = _signer(sign_key, verify_key, verify_identity) if sign and not dry_run else None
+
+    async def act() -> "MergeResult":
+        async with _transport(file, dry_run=dry_run) as transport:
+            with progress(len(wanted)) as report:
+                work = Merge(
+                    transport,
+                    {kind: targets(file, kind) for kind in Kind},
+                    Options(dry_run, force_latest, keep_anchors),
+                    signer,
+                    report,
+                )
+                try:
+                    return await work.run(wanted)
+                finally:
+                    work.result.write(result)
+
+    done = anyio.run(act)
+    _show(done, format_)
+    if not done.ok:
+        raise typer.Exit(1)
+
+
+def gc(
+    older_than: Annotated[int, typer.Option("--older-than", min=1, help="Days.")],
+    delete: Annotated[bool, typer.Option("--delete", help="Really delete; absent: show.")] = False,
+    registries_file: RegistriesPath = None,
+) -> None:
+    """Show, or delete with --delete, the anchors of runs that were never merged."""
+    import anyio
+
+    from localai_ci.registry.cleanup import collect
+    from localai_ci.registry.targets import targets
+
+    file = _registries(registries_file)
+    places = [target.anchors for kind in Kind for target in targets(file, kind)]
+    before = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=older_than)
+
+    async def act() -> bool:
+        async with _transport(file, dry_run=not delete) as transport:
+            return await collect(
+                transport, places, before, lambda anchor, what: output.line(f"{anchor}: {what}"),
+                dry_run=not delete,
+            )  # fmt: skip
+
+    if not anyio.run(act):
+        raise typer.Exit(1)
+
+
+def rollback(
+    result: Annotated[Path, typer.Option("--result", help="The --result file of a merge.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show.")] = False,
+    registries_file: RegistriesPath = None,
+) -> None:
+    """Put every tag that a merge moved back to the digest it had before."""
+    import anyio
+
+    from localai_ci.registry.results import MergeResult
+    from localai_ci.registry.rollback import rollback as undo
+
+    file = _registries(registries_file)
+    recorded = MergeResult.read(result)
+
+    async def act() -> bool:
+        async with _transport(file, dry_run=dry_run) as transport:
+            return await undo(
+                transport, recorded, lambda tag, what: output.line(f"{tag.image}: {what}"),
+                dry_run=dry_run,
+            )  # fmt: skip
+
+    well = anyio.run(act)
+    if not dry_run:
+        recorded.write(result)
+    if not well:
+        raise typer.Exit(1)
+
+
+def _registries(path: Path | None) -> Registries:
+    return load(path, Registries)[0] if path else registries()
+
+
+def _event(file: Registries, event: str, ref: str, sha: str, epoch: int | None) -> "Event":
+    from localai_ci.registry.tags import Event
+
+    return Event(event, ref, sha, file.default_branch, epoch)
+
+
+def _named(file: Registries, event: "Event", kind: Kind, suffix: str) -> "TagSet":
+    from localai_ci.registry.tags import tags as named
+
+    return named(event, file.tags.get(kind, ()), suffix)
+
+
+def _promise(path: Path) -> list[str]:
+    """The Linux entries of a plan: Darwin's are pushed by other means."""
+    try:
+        entries = json.loads(path.read_bytes())["entries"]
+        return [entry["id"] for entry in entries if entry.get("os", "linux") == "linux"]
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=str(path)) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            "not a plan", where=str(path), remedy="Give what `localai-ci plan --format json` wrote."
+        ) from None
+
+
+def _transport(file: Registries, *, dry_run: bool) -> "Transport":
+    from localai_ci.registry.credentials import Keyring
+    from localai_ci.registry.targets import plain_http
+    from localai_ci.registry.transport import Transport
+
+    return Transport(Keyring.default(), plain_http=plain_http(file), read_only=dry_run)
+
+
+def _signer(key: str, public: str, identity: str) -> "Cosign":
+    from localai_ci.registry.sign import Cosign, Identity
+
+    if not (public if key else identity):
+        needed = "--verify-key" if key else "--verify-identity"
+        raise InputError(
+            f"--sign without {needed}: a signature that nobody can check is refused",
+            remedy=f"Give {needed}.",
+        )
+    return Cosign(Identity(key, public, identity))
+
+
+def _show(done: "MergeResult", format_: Format) -> None:
+    if format_ is Format.json:
+        output.line(done.model_dump_json(indent=1))
+        return
+    rows = [
+        [
+            row.suffix or "(no suffix)",
+            row.status.value,
+            row.digest,
+            str(len(row.legs)),
+            ", ".join(dict.fromkeys(tag.image.rpartition(":")[2] for tag in row.tags)),
+            "\n".join([*([row.error] if row.error else []), *row.notes]),
+        ]
+        for row in done.images
+    ]
+    caption = f"{len(rows)} images, {sum(done.requests.values())} requests, {done.writes} writes"
+    output.table(
+        ["image", "", "digest", "legs", "tags", "remarks"], rows, f"{caption}, {done.seconds} s"
+    )
+    if done.dry_run:
+        for row in done.images:
+            output.line(f"{row.suffix} {row.index}")

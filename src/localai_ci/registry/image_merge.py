@@ -1,0 +1,217 @@
+"""The merge of one image.
+
+Look at every registry; bring back legs that were collected; write the index by digest
+everywhere; sign and verify; only then move tags, most specific first. Where a tag cannot be
+moved the others go back, so that all registries say the same or nothing changed.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from typing import Protocol
+
+import anyio
+
+from localai_ci.errors import LocalaiCiError
+from localai_ci.names import anchor_day
+from localai_ci.registry import manifests
+from localai_ci.registry import tags as naming
+from localai_ci.registry.copying import MovedError, bring, settled
+from localai_ci.registry.index import version_of
+from localai_ci.registry.manifests import Manifest
+from localai_ci.registry.plan import Image, Move, Seen, Steps, steps
+from localai_ci.registry.receipt import Receipt
+from localai_ci.registry.reference import Reference
+from localai_ci.registry.results import ImageRow, Status, TagRow, TagState
+from localai_ci.registry.rollback import restore
+from localai_ci.registry.targets import Target
+from localai_ci.registry.together import every, failures
+from localai_ci.registry.transport import Transport
+
+
+class Signer(Protocol):
+    """Signs images, and proves that the signatures can be read back."""
+
+    async def sign(self, images: Sequence[Reference]) -> None:
+        """Sign images of one repository by digest, the index first, then its children.
+
+        Raises:
+            LocalaiCiError: one of them has no signature that can be verified.
+        """
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to merge.
+
+    Args:
+        dry_run: Decide and tell, write nothing.
+        force_latest: Let ``latest`` move to an older version.
+        keep_anchors: Leave the anchors of merged legs where they are.
+        at_once: Images under way at the same time.
+    """
+
+    dry_run: bool = False
+    force_latest: bool = False
+    keep_anchors: bool = False
+    at_once: int = 16
+
+
+@dataclass(frozen=True)
+class ImageMerge:
+    """What the merge of one image needs.
+
+    Args:
+        transport: The way out.
+        targets: The registries it goes to.
+        options: How to merge.
+        signer: Signs before tags move, or None.
+        newest: The newest release of a suffix by its tags in a registry.
+    """
+
+    transport: Transport
+    targets: Sequence[Target]
+    options: Options
+    signer: Signer | None
+    newest: Callable[[Target, str], Awaitable[str]]
+
+    async def run(self, image: Image, row: ImageRow) -> None:
+        """Merge it, and keep ``row`` true at every moment.
+
+        Raises:
+            LocalaiCiError: it is not merged; ``row`` says which tags are not as before.
+        """
+        row.legs = [f"{leg.entry} {leg.digest}" for leg in image.receipts]
+        if image.index is None:
+            row.status, row.error = Status.refused, image.refused
+            return
+        row.digest, row.index = image.index.digest, image.index.raw.decode()
+        seen = await self._look(image, image.index)
+        todo = steps(image, seen, force_latest=self.options.force_latest)
+        row.notes = list(todo.notes)
+        row.tags = [_planned(move, row.digest) for move in todo.moves]
+        if self.options.dry_run:
+            row.healed = [f"{leg.entry} in {target.name}" for target, leg in todo.heal]
+            row.status = Status.planned if todo else Status.unchanged
+            return
+        await every(
+            partial(self._complete, target, todo, image.index, row) for target in self.targets
+        )
+        await self._sign(image, image.index, row)
+        await self._move(image.index, row)
+        row.status = Status.merged if todo else Status.unchanged
+        if not self.options.keep_anchors:
+            await self._drop_anchors(image.receipts, row)
+
+    async def _look(self, image: Image, index: Manifest) -> list[Seen]:
+        seen = await every(partial(self._look_at, target, image, index) for target in self.targets)
+        latest = image.tags.latest
+        versions: dict[str | None, str] = {None: "", index.digest: ""}
+        for one in seen if latest and not self.options.force_latest else ():
+            found = one.tags[latest]
+            if found not in versions:
+                versions[found] = await self._version(one.target, image.suffix, found)
+        return [replace(one, latest=versions.get(one.tags.get(latest), "")) for one in seen]
+
+    async def _look_at(self, target: Target, image: Image, index: Manifest) -> Seen:
+        names = image.tags.names
+        digests = [leg.digest for leg in image.receipts]
+        asked = [*names, *digests]
+        answers = await every(
+            partial(manifests.find, self.transport, target.repository.at(name)) for name in asked
+        )
+        found = dict(zip(asked, answers, strict=True))
+        tagged = index.digest in {found[name] for name in names}
+        return Seen(
+            target=target,
+            children=frozenset(digest for digest in digests if found[digest]),
+            index=tagged or await self._has(target, index),
+            tags={name: found[name] for name in names},
+        )
+
+    async def _has(self, target: Target, manifest: Manifest) -> bool:
+        image = target.repository.at(manifest.digest)
+        return await manifests.find(self.transport, image) is not None
+
+    async def _version(self, target: Target, suffix: str, digest: str | None) -> str:
+        """What a present ``latest`` is: by its own word, else by the newest release's tag."""
+        there = await manifests.look(self.transport, target.repository.at(digest or ""))
+        said = version_of(there) if there else ""
+        return said if naming.version(said) else await self.newest(target, suffix)
+
+    async def _complete(self, target: Target, todo: Steps, index: Manifest, row: ImageRow) -> None:
+        """Legs and index of one registry, by digest."""
+        for lacking, leg in todo.heal:
+            if lacking == target:
+                how = await bring(self.transport, leg, target.repository)
+                row.healed.append(f"{leg.entry} in {target.name}: {how}")
+        if target in todo.indexes:
+            image = target.repository.at(index.digest)
+            await manifests.put(self.transport, image, index)
+            await settled(self.transport, image, index.digest)
+
+    async def _sign(self, image: Image, index: Manifest, row: ImageRow) -> None:
+        if self.signer is None:
+            return
+        digests = [index.digest, *(leg.digest for leg in image.receipts)]
+        sign = self.signer.sign
+        await every(
+            partial(sign, [target.repository.at(digest) for digest in digests])
+            for target in self.targets
+        )
+        row.signed = [target.name for target in self.targets]
+
+    async def _move(self, index: Manifest, row: ImageRow) -> None:
+        """Move each tag in all registries at once; put all back if one cannot be moved."""
+        try:
+            for _, same in groupby(row.tags, key=lambda tag: Reference.parse(tag.image).tag):
+                await every(partial(self._move_one, index, tag) for tag in list(same))
+        except LocalaiCiError as e:
+            if not any(isinstance(failure, MovedError) for failure in failures(e)):
+                with anyio.CancelScope(shield=True):
+                    await self._put_back(row)
+            raise
+
+    async def _move_one(self, index: Manifest, tag: TagRow) -> None:
+        image = Reference.parse(tag.image)
+        tag.state = TagState.moving
+        await manifests.put(self.transport, image, index)
+        await settled(self.transport, image, index.digest, tag.previous)
+        tag.state = TagState.moved
+
+    async def _put_back(self, row: ImageRow) -> None:
+        for tag in reversed(row.tags):
+            if tag.state is TagState.planned:
+                continue
+            try:
+                await restore(self.transport, tag)
+                tag.state = TagState.restored
+            except LocalaiCiError as e:
+                tag.state = TagState.left
+                row.notes.append(f"{tag.image} could not be put back: {e}")
+
+    async def _drop_anchors(self, legs: Sequence[Receipt], row: ImageRow) -> None:
+        """Best effort: an anchor that stays costs space, and `gc` finds it by its name."""
+        anchors = [place.reference for leg in legs for place in leg.publications]
+        try:
+            dropped = await every(partial(self._drop, anchor) for anchor in anchors)
+            row.anchors_deleted = sum(dropped)
+        except LocalaiCiError as e:
+            row.notes.append(f"anchors stay: {failures(e)[0].what}")
+
+    async def _drop(self, anchor: Reference) -> bool:
+        """Delete one anchor by its name; nothing that is not named as an anchor."""
+        if not anchor_day(anchor.tag) or await manifests.find(self.transport, anchor) is None:
+            return False
+        return await manifests.delete_tag(self.transport, Reference(anchor.repository, anchor.tag))
+
+
+def _planned(move: Move, digest: str) -> TagRow:
+    return TagRow(
+        registry=move.target.name,
+        image=str(move.target.repository.at(move.tag)),
+        previous=move.previous,
+        digest=digest,
+        state=TagState.planned,
+    )

@@ -1,0 +1,78 @@
+"""Putting tags back to what they were, from what a merge recorded."""
+
+from collections.abc import Callable
+
+from localai_ci.errors import LocalaiCiError
+from localai_ci.registry import manifests
+from localai_ci.registry.copying import settled
+from localai_ci.registry.errors import RegistryError
+from localai_ci.registry.reference import Reference
+from localai_ci.registry.results import MergeResult, TagRow, TagState
+from localai_ci.registry.transport import Transport
+
+_WRITTEN = {TagState.moving, TagState.moved, TagState.left}
+
+
+async def restore(transport: Transport, tag: TagRow, *, dry_run: bool = False) -> str:
+    """Give a tag its previous digest again, unless somebody else moved it since.
+
+    Returns:
+        What was done, or would be: for people.
+
+    Raises:
+        RegistryError: the previous image is gone, or the registry cannot delete tags.
+    """
+    image = Reference.parse(tag.image)
+    now = await manifests.find(transport, image)
+    if now == tag.previous:
+        return "is as it was"
+    if now != tag.digest:
+        return f"left alone: somebody moved it to {now}"
+    if dry_run:
+        return f"would go back to {tag.previous or 'nothing'}"
+    if tag.previous is None:
+        await manifests.delete_tag(transport, image)
+        return "deleted: it was new"
+    before = await manifests.look(transport, image.pinned(tag.previous))
+    if before is None:
+        raise RegistryError(
+            f"its previous image {tag.previous} is gone",
+            where=tag.image,
+            remedy="Merge the release you want again from its receipts.",
+        )
+    await manifests.put(transport, image, before)
+    await settled(transport, image, tag.previous, tag.digest)
+    return f"back at {tag.previous}"
+
+
+async def rollback(
+    transport: Transport,
+    result: MergeResult,
+    report: Callable[[TagRow, str], None],
+    *,
+    dry_run: bool = False,
+) -> bool:
+    """Undo every move that a merge recorded, the last first.
+
+    Args:
+        transport: The way out.
+        result: What the merge recorded; the states of its tags are brought up to date.
+        report: Told of every tag, and what was done.
+        dry_run: Only tell.
+
+    Returns:
+        Whether every tag could be restored.
+    """
+    well = True
+    for row in reversed(result.images):
+        for tag in reversed(row.tags):
+            if tag.state not in _WRITTEN:
+                continue
+            try:
+                done = await restore(transport, tag, dry_run=dry_run)
+                if not dry_run:
+                    tag.state = TagState.restored
+            except LocalaiCiError as e:
+                done, well = str(e), False
+            report(tag, done)
+    return well

@@ -1,0 +1,12 @@
+"""`python -m lab` (in tests/): the own registry by itself, to judge it with other programs."""
+
+import sys
+import time
+
+from lab.oci import oci_registry
+
+with oci_registry() as registry:
+    sys.stdout.write(f"{registry.address}\n")
+    sys.stdout.flush()
+    while True:
+        time.sleep(60)

@@ -1,0 +1,77 @@
+"""Small images to publish in tests: real layers, real configurations, no engine."""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from typing import Any
+
+from localai_ci.registry import blobs, manifests
+from localai_ci.registry.manifests import OCI_MANIFEST, Manifest
+from localai_ci.registry.reference import Repository
+from localai_ci.registry.transport import Transport
+
+
+def descriptor(media_type: str, data: bytes) -> dict[str, Any]:
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return {"mediaType": media_type, "digest": digest, "size": len(data)}
+
+
+def layer(text: str) -> tuple[bytes, str]:
+    """A gzipped tar with one file, and the digest of the tar in it."""
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        entry = tarfile.TarInfo("file")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text.encode()))
+    return gzip.compress(tar.getvalue(), mtime=0), hashlib.sha256(tar.getvalue()).hexdigest()
+
+
+def image(
+    text: str, architecture: str = "amd64", media_type: str = OCI_MANIFEST
+) -> tuple[Manifest, list[bytes]]:
+    """A whole one-layer image: its manifest, and its blobs (configuration, layer)."""
+    packed, diff = layer(text)
+    config = json.dumps(
+        {
+            "architecture": architecture,
+            "os": "linux",
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff}"]},
+        }
+    ).encode()
+    docker = "docker" in media_type
+    kinds = (
+        (
+            "application/vnd.docker.container.image.v1+json",
+            "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        )
+        if docker
+        else (
+            "application/vnd.oci.image.config.v1+json",
+            "application/vnd.oci.image.layer.v1.tar+gzip",
+        )
+    )
+    raw = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": media_type,
+            "config": descriptor(kinds[0], config),
+            "layers": [descriptor(kinds[1], packed)],
+        },
+        indent=1,  # unlike any canonical form: bytes must be kept as they are
+    ).encode()
+    return Manifest(raw, media_type), [config, packed]
+
+
+async def publish(
+    transport: Transport, repository: Repository, tag: str, text: str, architecture: str = "amd64"
+) -> Manifest:
+    """Push such an image under a tag."""
+    manifest, parts = image(text, architecture)
+    for part in parts:
+        blob, source = blobs.of_bytes(part)
+        await blobs.push(transport, repository, blob, source)
+    await manifests.put(transport, repository.at(tag), manifest)
+    return manifest

@@ -1,0 +1,98 @@
+"""Pushed legs with their receipts, and a merge over them: what most merge tests start from."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from lab.images import publish
+from lab.rooms import fresh
+from localai_ci.matrix.registries import Kind, TagRule
+from localai_ci.names import anchor_tag, split_entry_id
+from localai_ci.registry.image_merge import Options, Signer
+from localai_ci.registry.merge import Merge
+from localai_ci.registry.plan import Image, images
+from localai_ci.registry.proving import prove_and_receipt
+from localai_ci.registry.receipt import Receipt, Run
+from localai_ci.registry.results import ImageRow, MergeResult
+from localai_ci.registry.tags import Event, TagSet, tags
+from localai_ci.registry.targets import Target
+from localai_ci.registry.transport import Transport
+
+SHA = "a1b2c3d" + "0" * 33
+RUN = Run(id="4711", day=dt.date(2026, 11, 20), revision=SHA)
+RELEASE = Event("push", "refs/tags/v4.2.2", SHA)
+BRANCH = Event("push", "refs/heads/master", SHA)
+BOTH = ("cpu-test/amd64", "cpu-test/arm64")
+
+
+def place(name: str, address: str, *, own_anchors: bool = False) -> Target:
+    """Fresh repositories in one registry."""
+    repository = fresh(address, "images")
+    return Target(name, repository, repository if own_anchors else fresh(address, "cache"))
+
+
+def name_by(event: Event, _: Kind, suffix: str) -> TagSet:
+    return tags(event, (TagRule.semver, TagRule.branch, TagRule.sha), suffix)
+
+
+def planned(
+    receipts: Sequence[Receipt], event: Event = RELEASE, promised: Sequence[str] | None = None
+) -> tuple[Image, ...]:
+    return images(receipts, promised, partial(name_by, event), event.sha)
+
+
+@dataclass
+class Scene:
+    """Registries to publish to, through one transport."""
+
+    transport: Transport
+    targets: tuple[Target, ...]
+    signer: Signer | None = None
+    rows: list[ImageRow] = field(default_factory=list)
+
+    async def leg(
+        self, entry: str, legs: Sequence[str] = (), text: str = "", direct: bool = False
+    ) -> Receipt:
+        """Push one leg to all anchors (and to the image's own repository), take its receipt."""
+        arch = split_entry_id(entry)[1]
+        tag = anchor_tag("20261120", RUN.id, entry)
+        for target in self.targets:
+            await publish(self.transport, target.anchors, tag, text or entry, arch)
+            if direct:
+                await publish(self.transport, target.repository, "direct", text or entry, arch)
+        anchors = {target.name: target.anchors.at(tag) for target in self.targets}
+        return await prove_and_receipt(
+            self.transport, entry=entry, anchors=anchors, run=RUN, legs=legs
+        )
+
+    async def both(self, text: str = "") -> list[Receipt]:
+        return [await self.leg(entry, BOTH, text and f"{text} {entry}") for entry in BOTH]
+
+    async def merge(
+        self,
+        receipts: Sequence[Receipt],
+        event: Event = RELEASE,
+        promised: Sequence[str] | None = None,
+        **options: object,
+    ) -> MergeResult:
+        merge = Merge(
+            self.transport,
+            dict.fromkeys(Kind, self.targets),
+            Options(**options),  # type: ignore[arg-type]
+            self.signer,
+            self.rows.append,
+        )
+        return await merge.run(planned(receipts, event, promised))
+
+    async def tags(self, *names: str) -> list[Mapping[str, str | None]]:
+        """What each registry has under these tags."""
+        from localai_ci.registry import manifests
+
+        return [
+            {
+                name: await manifests.find(self.transport, target.repository.at(name))
+                for name in names
+            }
+            for target in self.targets
+        ]

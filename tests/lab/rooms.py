@@ -1,0 +1,52 @@
+"""The three registries of a test run, and fresh repositories in them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from lab import debian, tokens
+from lab.oci import Registry, oci_registry
+from localai_ci.registry.backoff import Policy
+from localai_ci.registry.credentials import Credential, Keyring
+from localai_ci.registry.reference import Repository
+
+USER = "pusher"
+CANARY = "canary-7f3a-do-not-print-me"
+"""The password everywhere: searched for in all that is printed and published."""
+
+QUICK = Policy(base=0.01, cap=0.05, budget=10, longest_told=5, timeout=10, settle=2)
+_numbers = count(1)
+
+
+@dataclass
+class Lab:
+    """A registry with basic authentication, one with tokens, one open with referrers."""
+
+    basic: debian.Process
+    token: debian.Process
+    service: tokens.TokenService
+    own: Registry
+
+    def keyring(self, *more: str) -> Keyring:
+        """A keyring for the first two, and for the proxies in front of them."""
+        hosts = [self.basic.address, self.token.address, *more]
+        return Keyring({host: Credential(USER, CANARY) for host in hosts})
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Lab]:
+    """Start all three."""
+    with (
+        tokens.token_service(folder / "tokens", USER, CANARY) as service,
+        debian.registry(folder / "basic", debian.htpasswd(folder / "users", USER, CANARY)) as basic,
+        debian.registry(folder / "token", service.auth) as token,
+        oci_registry() as own,
+    ):
+        yield Lab(basic, token, service, own)
+
+
+def fresh(address: str, name: str = "test") -> Repository:
+    """A repository that no other test has touched."""
+    return Repository(address, f"{name}/r{next(_numbers)}")

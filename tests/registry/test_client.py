@@ -1,0 +1,135 @@
+"""The client against three real registries: what is written is read back, byte for byte."""
+
+import hashlib
+import json
+
+import pytest
+from lab.images import image, publish
+from lab.rooms import Lab, fresh
+
+from localai_ci.registry import blobs, manifests
+from localai_ci.registry.errors import DigestError, RegistryError
+from localai_ci.registry.manifests import Manifest
+from localai_ci.registry.reference import Repository
+from localai_ci.registry.transport import Transport
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_image_is_pushed_and_read_back_by_tag_and_digest(
+    transport: Transport, repository: Repository
+) -> None:
+    written = await publish(transport, repository, "one", "hello")
+    assert await manifests.find(transport, repository.at("one")) == written.digest
+    assert await manifests.get(transport, repository.at("one")) == written
+    assert await manifests.get(transport, repository.at(written.digest)) == written
+
+
+async def test_what_is_not_there_is_none(transport: Transport, repository: Repository) -> None:
+    assert await manifests.find(transport, repository.at("none")) is None
+    assert await manifests.look(transport, repository.at("none")) is None
+    assert not await blobs.exists(transport, repository, "sha256:" + "0" * 64)
+    assert await manifests.list_tags(transport, repository) == []
+    with pytest.raises(RegistryError, match="there is no such image"):
+        await manifests.get(transport, repository.at("none"))
+
+
+async def test_a_blob_that_is_there_is_not_sent_again(
+    transport: Transport, repository: Repository
+) -> None:
+    blob, source = blobs.of_bytes(b"x" * 1000)
+    assert await blobs.push(transport, repository, blob, source)
+    assert not await blobs.push(transport, repository, blob, source)
+    assert await blobs.exists(transport, repository, blob.digest)
+
+
+async def test_a_blob_is_mounted_from_a_neighbour(
+    transport: Transport, repository: Repository
+) -> None:
+    blob, source = blobs.of_bytes(b"shared")
+    await blobs.push(transport, repository, blob, source)
+    neighbour = fresh(repository.registry)
+    before = transport.requests["PUT"]
+    assert await blobs.mount(transport, neighbour, blob, repository)
+    assert await blobs.exists(transport, neighbour, blob.digest)
+    assert transport.requests["PUT"] == before
+
+
+async def test_a_mount_of_what_nobody_has_leaves_no_session(
+    transport: Transport, repository: Repository
+) -> None:
+    blob, _ = blobs.of_bytes(b"nobody has this")
+    assert not await blobs.mount(transport, fresh(repository.registry), blob, repository)
+    assert transport.requests["DELETE"] >= 1  # with tokens first refused: the right is `delete`
+
+
+@pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 3500])
+async def test_chunks_of_every_size_arrive_whole(
+    transport: Transport, repository: Repository, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "CHUNK", 1000)
+    data = bytes(i % 251 for i in range(size))
+    blob, source = blobs.of_bytes(data)
+    await blobs.push(transport, repository, blob, source)
+    read = b"".join([part async for part in blobs.pull(transport, repository, blob)])
+    assert read == data
+    tail = b"".join([part async for part in blobs.pull(transport, repository, blob, 500)])
+    assert tail == data[500:]
+
+
+async def test_a_source_that_lies_about_its_digest_is_caught_before_the_registry_sees_it(
+    transport: Transport, repository: Repository
+) -> None:
+    _, source = blobs.of_bytes(b"other bytes")
+    blob = blobs.Blob(f"sha256:{hashlib.sha256(b'the bytes!!').hexdigest()}", 11)
+    with pytest.raises(DigestError, match="the bytes to upload are"):
+        await blobs.push(transport, repository, blob, source)
+    assert not await blobs.exists(transport, repository, blob.digest)
+
+
+async def test_a_blob_moves_between_registries(transport: Transport, lab: Lab) -> None:
+    here, there = fresh(lab.basic.address), fresh(lab.token.address)
+    blob, source = blobs.of_bytes(b"travels")
+    await blobs.push(transport, here, blob, source)
+    assert await blobs.copy(transport, blob, here, there)
+    assert await blobs.exists(transport, there, blob.digest)
+
+
+async def test_tags_are_listed_over_pages_and_deleted_by_name(
+    transport: Transport, lab: Lab
+) -> None:
+    repository = fresh(lab.own.address)
+    written = await publish(transport, repository, "a", "x")
+    for tag in "bcde":
+        await manifests.put(transport, repository.at(tag), written)
+    assert await manifests.list_tags(transport, repository, page=2) == list("abcde")
+    assert await manifests.delete_tag(transport, repository.at("c"))
+    assert not await manifests.delete_tag(transport, repository.at("c"))
+    assert await manifests.list_tags(transport, repository) == list("abde")
+    assert await manifests.find(transport, repository.at("a")) == written.digest
+
+
+async def test_a_manifest_under_a_wrong_digest_is_never_sent(
+    transport: Transport, repository: Repository
+) -> None:
+    wrong = repository.at("sha256:" + "1" * 64)
+    with pytest.raises(Exception, match="the manifest to write is"):
+        await manifests.put(transport, wrong, image("x")[0])
+
+
+async def test_a_refusal_names_image_status_and_code(
+    transport: Transport, repository: Repository
+) -> None:
+    manifest, _ = image("its blobs were never pushed")
+    with pytest.raises(RegistryError, match="MANIFEST_BLOB_UNKNOWN") as caught:
+        await manifests.put(transport, repository.at("t"), manifest)
+    assert str(repository) in str(caught.value)
+    assert caught.value.status in {400, 404}
+
+
+async def test_a_dry_run_cannot_write(lab: Lab) -> None:
+    repository = fresh(lab.own.address)
+    async with Transport(read_only=True) as reader:
+        with pytest.raises(RegistryError, match="a dry run only reads"):
+            await manifests.put(reader, repository.at("t"), Manifest(b"{}", "x"))
+    assert json.dumps(lab.own.repos.get(repository.path) and 1) == "null"
