@@ -58,6 +58,9 @@ BaseVariant: TypeAlias = Annotated[
 Bases: TypeAlias = Annotated[
     str, Doc("Repository of the published bases, HOST/PATH; default: of registries.yaml")
 ]
+Images: TypeAlias = Annotated[
+    str, Doc("Repository of finished images, HOST/PATH: one of the very same inputs is not built")
+]
 CcacheRepository: TypeAlias = Annotated[
     str, Doc("Repository of compiler caches, HOST/PATH: the nearest one is restored from it")
 ]

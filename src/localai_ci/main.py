@@ -21,6 +21,7 @@ from localai_ci.args import (
     DockerConfig,
     EntryId,
     Epoch,
+    Images,
     Insecure,
     Mirror,
     MirrorCredentials,
@@ -184,6 +185,7 @@ class LocalaiCi:
         bases: Bases = "",
         variant: BaseVariant = "",
         base_image: BaseImage = None,
+        images: Images = "",
         ccache: CcacheRepository = "",
         ccache_save: Annotated[
             bool, Doc("Keep the cache in --ccache afterwards; not for pull requests")
@@ -191,6 +193,8 @@ class LocalaiCi:
         targets: CompileTargets = None,
         third_party: ThirdParty = None,
         refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
         mirror: Mirror = "",
         mirror_credentials: MirrorCredentials = None,
         apt_mirror: AptMirror = "",
@@ -201,7 +205,7 @@ class LocalaiCi:
 
         Go on from it: `export --path image.tar` writes it, `publish` pushes it.
         """
-        from localai_ci import backend
+        from localai_ci import backend, push
         from localai_ci.base import Sources
 
         request = backend.Request(
@@ -216,6 +220,8 @@ class LocalaiCi:
             targets=tuple(targets or ()),
             third_party=third_party,
             refresh=refresh,
+            images=images,
+            login=await push.login(docker_config, insecure=insecure),
         )
         return (await backend.build(request)).container
 
@@ -229,10 +235,13 @@ class LocalaiCi:
         bases: Bases = "",
         variant: BaseVariant = "",
         base_image: BaseImage = None,
+        images: Images = "",
         ccache: CcacheRepository = "",
         targets: CompileTargets = None,
         third_party: ThirdParty = None,
         refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
         mirror: Mirror = "",
         mirror_credentials: MirrorCredentials = None,
         apt_mirror: AptMirror = "",
@@ -241,7 +250,7 @@ class LocalaiCi:
         as_json: AsJson = False,
     ) -> str:
         """Build one backend and tell how: base and why, compiler cache, size by part."""
-        from localai_ci import backend
+        from localai_ci import backend, push
         from localai_ci.base import Sources
 
         request = backend.Request(
@@ -256,6 +265,8 @@ class LocalaiCi:
             targets=tuple(targets or ()),
             third_party=third_party,
             refresh=refresh,
+            images=images,
+            login=await push.login(docker_config, insecure=insecure),
         )
         built = await backend.build(request)
         return backend.as_json(built) if as_json else backend.as_table(built)
@@ -274,6 +285,8 @@ class LocalaiCi:
         targets: CompileTargets = None,
         third_party: ThirdParty = None,
         refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
         mirror: Mirror = "",
         mirror_credentials: MirrorCredentials = None,
         apt_mirror: AptMirror = "",
@@ -281,7 +294,7 @@ class LocalaiCi:
         apt_snapshot: AptSnapshot = "",
     ) -> str:
         """Build once more what --ccache was saved from; fail if less than 95 % is found in it."""
-        from localai_ci import backend
+        from localai_ci import backend, push
         from localai_ci.base import Sources
 
         request = backend.Request(
@@ -296,6 +309,7 @@ class LocalaiCi:
             targets=tuple(targets or ()),
             third_party=third_party,
             refresh=refresh,
+            login=await push.login(docker_config, insecure=insecure),
         )
         return backend.canary(await backend.build(request))
 
@@ -309,10 +323,13 @@ class LocalaiCi:
         bases: Bases = "",
         variant: BaseVariant = "",
         base_image: BaseImage = None,
+        images: Images = "",
         ccache: CcacheRepository = "",
         targets: CompileTargets = None,
         third_party: ThirdParty = None,
         refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
         mirror: Mirror = "",
         mirror_credentials: MirrorCredentials = None,
         apt_mirror: AptMirror = "",
@@ -321,7 +338,7 @@ class LocalaiCi:
         as_json: AsJson = False,
     ) -> str:
         """Build one backend, start it from its image, and print what its gRPC Health answers."""
-        from localai_ci import backend
+        from localai_ci import backend, push
         from localai_ci.base import Sources
 
         request = backend.Request(
@@ -336,6 +353,8 @@ class LocalaiCi:
             targets=tuple(targets or ()),
             third_party=third_party,
             refresh=refresh,
+            images=images,
+            login=await push.login(docker_config, insecure=insecure),
         )
         health = await backend.smoke(request)
         return health.as_json() if as_json else health.as_line(entry)

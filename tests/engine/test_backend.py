@@ -25,10 +25,10 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def bases(engine: Engine, registry: str) -> str:
-    """A repository with the debian base in it, as its moving tag."""
+    """A repository with the debian base in it, published as the module does."""
     repository = f"{registry}/bases"
-    image = f"{repository}:base-grpc-debian-amd64"
-    engine.ok("build-base", "--variant=debian-amd64", "publish", f"--address={image}")
+    flags = (f"--repository={repository}", "--insecure")
+    engine.ok("publish-base", "--variant=debian-amd64", *flags)
     return repository
 
 
@@ -66,13 +66,36 @@ def test_a_pulled_base_and_one_built_in_place_make_the_same_files(
     assert built == pulled
 
 
-def test_the_report_says_which_base_and_why(engine: Engine, bases: str, tree: Path) -> None:
-    arguments = ("backend-report", f"--source={tree}", *QUICK, "--as-json")
-    auto = json.loads(engine.ok(*arguments, f"--bases={bases}"))
-    assert auto["base"].startswith(f"built in place: {bases}:base-grpc-debian-amd64-")
+def test_a_base_that_is_published_with_the_same_inputs_is_pulled_and_the_report_says_so(
+    engine: Engine, registry: str, bases: str, tree: Path
+) -> None:
+    arguments = ("backend-report", f"--source={tree}", *QUICK, "--insecure", "--as-json")
+    found = json.loads(engine.ok(*arguments, f"--bases={bases}"))
+    assert found["base"].startswith(f"pulled from {bases}:base-grpc-debian-amd64-")
+    assert found["base"].endswith("made of the very same inputs")
+    missed = json.loads(engine.ok(*arguments, f"--bases={registry}/none"))
+    assert missed["base"].startswith(f"built in place: {registry}/none:base-grpc-debian-amd64-")
+    assert missed["base"].endswith("is not there")
     given = json.loads(engine.ok(*arguments, f"--base={bases}:base-grpc-debian-amd64"))
     assert given["base"] == "the one given with --base"
     assert given["bytes_by_part"]["lib/"] > 1_000_000
+
+
+def test_what_is_built_already_is_not_compiled(
+    engine: Engine, registry: str, bases: str, tree: Path
+) -> None:
+    images = f"{registry}/images"
+    flags = (f"--source={tree}", *QUICK, f"--bases={bases}", f"--images={images}", "--insecure")
+    inputs = json.loads(engine.ok("backend-report", *flags, "--as-json"))["inputs"]
+    image = f"{images}:in-{inputs[:12]}-cpu-llama-cpp-amd64"
+    engine.ok("build-backend", *flags, "publish", f"--address={image}")
+    done = engine.call("backend-report", *flags, "--as-json")
+    assert json.loads(done.stdout)["found"] == image
+    assert executed(done) == []
+    edit(tree / "backend/cpp/llama-cpp/run.sh", "set -e", "set -e # changed")
+    changed = json.loads(engine.ok("backend-report", *flags, "--as-json"))
+    assert changed["found"] == ""
+    assert changed["inputs"] != inputs
 
 
 def test_a_base_that_is_nowhere_is_told_with_what_to_do(

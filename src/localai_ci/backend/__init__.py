@@ -6,14 +6,17 @@ cache, compile, package, check. The Dockerfile backends take the short way.
 
 import json
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+import anyio.to_thread
 from dagger import Container, DaggerError, Directory, ExecError, Platform, Secret, dag
 from dagger.telemetry import get_tracer
 
-from localai_ci import base
+from localai_ci import base, push
 from localai_ci.backend import ccache, choice, compiling, dockerfile, package, slices, thirdparty
 from localai_ci.backend import smoke as smoking
 from localai_ci.backend.choice import Wish
+from localai_ci.backend.listing import listing
 from localai_ci.backend.statistics import WARM_ENOUGH, Statistics
 from localai_ci.backend.statistics import read as read_statistics
 from localai_ci.base import apt, failure
@@ -25,11 +28,15 @@ from localai_ci.matrix.entry import Entry, Matrix, unknown_entry
 from localai_ci.matrix.loading import load_matrix, matrix_in_tree
 from localai_ci.matrix.localai import MATRIX_FILE
 from localai_ci.matrix.packages import load_packages
+from localai_ci.names import input_tag
+from localai_ci.plan.inputhash import inputs_of
 from localai_ci.plan.rules import load_inputs
+from localai_ci.registry.reference import Repository
 from localai_ci.text import table
 
 __all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "canary", "smoke"]
 
+_SLICE = "slice"
 _MATRIX = ("matrix/profiles.yaml", "matrix/backends.yaml", MATRIX_FILE)
 
 
@@ -49,6 +56,8 @@ class Request:
         targets: Compile these instead of the table's.
         third_party: The third-party sources, instead of fetching them.
         refresh: DEPS_REFRESH of a Dockerfile; this week if empty.
+        images: Repository of finished images: what is there already is not built.
+        login: How registries are reached.
     """
 
     source: Directory
@@ -62,6 +71,8 @@ class Request:
     targets: tuple[str, ...] = ()
     third_party: Directory | None = None
     refresh: str = ""
+    images: str = ""
+    login: push.Login = push.ANONYMOUS
 
 
 @dataclass(frozen=True)
@@ -70,16 +81,20 @@ class Built:
 
     Attributes:
         container: FROM scratch.
+        inputs: Hash of all that went into it; two builds with the same one are the same image.
         contents: What is in it.
         base: Which base, and why; empty with a Dockerfile.
-        statistics: Of the compiler cache; None with a Dockerfile.
+        statistics: Of the compiler cache; None where nothing was compiled here.
+        found: Where the finished image was; empty where it was built.
     """
 
     entry: Entry
     container: Container
-    contents: package.Contents
+    inputs: str
+    contents: package.Contents = field(default_factory=package.Contents)
     base: str = ""
     statistics: Statistics | None = None
+    found: str = ""
 
 
 async def build(request: Request) -> Built:
@@ -147,6 +162,8 @@ def as_json(built: Built) -> str:
     return json.dumps(
         {
             "entry": built.entry.id,
+            "inputs": built.inputs,
+            "found": built.found,
             "base": built.base,
             "ccache": built.statistics.as_dict() if built.statistics else None,
             "bytes": sum(built.contents.sizes.values()),
@@ -161,6 +178,8 @@ def as_table(built: Built) -> str:
     parts = built.contents.bytes_by_part
     rows = [(part, f"{size / 1e6:.1f}") for part, size in parts.items()]
     rows.append(("all", f"{sum(parts.values()) / 1e6:.1f}"))
+    if built.found:
+        return f"{built.entry.id}\nnot built: {built.found} has the very same inputs"
     head = [built.entry.id, f"base: {built.base}" if built.base else ""]
     head += [built.statistics.as_line()] if built.statistics else []
     return "\n".join((*filter(None, head), "", table(("part", "MB"), rows)))
@@ -169,9 +188,12 @@ def as_table(built: Built) -> str:
 async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
     file = load_compile()
     how = decide(file, entry, request.targets)
-    tree = await _slice(request, entry, how)
+    tree, files = await _slice(request, entry, how)
+    chosen = await choice.choose(recipe, request.wish, request.login, request.credentials)
+    inputs = inputs_of(entry, files, load_inputs(), chosen.identity).digest
+    if found := await _finished(request, entry, inputs):
+        return found
     third_party = await _third_party(request, how)
-    chosen = await choice.choose(recipe, request.wish, request.credentials)
     container = chosen.container.with_directory(compiling.TREE, tree)
     container = container.with_directory(f"{compiling.TREE}/{how.source.folder}", third_party)
     key = ccache.Key(
@@ -179,11 +201,31 @@ async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Buil
         recipe.variant.name,
         entry.build_type,
         chosen.identity,
-        f"{await tree.digest()} {await third_party.digest()} {chosen.identity} {how.targets}",
+        f"{inputs} {await third_party.digest()} {' '.join(how.targets)}",
     )
+    container, statistics = await _compile(request, entry, how, recipe, container, key)
+    output = container.directory(compiling.package_folder(entry))
+    wanted = package.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
+    contents = await _check(entry, output, container, wanted)
+    image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", output)
+    return Built(entry, image, inputs, contents, chosen.why, statistics)
+
+
+async def _compile(
+    request: Request,
+    entry: Entry,
+    how: Recipe,
+    recipe: base.Recipe,
+    container: Container,
+    key: ccache.Key,
+) -> tuple[Container, Statistics]:
+    """All steps, with the nearest cache, which is kept afterwards if the user says so."""
+    file = load_compile()
+    kept = Repository.parse(request.ccache) if request.ccache else None
     restored = ccache.Restored(dag.directory())
-    if request.ccache:
-        restored = await ccache.restore(request.ccache, key, file.relatives(entry.backend))
+    if kept:
+        relatives = file.relatives(entry.backend)
+        restored = await ccache.restore(kept, key, relatives, request.login)
         container = container.with_directory(ccache.FOLDER, restored.folder)
     else:
         container = ccache.with_volume(container, key)
@@ -195,23 +237,19 @@ async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Buil
         unchanged=restored.unchanged,
     )
     say(statistics.as_line())
-    if request.ccache and request.ccache_save:
-        await ccache.save(container, request.ccache, key, file.ccache)
-    files = container.directory(compiling.package_folder(entry))
-    wanted = package.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
-    contents = await _check(entry, files, container, wanted)
-    image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", files)
-    return Built(entry, image, contents, chosen.why, statistics)
+    if kept and request.ccache_save:
+        await ccache.save(container, kept, key, file.ccache, request.login)
+    return container, statistics
 
 
 async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
-    tree = await _slice(request, entry, None)
-    given = dockerfile.arguments(
-        entry,
-        request.sources,
-        request.wish.base_image or "",
-        request.refresh or dockerfile.this_week(),
-    )
+    tree, files = await _slice(request, entry, None)
+    start = request.wish.base_image or entry.base_image
+    refresh = request.refresh or dockerfile.this_week()
+    given = dockerfile.arguments(entry, request.sources, start, refresh)
+    inputs = inputs_of(entry, files, load_inputs(), start, {"DEPS_REFRESH": refresh}).digest
+    if found := await _finished(request, entry, inputs):
+        return found
     with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
         try:
             image = await dockerfile.build(entry, tree, given).sync()
@@ -220,7 +258,21 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) 
             raise failure.of_exec(entry.id, entry.dockerfile, e, look) from None
     tools = await _tools(request, recipe)
     contents = await _check(entry, image.rootfs(), tools, package.Wanted(()))
-    return Built(entry, image, contents)
+    return Built(entry, image, inputs, contents)
+
+
+async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None:
+    """The image that was made of these inputs before, if its registry has it."""
+    if not request.images:
+        return None
+    image = Repository.parse(request.images).at(input_tag(inputs, entry.suffix, entry.arch))
+    digest, said = await choice.ask(image, request.login)
+    say(f"finished image: {said}")
+    if not digest:
+        return None
+    empty = dag.container(platform=Platform(f"linux/{entry.arch}"))
+    ready = await push.signed_in(empty, image.repository.registry, request.login)
+    return Built(entry, ready.from_(str(image)), inputs, found=str(image))
 
 
 async def _find(request: Request) -> Entry:
@@ -240,25 +292,21 @@ async def _read(source: Directory, path: str) -> bytes | None:
     return (await source.file(path).contents()).encode()
 
 
-async def _slice(request: Request, entry: Entry, how: Recipe | None) -> Directory:
-    paths = [path for path in await request.source.glob("**") if not path.endswith("/")]
-    ignored = await _read(request.source, slices.IGNORE) or b""
-    leave = compiling.leftovers(entry, how) if how else ()
-    chosen = slices.choose(entry, paths, load_inputs(), ignored.decode(), leave)
-    if how is None:  # the engine applies it
-        chosen = replace(chosen, exclude=())
-    return await _by_content(chosen.of(request.source))
-
-
-async def _by_content(tree: Directory) -> Directory:
-    """The same files as if they were all there ever was.
+async def _slice(
+    request: Request, entry: Entry, how: Recipe | None
+) -> tuple[Directory, dict[str, str]]:
+    """The part of the tree that enters, and its files with their blob ids.
 
     The engine tells a part of a tree by the whole that it was cut from: an edit anywhere would
     build anew. What comes from a function's own folder it tells by content.
     """
-    folder = "slice"
-    await tree.export(folder, wipe=True)
-    return dag.current_module().workdir(folder)
+    paths = [path for path in await request.source.glob("**") if not path.endswith("/")]
+    ignored = await _read(request.source, slices.IGNORE) or b""
+    leave = compiling.leftovers(entry, how) if how else ()
+    chosen = slices.choose(entry, paths, load_inputs(), ignored.decode(), leave)
+    await chosen.of(request.source).export(_SLICE, wipe=True)
+    files = await anyio.to_thread.run_sync(listing, Path(_SLICE))
+    return dag.current_module().workdir(_SLICE), files
 
 
 async def _third_party(request: Request, how: Recipe) -> Directory:

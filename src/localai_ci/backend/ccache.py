@@ -7,11 +7,13 @@ import json
 from dataclasses import dataclass
 
 import anyio
-from dagger import CacheSharingMode, Container, DaggerError, Directory, ImageMediaTypes, dag
+from dagger import CacheSharingMode, Container, DaggerError, Directory, dag
 
+from localai_ci import push
 from localai_ci.effects import say
 from localai_ci.matrix.compiling import Ccache
 from localai_ci.names import ccache_tag
+from localai_ci.registry.reference import Repository
 
 FOLDER = "/ccache"
 STATISTICS = "/localai-ci/ccache.tsv"
@@ -28,7 +30,7 @@ class Key:
         backend: Whose objects it holds.
         variant: The builder base.
         build_type: Of the entry; CUDA's version is the variant's.
-        base: What the base was made of, 12 hex digits; empty where that is not known.
+        base: What the base was made of, or its digest; empty where neither is known.
         inputs: All inputs of the build, to tell an unchanged rebuild.
     """
 
@@ -40,7 +42,7 @@ class Key:
 
     def tag(self, *, on_base: bool) -> str:
         """Where this cache is kept: on this base, or the newest on any."""
-        base = self.base if on_base else ""
+        base = self.base.removeprefix("sha256:")[:12] if on_base else ""
         return ccache_tag(self.backend, self.variant, self.build_type, base)
 
     def candidates(self, relatives: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,13 +60,16 @@ class Restored:
     unchanged: bool = False
 
 
-async def restore(repository: str, key: Key, relatives: tuple[str, ...]) -> Restored:
+async def restore(
+    repository: Repository, key: Key, relatives: tuple[str, ...], by: push.Login
+) -> Restored:
     """The nearest cache that the repository has, else an empty one."""
+    empty = await push.signed_in(dag.container(), repository.registry, by)
     for tag in key.candidates(relatives):
-        image = f"{repository}:{tag}"
+        image = str(repository.at(tag))
         try:
             with anyio.fail_after(PATIENCE):
-                tree = await dag.container().from_(image).rootfs().sync()
+                tree = await empty.from_(image).rootfs().sync()
                 described = json.loads(await tree.file(DESCRIPTION).contents())
                 folder = await tree.directory(FOLDER).sync()
         except TimeoutError:
@@ -86,7 +91,9 @@ def with_volume(container: Container, key: Key) -> Container:
     )
 
 
-async def save(built: Container, repository: str, key: Key, limits: Ccache) -> None:
+async def save(
+    built: Container, repository: Repository, key: Key, limits: Ccache, by: push.Login
+) -> None:
     """Keep the cache of a finished build, under its exact tag and as the newest; or warn."""
     evict = f"CCACHE_DIR={FOLDER} ccache --evict-older-than {limits.evict_older_than}"
     described = {"backend": key.backend, "base": key.base, "inputs": key.inputs}
@@ -98,10 +105,8 @@ async def save(built: Container, repository: str, key: Key, limits: Ccache) -> N
             .with_new_file(f"/{DESCRIPTION}", json.dumps(described))
         )
         for tag in dict.fromkeys((key.tag(on_base=True), key.tag(on_base=False))):
-            kept = await image.publish(
-                f"{repository}:{tag}", media_types=ImageMediaTypes.OCIMediaTypes
-            )
-        say(f"ccache: saved as {kept}")
+            await push.push(image, repository.at(tag), by)
+        say(f"ccache: saved as {repository.at(key.tag(on_base=True))}")
     except DaggerError as e:
         _warn(f"not saved in {repository}: {str(e).strip().splitlines()[-1]}")
 

@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from localai_ci.errors import LocalaiCiError
@@ -38,9 +38,9 @@ class Elf:
 class Contents:
     """A package: bytes by path, paths that may be executed, and its ELF files."""
 
-    sizes: Mapping[str, int]
-    executable: frozenset[str]
-    elves: Mapping[str, Elf]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    executable: frozenset[str] = frozenset()
+    elves: Mapping[str, Elf] = field(default_factory=dict)
 
     @property
     def bytes_by_part(self) -> dict[str, int]:
