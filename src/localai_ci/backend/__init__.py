@@ -256,6 +256,13 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) 
         except ExecError as e:
             look = f"build-backend --entry {entry.id}"
             raise failure.of_exec(entry.id, entry.dockerfile, e, look) from None
+        except DaggerError as e:
+            raise LocalaiCiError(
+                f"{entry.dockerfile} cannot be built: {str(e).strip().splitlines()[-1]}",
+                where=entry.id,
+                remedy="A stage or file that it names is not there, or an image cannot be had;"
+                " --base-image REF starts from another one.",
+            ) from None
     tools = await _tools(request, recipe)
     contents = await _check(entry, image.rootfs(), tools, package.Wanted(()))
     return Built(entry, image, inputs, contents)
