@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from live import REPO, Engine, executed
-from standin.internet import Internet
 
 FIXTURES = REPO / "tests/fixtures"
 LLAMA = ("--entry=cpu-llama-cpp/amd64", "--variant=debian-amd64")
@@ -129,20 +128,24 @@ def test_an_edit_of_the_interface_compiles_again(engine: Engine, tree: Path) -> 
 
 
 def test_third_party_sources_come_through_the_mirror_once_a_commit(
-    engine: Engine, internet: Internet, tree: Path, bases: str
+    engine: Engine, tree: Path, tmp_path: Path, bases: str
 ) -> None:
-    where = internet.www / "github.com/example/llama.cpp"
-    commit = repository(FIXTURES / "llama.cpp", where)
+    www, log = tmp_path / "www", tmp_path / "requests.log"
+    commit = repository(FIXTURES / "llama.cpp", www / "github.com/example/llama.cpp")
     edit(tree / "backend/cpp/llama-cpp/Makefile", "0" * 40, commit)
+    log.touch()
+    url = f"http://{engine.address}:5004"
+    server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
     build = (
-        "build-backend", f"--source={tree}", *LLAMA, "--targets=fallback",
-        f"--mirror={internet.url}", f"--base={bases}:base-grpc-debian-amd64", "platform",
+        "build-backend", f"--source={tree}", *LLAMA, "--targets=fallback", f"--mirror={url}",
+        f"--base={bases}:base-grpc-debian-amd64", "platform",
     )  # fmt: skip
-    engine.ok(*build)
-    edit(tree / "backend/cpp/llama-cpp/prepare.sh", "set -e", "set -e # once more")
-    asked = internet.asked("POST /github.com/example/llama.cpp/git-upload-pack")
-    engine.ok(*build)
-    assert internet.asked("POST /github.com/example/llama.cpp/git-upload-pack") == asked
+    with engine.serving(url, "python3", *server):
+        engine.ok(*build)
+        asked = log.read_text().count("POST")
+        edit(tree / "backend/cpp/llama-cpp/prepare.sh", "set -e", "set -e # once more")
+        engine.ok(*build)
+        assert log.read_text().count("POST") == asked
 
 
 def repository(folder: Path, where: Path) -> str:
@@ -192,22 +195,14 @@ def test_a_build_that_became_another_one_is_refused(engine: Engine, tree: Path) 
 def test_a_dockerfile_gets_its_arguments_and_the_context_that_dockerignore_leaves(
     engine: Engine, tree: Path
 ) -> None:
-    out = engine.ok(
-        "build-backend", f"--source={tree}", *STORE, "--refresh=2026-W47",
-        "--apt-mirror=http://mirror.example/ubuntu", "rootfs", "file", "--path=arguments",
-        "contents",
-    )  # fmt: skip
+    build = ("build-backend", f"--source={tree}", *STORE, "--refresh=2026-W47", "rootfs", "file")
+    out = engine.ok(*build, "--path=arguments", "contents")
     given = dict(line.split("=", 1) for line in out.splitlines())
     assert given["BACKEND"] == "local-store"
     assert given["DEPS_REFRESH"] == "2026-W47"
     assert given["UBUNTU_VERSION"] == "2404"
     assert given["SKIP_DRIVERS"] == "false"
-    assert given["APT_MIRROR"] == "http://mirror.example/ubuntu"
-    context = engine.ok(
-        "build-backend", f"--source={tree}", *STORE, "--refresh=2026-W47",
-        "--apt-mirror=http://mirror.example/ubuntu", "rootfs", "file", "--path=context",
-        "contents",
-    ).splitlines()  # fmt: skip
+    context = engine.ok(*build, "--path=context", "contents").splitlines()
     assert "./backend/go/local-store/build.sh" in context
     assert "./Makefile" in context
     assert not [path for path in context if "sources" in path or "llama-cpp" in path]
