@@ -34,7 +34,7 @@ from localai_ci.plan.rules import load_inputs
 from localai_ci.registry.reference import Repository
 from localai_ci.text import table
 
-__all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "canary", "smoke"]
+__all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "check_cache", "smoke"]
 
 _SLICE = "slice"
 _MATRIX = ("matrix/profiles.yaml", "matrix/backends.yaml", MATRIX_FILE)
@@ -132,8 +132,8 @@ async def smoke(request: Request) -> smoking.Health:
     return await smoking.smoke(built.entry.id, built.container.rootfs(), plain, client)
 
 
-def canary(built: Built) -> str:
-    """One line on a rebuild of unchanged inputs.
+def check_cache(built: Built) -> None:
+    """The canary: a rebuild of unchanged inputs finds nearly everything in its cache.
 
     Raises:
         LocalaiCiError: it found too little in the cache, or there was none of these inputs.
@@ -154,7 +154,6 @@ def canary(built: Built) -> str:
             remedy="Something that changes with every build reaches the compiler: a date, a path,"
             " a timestamp. CCACHE_DEBUG=1 in the compile step shows what.",
         )
-    return statistics.as_line()
 
 
 def as_json(built: Built) -> str:
