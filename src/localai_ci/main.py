@@ -11,15 +11,26 @@ from localai_ci.args import (
     AptPortsMirror,
     AptSnapshot,
     AsJson,
+    BaseGiven,
     BaseImage,
+    Bases,
+    BaseVariant,
+    CcacheRepository,
+    CompileTargets,
+    DepsRefresh,
     DockerConfig,
+    EntryId,
     Epoch,
+    Images,
     Insecure,
     Mirror,
     MirrorCredentials,
     Repositories,
+    SourceDir,
+    ThirdParty,
     VariantName,
 )
+from localai_ci.builder import Builder
 from localai_ci.effects import never_cached
 from localai_ci.errors import LocalaiCiError
 
@@ -163,3 +174,187 @@ class LocalaiCi:
 
         text = await pin(base.Sources(mirror, apt_mirror), image, mirror_credentials)
         return dag.directory().with_new_file("upstreams.yaml", text).file("upstreams.yaml")
+
+    @never_cached
+    async def build_backend(
+        self,
+        source: SourceDir,
+        entry: EntryId,
+        builder: Builder = Builder.auto,
+        base: BaseGiven = None,
+        bases: Bases = "",
+        variant: BaseVariant = "",
+        base_image: BaseImage = None,
+        images: Images = "",
+        ccache: CcacheRepository = "",
+        ccache_save: Annotated[
+            bool, Doc("Keep the cache in --ccache afterwards; not for pull requests")
+        ] = False,
+        targets: CompileTargets = None,
+        third_party: ThirdParty = None,
+        refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+    ) -> dagger.Container:
+        """Build one backend's image, FROM scratch, and check that nothing is missing in it.
+
+        Go on from it: `export --path image.tar` writes it, `publish` pushes it.
+        """
+        from localai_ci import backend, push
+        from localai_ci.base import Sources
+
+        request = backend.Request(
+            source,
+            entry,
+            backend.Wish(builder, base, bases, base_image),
+            variant,
+            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
+            mirror_credentials,
+            ccache,
+            ccache_save=ccache_save,
+            targets=tuple(targets or ()),
+            third_party=third_party,
+            refresh=refresh,
+            images=images,
+            login=await push.login(docker_config, insecure=insecure),
+        )
+        return (await backend.build(request)).container
+
+    @never_cached
+    async def backend_report(
+        self,
+        source: SourceDir,
+        entry: EntryId,
+        builder: Builder = Builder.auto,
+        base: BaseGiven = None,
+        bases: Bases = "",
+        variant: BaseVariant = "",
+        base_image: BaseImage = None,
+        images: Images = "",
+        ccache: CcacheRepository = "",
+        targets: CompileTargets = None,
+        third_party: ThirdParty = None,
+        refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+        as_json: AsJson = False,
+    ) -> str:
+        """Build one backend and tell how: base and why, compiler cache, size by part."""
+        from localai_ci import backend, push
+        from localai_ci.base import Sources
+
+        request = backend.Request(
+            source,
+            entry,
+            backend.Wish(builder, base, bases, base_image),
+            variant,
+            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
+            mirror_credentials,
+            ccache,
+            ccache_save=False,
+            targets=tuple(targets or ()),
+            third_party=third_party,
+            refresh=refresh,
+            images=images,
+            login=await push.login(docker_config, insecure=insecure),
+        )
+        built = await backend.build(request)
+        return backend.as_json(built) if as_json else backend.as_table(built)
+
+    @never_cached
+    async def check_ccache(
+        self,
+        source: SourceDir,
+        entry: EntryId,
+        ccache: CcacheRepository,
+        builder: Builder = Builder.auto,
+        base: BaseGiven = None,
+        bases: Bases = "",
+        variant: BaseVariant = "",
+        base_image: BaseImage = None,
+        targets: CompileTargets = None,
+        third_party: ThirdParty = None,
+        refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+    ) -> str:
+        """Build once more what --ccache was saved from; fail if less than 95 % is found in it."""
+        from localai_ci import backend, push
+        from localai_ci.base import Sources
+
+        request = backend.Request(
+            source,
+            entry,
+            backend.Wish(builder, base, bases, base_image),
+            variant,
+            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
+            mirror_credentials,
+            ccache,
+            ccache_save=False,
+            targets=tuple(targets or ()),
+            third_party=third_party,
+            refresh=refresh,
+            login=await push.login(docker_config, insecure=insecure),
+        )
+        return backend.canary(await backend.build(request))
+
+    @never_cached
+    async def smoke(
+        self,
+        source: SourceDir,
+        entry: EntryId,
+        builder: Builder = Builder.auto,
+        base: BaseGiven = None,
+        bases: Bases = "",
+        variant: BaseVariant = "",
+        base_image: BaseImage = None,
+        images: Images = "",
+        ccache: CcacheRepository = "",
+        targets: CompileTargets = None,
+        third_party: ThirdParty = None,
+        refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+        as_json: AsJson = False,
+    ) -> str:
+        """Build one backend, start it from its image, and print what its gRPC Health answers."""
+        from localai_ci import backend, push
+        from localai_ci.base import Sources
+
+        request = backend.Request(
+            source,
+            entry,
+            backend.Wish(builder, base, bases, base_image),
+            variant,
+            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
+            mirror_credentials,
+            ccache,
+            ccache_save=False,
+            targets=tuple(targets or ()),
+            third_party=third_party,
+            refresh=refresh,
+            images=images,
+            login=await push.login(docker_config, insecure=insecure),
+        )
+        health = await backend.smoke(request)
+        return health.as_json() if as_json else health.as_line(entry)
