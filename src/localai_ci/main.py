@@ -248,6 +248,9 @@ class LocalaiCi:
         apt_mirror: AptMirror = "",
         apt_ports_mirror: AptPortsMirror = "",
         apt_snapshot: AptSnapshot = "",
+        canary: Annotated[
+            bool, Doc("Fail if --ccache has less than 95 % of an unchanged rebuild's objects")
+        ] = False,
         as_json: AsJson = False,
     ) -> str:
         """Build one backend and tell how: base and why, compiler cache, size by part."""
@@ -270,49 +273,9 @@ class LocalaiCi:
             login=await push.login(docker_config, insecure=insecure),
         )
         built = await backend.build(request)
+        if canary:
+            backend.check_cache(built)
         return backend.as_json(built) if as_json else backend.as_table(built)
-
-    @never_cached
-    async def check_ccache(
-        self,
-        source: SourceDir,
-        entry: EntryId,
-        ccache: CcacheRepository,
-        builder: Builder = Builder.auto,
-        base: BaseGiven = None,
-        bases: Bases = "",
-        variant: BaseVariant = "",
-        base_image: BaseImage = None,
-        targets: CompileTargets = None,
-        third_party: ThirdParty = None,
-        refresh: DepsRefresh = "",
-        docker_config: DockerConfig = None,
-        insecure: Insecure = False,
-        mirror: Mirror = "",
-        mirror_credentials: MirrorCredentials = None,
-        apt_mirror: AptMirror = "",
-        apt_ports_mirror: AptPortsMirror = "",
-        apt_snapshot: AptSnapshot = "",
-    ) -> str:
-        """Build once more what --ccache was saved from; fail if less than 95 % is found in it."""
-        from localai_ci import backend, push
-        from localai_ci.base import Sources
-
-        request = backend.Request(
-            source,
-            entry,
-            backend.Wish(builder, base, bases, base_image),
-            variant,
-            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
-            mirror_credentials,
-            ccache,
-            ccache_save=False,
-            targets=tuple(targets or ()),
-            third_party=third_party,
-            refresh=refresh,
-            login=await push.login(docker_config, insecure=insecure),
-        )
-        return backend.canary(await backend.build(request))
 
     @never_cached
     async def smoke(

@@ -12,6 +12,7 @@ from live import REPO, Engine
 
 FIXTURES = REPO / "tests/fixtures"
 PORT = 5006
+CANARY = ("backend-report", "--canary")
 BUILD = (
     "--entry=cpu-llama-cpp/amd64",
     "--variant=debian-amd64",
@@ -111,8 +112,7 @@ def test_a_registry_that_takes_nothing_fails_no_build(engine: Engine, tree: Path
 
 def test_the_canary_is_quiet_while_an_unchanged_rebuild_hits(engine: Engine, saved: str) -> None:
     source = f"--source={FIXTURES / 'localai'}"
-    line = engine.ok("check-ccache", source, *BUILD, f"--ccache={saved}")
-    assert "(100%) found" in line
+    assert "(100%) found" in engine.ok(*CANARY, source, *BUILD, f"--ccache={saved}")
 
 
 def test_the_canary_fails_where_an_unchanged_rebuild_misses(
@@ -124,7 +124,7 @@ def test_the_canary_fails_where_an_unchanged_rebuild_misses(
     makefile.write_text(makefile.read_text().replace("FLAGS?=", now))
     build = (f"--source={tree}", *BUILD, f"--ccache={registry}/canary")
     engine.ok("build-backend", *build, "--ccache-save", "sync")
-    done = engine.call("check-ccache", *build)
+    done = engine.call(*CANARY, *build)
     assert done.returncode != 0
     assert "an unchanged rebuild found 0 of" in done.stderr
 
@@ -133,7 +133,7 @@ def test_the_canary_needs_a_cache_of_the_same_inputs(
     engine: Engine, saved: str, tree: Path
 ) -> None:
     touch(tree, "other inputs")
-    done = engine.call("check-ccache", f"--source={tree}", *BUILD, f"--ccache={saved}")
+    done = engine.call(*CANARY, f"--source={tree}", *BUILD, f"--ccache={saved}")
     assert done.returncode != 0
     assert "no cache of the very same inputs" in done.stderr
 
@@ -146,5 +146,5 @@ def test_a_wiped_engine_finds_the_cache_of_its_predecessor(tmp_path: Path) -> No
         cache = (f"--ccache={host}/ccache", "--ccache-save")
         engine.ok("build-backend", source, *BUILD, *cache, "sync", seconds=1800)
     with fresh_engine(tmp_path / "two") as engine, engine.registry(tmp_path, PORT) as host:
-        line = engine.ok("check-ccache", source, *BUILD, f"--ccache={host}/ccache", seconds=1800)
+        line = engine.ok(*CANARY, source, *BUILD, f"--ccache={host}/ccache", seconds=1800)
     assert "(100%) found" in line

@@ -5,18 +5,15 @@ cache, compile, package, check. The Dockerfile backends take the short way.
 """
 
 import json
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
-import anyio.to_thread
 from dagger import Container, DaggerError, Directory, ExecError, Platform, Secret, dag
 from dagger.telemetry import get_tracer
 
 from localai_ci import base, push
-from localai_ci.backend import ccache, choice, compiling, dockerfile, package, slices, thirdparty
+from localai_ci.backend import ccache, choice, compiling, dockerfile, package, thirdparty, tree
 from localai_ci.backend import smoke as smoking
 from localai_ci.backend.choice import Wish
-from localai_ci.backend.listing import listing
 from localai_ci.backend.statistics import WARM_ENOUGH, Statistics
 from localai_ci.backend.statistics import read as read_statistics
 from localai_ci.base import apt, failure
@@ -24,9 +21,7 @@ from localai_ci.base.step import SHELL, Step
 from localai_ci.effects import say
 from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.matrix.compiling import Recipe, decide, load_compile
-from localai_ci.matrix.entry import Entry, Matrix, unknown_entry
-from localai_ci.matrix.loading import load_matrix, matrix_in_tree
-from localai_ci.matrix.localai import MATRIX_FILE
+from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.packages import load_packages
 from localai_ci.names import input_tag
 from localai_ci.plan.inputhash import inputs_of
@@ -34,10 +29,7 @@ from localai_ci.plan.rules import load_inputs
 from localai_ci.registry.reference import Repository
 from localai_ci.text import table
 
-__all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "canary", "smoke"]
-
-_SLICE = "slice"
-_MATRIX = ("matrix/profiles.yaml", "matrix/backends.yaml", MATRIX_FILE)
+__all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "check_cache", "smoke"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +95,7 @@ async def build(request: Request) -> Built:
     Raises:
         LocalaiCiError: whatever cannot be had, does not compile, or is not fit to be an image.
     """
-    entry = await _find(request)
+    entry = await tree.find(request.source, request.entry)
     if entry.os == "darwin":
         raise InputError(
             "a Linux engine cannot build for macOS: Apple's SDK and Metal run on Macs only",
@@ -132,8 +124,8 @@ async def smoke(request: Request) -> smoking.Health:
     return await smoking.smoke(built.entry.id, built.container.rootfs(), plain, client)
 
 
-def canary(built: Built) -> str:
-    """One line on a rebuild of unchanged inputs.
+def check_cache(built: Built) -> None:
+    """The canary: a rebuild of unchanged inputs finds nearly everything in its cache.
 
     Raises:
         LocalaiCiError: it found too little in the cache, or there was none of these inputs.
@@ -154,7 +146,6 @@ def canary(built: Built) -> str:
             remedy="Something that changes with every build reaches the compiler: a date, a path,"
             " a timestamp. CCACHE_DEBUG=1 in the compile step shows what.",
         )
-    return statistics.as_line()
 
 
 def as_json(built: Built) -> str:
@@ -188,13 +179,17 @@ def as_table(built: Built) -> str:
 async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
     file = load_compile()
     how = decide(file, entry, request.targets)
-    tree, files = await _slice(request, entry, how)
+    part, files = await tree.cut(request.source, entry, compiling.leftovers(entry, how))
     chosen = await choice.choose(recipe, request.wish, request.login, request.credentials)
-    inputs = inputs_of(entry, files, load_inputs(), chosen.identity).digest
-    if found := await _finished(request, entry, inputs):
+    own = {"targets": " ".join(request.targets)} if request.targets else {}
+    if request.third_party is not None:
+        own["third_party"] = await request.third_party.digest()
+    inputs = inputs_of(entry, files, load_inputs(), chosen.identity, own).digest
+    found = await _finished(request, entry, inputs) if chosen.identity else None
+    if found:
         return found
     third_party = await _third_party(request, how)
-    container = chosen.container.with_directory(compiling.TREE, tree)
+    container = chosen.container.with_directory(compiling.TREE, part)
     container = container.with_directory(f"{compiling.TREE}/{how.source.folder}", third_party)
     key = ccache.Key(
         entry.backend,
@@ -243,7 +238,7 @@ async def _compile(
 
 
 async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
-    tree, files = await _slice(request, entry, None)
+    part, files = await tree.cut(request.source, entry)
     start = request.wish.base_image or entry.base_image
     refresh = request.refresh or dockerfile.this_week()
     given = dockerfile.arguments(entry, request.sources, start, refresh)
@@ -252,7 +247,7 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) 
         return found
     with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
         try:
-            image = await dockerfile.build(entry, tree, given).sync()
+            image = await dockerfile.build(entry, part, given).sync()
         except ExecError as e:
             look = f"build-backend --entry {entry.id}"
             raise failure.of_exec(entry.id, entry.dockerfile, e, look) from None
@@ -280,40 +275,6 @@ async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None
     empty = dag.container(platform=Platform(f"linux/{entry.arch}"))
     ready = await push.signed_in(empty, image.repository.registry, request.login)
     return Built(entry, ready.from_(str(image)), inputs, found=str(image))
-
-
-async def _find(request: Request) -> Entry:
-    """The entry, of the tree's own matrix if it has one."""
-    files = {path: await _read(request.source, path) for path in _MATRIX}
-    found = matrix_in_tree(files.get)
-    matrix: Matrix = found or load_matrix()
-    entry = matrix.by_id().get(request.entry)
-    if entry is None:
-        raise unknown_entry(request.entry, matrix)
-    return replace(entry, amdgpu_targets=entry.amdgpu_targets or load_compile().amdgpu_targets)
-
-
-async def _read(source: Directory, path: str) -> bytes | None:
-    if not await source.exists(path):
-        return None
-    return (await source.file(path).contents()).encode()
-
-
-async def _slice(
-    request: Request, entry: Entry, how: Recipe | None
-) -> tuple[Directory, dict[str, str]]:
-    """The part of the tree that enters, and its files with their blob ids.
-
-    The engine tells a part of a tree by the whole that it was cut from: an edit anywhere would
-    build anew. What comes from a function's own folder it tells by content.
-    """
-    paths = [path for path in await request.source.glob("**") if not path.endswith("/")]
-    ignored = await _read(request.source, slices.IGNORE) or b""
-    leave = compiling.leftovers(entry, how) if how else ()
-    chosen = slices.choose(entry, paths, load_inputs(), ignored.decode(), leave)
-    await chosen.of(request.source).export(_SLICE, wipe=True)
-    files = await anyio.to_thread.run_sync(listing, Path(_SLICE))
-    return dag.current_module().workdir(_SLICE), files
 
 
 async def _third_party(request: Request, how: Recipe) -> Directory:

@@ -6,6 +6,7 @@ from localai_ci.backend.slices import choose
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.loading import load_matrix
+from localai_ci.plan.inputhash import inputs_of
 from localai_ci.plan.rules import load_inputs
 
 INPUTS = load_inputs()
@@ -81,3 +82,15 @@ def test_names_are_no_patterns() -> None:
 def test_a_tree_without_the_backend_is_refused_with_the_folder() -> None:
     with pytest.raises(InputError, match="has no backend/cpp/ik-llama-cpp/"):
         taken("cpu-ik-llama-cpp/amd64")
+
+
+def test_exactly_what_the_plan_hashes_enters() -> None:
+    for entry in ENTRIES.values():
+        if entry.os == "linux":
+            paths = (*PATHS, *(f"{folder}/some/file" for folder in entry.folders))
+            chosen = choose(entry, paths, INPUTS, "").include
+            inside = tuple(f"{name}/" for name in chosen)
+            got = {path for path in paths if path in chosen or path.startswith(inside)}
+            base = "sha256:0" if entry.builder else ""
+            hashed = dict(inputs_of(entry, dict.fromkeys(paths, "0"), INPUTS, base).files)
+            assert got - {"Makefile"} == set(hashed)
