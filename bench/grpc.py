@@ -26,6 +26,8 @@ apt-get install -qq -y --no-install-recommends dpkg-dev build-essential cmake li
   libprotobuf-dev libprotoc-dev protobuf-compiler libc-ares-dev libre2-dev zlib1g-dev libssl-dev
 cd /tmp && apt-get source -qq --download-only grpc
 mkdir /grpc && tar -xf grpc_*.orig.tar.* -C /grpc --strip-components 1
+# What is not there, CMake would download.
+cd /grpc && sed -nE 's#.*NOT EXISTS [^/]*/([a-z/_-]+).*#\\1#p' CMakeLists.txt | xargs mkdir -p
 """
 BUILD = """\
 cd /grpc

@@ -5,7 +5,7 @@ Plain assignments: Dagger's type reader cannot resolve ``type X = …``.
 
 from typing import Annotated, TypeAlias
 
-from dagger import Container, Directory, Doc, Ignore, Secret
+from dagger import Container, Directory, Doc, File, Ignore, Secret
 
 VariantName: TypeAlias = Annotated[str, Doc("Builder base; `dagger call variants` lists them")]
 BaseImage: TypeAlias = Annotated[
@@ -64,6 +64,9 @@ Images: TypeAlias = Annotated[
 CcacheRepository: TypeAlias = Annotated[
     str, Doc("Repository of compiler caches, HOST/PATH: the nearest one is restored from it")
 ]
+CcacheSave: TypeAlias = Annotated[
+    bool, Doc("Keep the cache in --ccache afterwards; not for pull requests")
+]
 CompileTargets: TypeAlias = Annotated[
     list[str] | None, Doc("Compile only these targets of compile.yaml, for a quick try: fallback")
 ]
@@ -74,3 +77,7 @@ ThirdParty: TypeAlias = Annotated[
 DepsRefresh: TypeAlias = Annotated[
     str, Doc("DEPS_REFRESH for a Dockerfile; default: this ISO week, 2026-W47")
 ]
+RegistriesFile: TypeAlias = Annotated[
+    File | None, Doc("Another registries.yaml: where images go; default: the module's own")
+]
+RunId: TypeAlias = Annotated[str, Doc("Names the run; a rerun with the same id finds its anchors")]

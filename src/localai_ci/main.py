@@ -16,6 +16,7 @@ from localai_ci.args import (
     Bases,
     BaseVariant,
     CcacheRepository,
+    CcacheSave,
     CompileTargets,
     DepsRefresh,
     DockerConfig,
@@ -25,7 +26,9 @@ from localai_ci.args import (
     Insecure,
     Mirror,
     MirrorCredentials,
+    RegistriesFile,
     Repositories,
+    RunId,
     SourceDir,
     ThirdParty,
     VariantName,
@@ -187,9 +190,7 @@ class LocalaiCi:
         base_image: BaseImage = None,
         images: Images = "",
         ccache: CcacheRepository = "",
-        ccache_save: Annotated[
-            bool, Doc("Keep the cache in --ccache afterwards; not for pull requests")
-        ] = False,
+        ccache_save: CcacheSave = False,
         targets: CompileTargets = None,
         third_party: ThirdParty = None,
         refresh: DepsRefresh = "",
@@ -321,3 +322,45 @@ class LocalaiCi:
         )
         health = await backend.smoke(request)
         return health.as_json() if as_json else health.as_line(entry)
+
+    @never_cached
+    async def publish_backend(
+        self,
+        source: SourceDir,
+        entry: EntryId,
+        run_id: RunId,
+        registries: RegistriesFile = None,
+        docker_config: DockerConfig = None,
+        run_url: Annotated[str, Doc("Where the run can be looked at")] = "",
+        revision: Annotated[str, Doc("The commit that is built")] = "",
+        variant: BaseVariant = "",
+        ccache: CcacheRepository = "",
+        ccache_save: CcacheSave = False,
+        targets: CompileTargets = None,
+        third_party: ThirdParty = None,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+    ) -> dagger.Directory:
+        """Build one leg, push it to every registry under its run's anchor, and prove it there.
+
+        Returns a folder with the receipt: put those of all legs together and `localai-ci merge`.
+        """
+        from localai_ci import backend, push
+        from localai_ci.backend import publish
+        from localai_ci.base import Sources
+
+        login = await push.login(docker_config, insecure=False)
+        request = backend.Request(
+            source,
+            entry,
+            variant=variant,
+            sources=Sources(mirror),
+            credentials=mirror_credentials,
+            ccache=ccache,
+            ccache_save=ccache_save,
+            targets=tuple(targets or ()),
+            third_party=third_party,
+            login=login,
+        )
+        file = await publish.read_registries(registries)
+        return await publish.publish(request, file, login, run_id, run_url, revision)

@@ -10,9 +10,9 @@ import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
+from localai_ci.cli.registries import RegistriesPath, load_registries
 from localai_ci.errors import InputError
-from localai_ci.matrix.registries import Kind, Registries, registries
-from localai_ci.matrix.yamlfile import load
+from localai_ci.matrix.registries import Kind, Registries
 
 if TYPE_CHECKING:
     from localai_ci.registry.results import MergeResult
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from localai_ci.registry.tags import Event, TagSet
     from localai_ci.registry.transport import Transport
 
-RegistriesPath = Annotated[
-    Path | None,
-    typer.Option("--registries", help="Another registries.yaml; the installed one if absent."),
-]
 EventName = Annotated[str, typer.Option("--event", help="What happened: push, schedule, …")]
 Ref = Annotated[str, typer.Option("--ref", help="refs/heads/master, refs/tags/v4.2.2")]
 Sha = Annotated[str, typer.Option("--sha", help="The commit, 40 hex digits.")]
@@ -51,7 +47,7 @@ def tags(
     format_: FormatOption = Format.table,
 ) -> None:
     """Print the tags that an image gets, as docker/metadata-action would name them."""
-    file = _registries(registries_file)
+    file = load_registries(registries_file)
     named = _named(file, _event(file, event, ref, sha, epoch), kind, suffix)
     if format_ is Format.json:
         told = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
@@ -102,7 +98,7 @@ def merge(
     from localai_ci.registry.receipt import read_all
     from localai_ci.registry.targets import targets
 
-    file = _registries(registries_file)
+    file = load_registries(registries_file)
     happened = _event(file, event, ref, sha, epoch)
     name = partial(_named, file, happened)
     wanted = images(read_all(receipts), _promise(plan) if plan else None, name, sha)
@@ -140,7 +136,7 @@ def gc(
     from localai_ci.registry.cleanup import collect
     from localai_ci.registry.targets import targets
 
-    file = _registries(registries_file)
+    file = load_registries(registries_file)
     places = [target.anchors for kind in Kind for target in targets(file, kind)]
     before = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=older_than)
 
@@ -166,7 +162,7 @@ def rollback(
     from localai_ci.registry.results import MergeResult
     from localai_ci.registry.rollback import rollback as undo
 
-    file = _registries(registries_file)
+    file = load_registries(registries_file)
     recorded = MergeResult.read(result)
 
     async def act() -> bool:
@@ -181,10 +177,6 @@ def rollback(
         recorded.write(result)
     if not well:
         raise typer.Exit(1)
-
-
-def _registries(path: Path | None) -> Registries:
-    return load(path, Registries)[0] if path else registries()
 
 
 def _event(file: Registries, event: str, ref: str, sha: str, epoch: int | None) -> "Event":

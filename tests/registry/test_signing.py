@@ -1,0 +1,112 @@
+"""Signing: cosign's command lines always, and cosign itself where Go can build it."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from lab.legs import RELEASE, Scene, place
+from lab.rooms import CANARY, USER, Lab
+
+from localai_ci.errors import LocalaiCiError
+from localai_ci.registry import manifests, referrers
+from localai_ci.registry.credentials import Credential
+from localai_ci.registry.reference import Reference
+from localai_ci.registry.results import Status
+from localai_ci.registry.sign import COSIGN, Cosign, Identity, sign_command, verify_command
+from localai_ci.registry.transport import Transport
+
+pytestmark = pytest.mark.anyio
+IMAGE = Reference.parse("quay.io/a/b@sha256:" + "a" * 64)
+TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "localai-ci/tools"
+
+
+def test_the_command_lines_name_the_digest_and_no_secret() -> None:
+    key = Identity("cosign.key", "cosign.pub")
+    assert sign_command(key, IMAGE) == [
+        "cosign", "sign", "--yes", "--key", "cosign.key", str(IMAGE)
+    ]  # fmt: skip
+    assert verify_command(key, IMAGE) == [
+        "cosign", "verify", "--output", "json", "--key", "cosign.pub", str(IMAGE)
+    ]  # fmt: skip
+    keyless = Identity(certificate_identity="^https://github.com/x/")
+    assert sign_command(keyless, IMAGE) == ["cosign", "sign", "--yes", str(IMAGE)]
+    assert "--certificate-identity-regexp" in verify_command(keyless, IMAGE)
+
+
+async def test_a_tag_is_not_signed() -> None:
+    with pytest.raises(LocalaiCiError, match="only a digest"):
+        await Cosign(Identity("k", "p")).sign([Reference.parse("quay.io/a/b:t")])
+
+
+async def test_without_cosign_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LocalaiCiError, match=r"go install github\.com/sigstore/cosign"):
+        await Cosign(Identity("k", "p")).sign([IMAGE])
+
+
+@pytest.fixture(scope="session")
+def cosign() -> Path:
+    """The tools' folder with cosign in it, built once; that takes some minutes."""
+    if not (TOOLS / "cosign").is_file():
+        if shutil.which("go") is None:
+            pytest.fail("neither cosign nor go is installed", pytrace=False)
+        subprocess.run(
+            ["go", "install", f"github.com/sigstore/cosign/v3/cmd/cosign@{COSIGN}"],
+            env={**os.environ, "GOBIN": str(TOOLS)},
+            check=True,
+        )
+    return TOOLS
+
+
+@pytest.fixture
+def signer(cosign: Path, tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Cosign:
+    monkeypatch.setenv("PATH", str(cosign), prepend=":")
+    monkeypatch.setenv("TUF_ROOT", str(tmp_path / "tuf"))
+    monkeypatch.setenv("COSIGN_PASSWORD", CANARY)
+    subprocess.run(["cosign", "generate-key-pair"], cwd=tmp_path, check=True, capture_output=True)
+    offline = {
+        "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+        "rekorTlogConfig": {"selector": "ANY"},
+        "tsaConfig": {"selector": "ANY"},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(offline))
+    paths = [str(tmp_path / name) for name in ("cosign.key", "cosign.pub", "config.json")]
+    identity = Identity(paths[0], paths[1], signing_config=paths[2], offline=True)
+    hosts = (lab.basic.address, lab.token.address)
+    return Cosign(identity, {host: Credential(USER, CANARY) for host in hosts})
+
+
+@pytest.mark.slow
+async def test_index_and_legs_are_signed_once_and_found_as_referrers(
+    signer: Cosign, lab: Lab, transport: Transport
+) -> None:
+    targets = (place("own", lab.own.address), place("basic", lab.basic.address))
+    scene = Scene(transport, targets, signer)
+    receipts = await scene.both()
+    row = (await scene.merge(receipts, keep_anchors=True)).images[0]
+    assert (row.status, row.signed, row.error) == (Status.merged, ["own", "basic"], "")
+    again = await scene.merge(receipts, keep_anchors=True)
+    assert again.images[0].status is Status.unchanged
+    for target in targets:
+        for digest in (row.digest, *(receipt.digest for receipt in receipts)):
+            image = target.repository.at(digest)
+            # cosign writes no artifact type into the fallback list, so it is not asked for
+            assert len(await referrers.find(transport, image)) == 1
+
+
+@pytest.mark.slow
+async def test_an_image_that_cannot_be_signed_gets_no_tag(
+    signer: Cosign, lab: Lab, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
+    scene = Scene(transport, (place("own", lab.own.address),), signer)
+    row = (await scene.merge(await scene.both(), RELEASE)).images[0]
+    assert row.status is Status.failed
+    assert "no valid signature" in row.error
+    assert CANARY not in row.error
+    for tag in ("latest-cpu-test", "v4.2.2-cpu-test"):
+        image = scene.targets[0].repository.at(tag)
+        assert await manifests.find(transport, image) is None
