@@ -54,9 +54,8 @@ def tables() -> Iterator[Table]:
         cold = _build(folder, "fromsource", "--ccache-save", publish=True)
         warm = _build(folder, "fromsource")
         pulled = _build(folder, "prebuilt")
-        smoked = _smoke(folder)
-    yield _times(cold, warm, pulled)
-    yield _others(smoked)
+        yield _times(cold, warm, pulled)
+        yield _others(_smoke(folder))
 
 
 def _times(cold: Run, warm: Run, pulled: Run) -> Table:

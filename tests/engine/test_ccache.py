@@ -74,9 +74,13 @@ def test_a_cache_is_found_and_nothing_is_written(engine: Engine, saved: str, tre
     assert tags(saved) == before
 
 
-def test_another_base_takes_the_newest_cache_of_any(engine: Engine, saved: str, tree: Path) -> None:
+def test_another_base_takes_the_newest_cache_of_any(
+    engine: Engine, registry: str, saved: str, tree: Path
+) -> None:
+    image = f"{registry}/own:base"
+    engine.ok("build-base", "--variant=debian-amd64", "publish", f"--address={image}")
     touch(tree, "another base")
-    statistics, _ = report(engine, tree, f"--ccache={saved}", "--base-image=debian:12")
+    statistics, _ = report(engine, tree, f"--ccache={saved}", f"--base={image}")
     assert statistics["restored"] == f"{saved}:ccache-llama-cpp-debian-amd64-cpu"
     assert statistics["rate"] >= 0.95
 
