@@ -52,6 +52,21 @@ class Keyring:
         self._given = dict(given or {})
         self._config = config
         self._read: dict[str, Any] | None = None
+        self._helpers = True
+
+    @classmethod
+    def of_config(cls, text: str) -> "Keyring":
+        """Credentials from the text of a Docker ``config.json``, such as a secret's; no file.
+
+        Its credential helpers are programs of the machine it comes from: they are not run.
+
+        Raises:
+            InputError: not a JSON object.
+        """
+        keyring = cls()
+        keyring._read = _json_object(text, "the given Docker config.json")
+        keyring._helpers = False
+        return keyring
 
     @classmethod
     def default(cls, given: Mapping[str, Credential] | None = None) -> "Keyring":
@@ -68,19 +83,30 @@ class Keyring:
         if registry in self._given:
             return self._given[registry]
         config = self._load()
-        helper = config.get("credHelpers", {}).get(registry) or config.get("credsStore")
+        own = config.get("credHelpers", {}).get(registry)
+        helper = own or config.get("credsStore")
         server = _HUB if registry == "docker.io" else registry
-        if helper and (found := await _ask_helper(helper, server)):
+        if helper and self._helpers and (found := await _ask_helper(helper, server)):
             return found
-        for key, entry in config.get("auths", {}).items():
-            if _registry_of(key) == registry and (found := _entry(entry, registry)):
+        entries = [e for key, e in config.get("auths", {}).items() if _registry_of(key) == registry]
+        for entry in entries:
+            if found := _entry(entry, registry):
                 return found
+        # Docker notes a sign-in whose secret a helper keeps as an empty entry.
+        if helper and not self._helpers and (own or entries):
+            raise InputError(
+                f"the given Docker config.json leaves its credential to the helper {helper!r}, "
+                "which only its own machine has",
+                where=registry,
+                remedy='Give a config.json with `auths`: {"auths": {"<registry>": {"auth": "…"}}}',
+            )
         return None
 
     def _load(self) -> dict[str, Any]:
         if self._read is None:
             path = self._config / "config.json" if self._config else None
-            self._read = _json_object(path) if path and path.is_file() else {}
+            there = path and path.is_file()
+            self._read = _json_object(path.read_bytes(), str(path)) if path and there else {}
         return self._read
 
 
@@ -97,15 +123,15 @@ def docker_config(credentials: Mapping[str, Credential]) -> str:
     return json.dumps({"auths": auths})
 
 
-def _json_object(path: Path) -> dict[str, Any]:
+def _json_object(text: str | bytes, where: str) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(text)
     except ValueError:
         data = None
     if not isinstance(data, dict):
         raise InputError(
             "not a JSON object, so no credential can be read from it",
-            where=str(path),
+            where=where,
             remedy="Mend it, or set DOCKER_CONFIG to another folder.",
         )
     return data
