@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localai_ci.cli import bases, estimates, matrix, plan
+from localai_ci.cli import bases, estimates, matrix, merge, plan
 from localai_ci.cli.output import Format, FormatOption
 from localai_ci.errors import LocalaiCiError
 
@@ -26,6 +26,8 @@ commands.add_typer(bases.app, name="bases")
 commands.add_typer(matrix.app, name="matrix")
 commands.add_typer(plan.app, name="plan")
 commands.add_typer(estimates.app, name="estimates")
+for _command in (merge.merge, merge.tags, merge.gc, merge.rollback):
+    commands.command()(_command)
 
 
 @commands.callback()

@@ -2,19 +2,14 @@
 
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from localai_ci.matrix.data import data_dir
+from localai_ci.matrix.kind import Kind
 from localai_ci.matrix.yamlfile import Strict, load
-
-
-class Kind(StrEnum):
-    """The two families of images, each with a repository and tag rules of its own."""
-
-    backends = "backends"
-    images = "images"
 
 
 class TagRule(StrEnum):
@@ -63,6 +58,6 @@ class Registries(Strict):
 
 
 @cache
-def registries() -> Registries:
-    """The installed registries.yaml."""
-    return load(data_dir() / "registries.yaml", Registries)[0]
+def registries(file: Path | None = None) -> Registries:
+    """Another file like registries.yaml, or the installed one."""
+    return load(file or data_dir() / "registries.yaml", Registries)[0]
