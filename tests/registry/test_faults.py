@@ -22,6 +22,7 @@ from localai_ci.registry.transport import Transport
 pytestmark = pytest.mark.anyio
 TEN = "Sun, 22 Nov 2026 10:00:00 GMT"
 ONE_LATER = "Sun, 22 Nov 2026 10:00:01 GMT"
+KIND = "application/vnd.test+json"
 OTHER = "sha256:" + "1" * 64
 
 
@@ -321,7 +322,7 @@ async def test_two_signers_at_once_lose_none_of_the_referrers(
     async with Transport(lab.keyring(), policy=QUICK) as other, anyio.create_task_group() as group:
         group.start_soon(referrers.attach, transport, repository, made[0])
         group.start_soon(referrers.attach, other, repository, made[1])
-    found = await referrers.find(transport, repository.at(subject.digest))
+    found = await referrers.find(transport, repository.at(subject.digest), KIND)
     assert {row["digest"] for row in found} == {manifest.digest for manifest in made}
 
 
@@ -333,7 +334,7 @@ def _referrer(subject: Manifest, empty: blobs.Blob, note: str) -> Manifest:
     data = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "artifactType": "application/vnd.test",
+        "artifactType": KIND,
         "config": config,
         "layers": [config],
         "subject": part(subject.media_type, subject.digest, len(subject.raw)),

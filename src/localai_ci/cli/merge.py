@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from localai_ci.registry.image_merge import Options
     from localai_ci.registry.plan import Image
     from localai_ci.registry.results import ImageRow, MergeResult, TagRow
+    from localai_ci.registry.signing import Signing
     from localai_ci.registry.transport import Transport
 
 EventName = Annotated[
@@ -56,6 +57,18 @@ def merge(
     keep_anchors: Annotated[
         bool, typer.Option("--keep-anchors", help="Leave the tags that kept the legs alive.")
     ] = False,
+    sign_key: Annotated[
+        str, typer.Option(help="Sign with this key: a file, env://NAME or a KMS address.")
+    ] = "",
+    verify_key: Annotated[str, typer.Option(help="The public key that belongs to it.")] = "",
+    sign_keyless: Annotated[
+        str,
+        typer.Option(metavar="REGEXP", help="Sign as this CI run, whose identity matches it."),
+    ] = "",
+    log: Annotated[
+        bool,
+        typer.Option("--log/--no-log", help="Note signatures in the public transparency log."),
+    ] = True,
     registries: RegistriesFile = None,
     out: Annotated[
         Path | None,
@@ -73,6 +86,7 @@ def merge(
     from localai_ci.registry.image_merge import Options
     from localai_ci.registry.plan import images
     from localai_ci.registry.receipt import read_all
+    from localai_ci.registry.signing import Signing
     from localai_ci.registry.tags import Event
     from localai_ci.registry.targets import naming
 
@@ -81,7 +95,9 @@ def merge(
     happened = Event(event, ref, sha, epoch=epoch)
     wanted = images(read_all(receipts), entries, naming(known, happened), sha)
     options = Options(dry_run=dry_run, force_latest=force_latest, keep_anchors=keep_anchors)
-    result = anyio.run(_merge, known, wanted, options, out)
+    asked = sign_key or verify_key or sign_keyless
+    signing = Signing(sign_key, verify_key, sign_keyless, log=log) if asked else None
+    result = anyio.run(_merge, known, wanted, options, signing, out)
     if form is Format.json:
         output.line(result.model_dump_json(indent=1))
     else:
@@ -156,15 +172,22 @@ def rollback(
 
 
 async def _merge(
-    known: "Registries", wanted: "Sequence[Image]", options: "Options", out: Path | None
+    known: "Registries",
+    wanted: "Sequence[Image]",
+    options: "Options",
+    signing: "Signing | None",
+    out: Path | None,
 ) -> "MergeResult":
+    from localai_ci.registry.credentials import Keyring
     from localai_ci.registry.merge import Merge
+    from localai_ci.registry.signing import Cosign
     from localai_ci.registry.targets import targets
 
     where = {kind: targets(known, kind) for kind in Kind}
     async with _transport(known, read_only=options.dry_run) as transport:
         with _progress(len(wanted)) as report:
-            merge = Merge(transport, where, options, report=report)
+            signer = Cosign(transport, Keyring.default(), signing) if signing else None
+            merge = Merge(transport, where, options, signer, report)
             try:
                 return await merge.run(wanted)
             finally:  # also after an interruption: which tags moved must not be lost
