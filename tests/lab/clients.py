@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import anyio
@@ -41,7 +40,6 @@ def signed_in(folder: Path, *hosts: str) -> dict[str, str]:
 
 async def ask(*command: str, env: dict[str, str]) -> str:
     """What a client prints; a failure shows what it said."""
-    done = await anyio.run_process(command, env=env, check=False, stderr=subprocess.STDOUT)
-    told = done.stdout.decode()
-    assert done.returncode == 0, f"{' '.join(command[:3])} …: {told}"
-    return told
+    done = await anyio.run_process(command, env=env, check=False)
+    assert done.returncode == 0, f"{' '.join(command[:3])} …: {done.stderr.decode()}"
+    return done.stdout.decode()

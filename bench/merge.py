@@ -1,0 +1,164 @@
+"""The merge of a whole run: ours in one process, against a loop over crane or regctl.
+
+As many images and legs as LocalAI has (386 and 457), two registries on loopback, the legs pushed
+before. The loops do what the workflow does for each image: make the index and give it its tags.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import yaml
+from rich.table import Table
+
+from localai_ci.registry.receipt import Receipt
+from localai_ci.registry.transport import Transport
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from lab import debian
+from lab.clients import TOOLS
+from lab.legs import SHA, Scene, place
+from lab.many import entries, pushed
+
+IMAGES, TWO_LEGS = 386, 71
+LOCALAI_CI = str(Path(sys.executable).with_name("localai-ci"))
+
+
+@dataclass
+class Measured:
+    """One contender's figures; memory is the largest process's."""
+
+    name: str
+    seconds: float
+    processes: int
+    megabytes: float
+    requests: int
+    writes: int
+
+
+class World:
+    """Two registries that count, with every leg in them."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        """Start them and push all legs."""
+        self.folder = folder
+        start = debian.registry
+        self.registries = [
+            stack.enter_context(start(folder / name, log_requests=True)) for name in "ab"
+        ]
+        targets = [place(r.folder.name, r.address, own_anchors=True) for r in self.registries]
+        self.repositories = [str(target.repository) for target in targets]
+
+        async def push() -> list[Receipt]:
+            async with Transport() as transport:
+                return await pushed(Scene(transport, tuple(targets)), entries(IMAGES, TWO_LEGS))
+
+        self.images: dict[str, list[Receipt]] = {}
+        for receipt in anyio.run(push):
+            receipt.write(folder / "receipts")
+            self.images.setdefault(receipt.suffix, []).append(receipt)
+        places = {
+            r.folder.name: t.repository for r, t in zip(self.registries, targets, strict=True)
+        }
+        listed = {name: {"backends": str(at), "images": str(at)} for name, at in places.items()}
+        said = {"registries": listed, "bases": self.repositories[0]}
+        rules = {"tags": {"backends": ["semver", "branch", "sha"]}}
+        (folder / "registries.yaml").write_text(yaml.safe_dump(said | rules))
+
+    def counts(self) -> tuple[int, int]:
+        """Requests so far, and those of them that write."""
+        lines = "".join((r.folder / "log").read_text() for r in self.registries)
+        methods = re.findall(r'"(GET|HEAD|PUT|POST|PATCH|DELETE) /v2/[^"]* HTTP', lines)
+        return len(methods), sum(method not in {"GET", "HEAD"} for method in methods)
+
+    def measure(self, name: str, commands: Iterator[Sequence[str]]) -> Measured:
+        """Run commands one after the other."""
+        requests, writes = self.counts()
+        processes, memory, began = 0, 0, time.monotonic()
+        for command in commands:
+            running = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self._environ()
+            )
+            _, status, usage = os.wait4(running.pid, 0)
+            if status:
+                told = running.stderr.read().decode() if running.stderr else ""
+                raise SystemExit(f"{' '.join(command)[:200]} failed: {told[-1000:]}")
+            processes, memory = processes + 1, max(memory, usage.ru_maxrss)
+            if running.stderr:
+                running.stderr.close()
+            running.returncode = 0
+        seconds = time.monotonic() - began
+        after, written = self.counts()
+        return Measured(name, seconds, processes, memory / 1024, after - requests, written - writes)
+
+    def _environ(self) -> dict[str, str]:
+        return {**os.environ, "DOCKER_CONFIG": str(self.folder), "HOME": str(self.folder)}
+
+    def ours(self, version: str) -> Iterator[Sequence[str]]:
+        """One process."""
+        yield [
+            LOCALAI_CI, "merge", "--receipts", str(self.folder / "receipts"),
+            "--registries", str(self.folder / "registries.yaml"), "--keep-anchors",
+            "--event", "push", "--ref", f"refs/tags/{version}", "--sha", SHA,
+        ]  # fmt: skip
+
+    def crane(self, version: str) -> Iterator[Sequence[str]]:
+        """An index under one tag, then the two others."""
+        crane = str(TOOLS / "crane")
+        for suffix, legs in self.images.items():
+            for repository in self.repositories:
+                first, *others = _tags(version, suffix)
+                children = [a for leg in legs for a in ("-m", f"{repository}@{leg.digest}")]
+                yield [crane, "index", "append", *children, "-t", f"{repository}:{first}"]
+                for tag in others:
+                    yield [crane, "tag", f"{repository}:{first}", tag]
+
+    def regctl(self, version: str) -> Iterator[Sequence[str]]:
+        """The same with regctl, whose copy within a repository is a tag."""
+        regctl = str(TOOLS / "regctl")
+        plain = [x for r in self.registries for x in ("--host", f"reg={r.address},tls=disabled")]
+        for suffix, legs in self.images.items():
+            for repository in self.repositories:
+                first, *others = _tags(version, suffix)
+                image = f"{repository}:{first}"
+                children = [a for leg in legs for a in ("--digest", leg.digest)]
+                yield [regctl, *plain, "index", "create", image, *children]
+                for tag in others:
+                    yield [regctl, *plain, "image", "copy", image, f"{repository}:{tag}"]
+
+
+def tables() -> Iterator[Table]:
+    """Each contender releases a version of its own, so that everybody has all tags to write."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        world = World(Path(folder), stack)
+        loops = {"crane": world.crane, "regctl": world.regctl}
+        found = [
+            world.measure(f"a loop over {name}", loop(f"v4.2.{number}"))
+            for number, (name, loop) in enumerate(loops.items())
+            if (TOOLS / name).exists()
+        ]
+        ours = world.measure("localai-ci merge", world.ours("v4.2.2"))
+        found += [ours, world.measure("the same again", world.ours("v4.2.2"))]
+    legs = IMAGES + TWO_LEGS
+    table = Table(
+        "what", "seconds", "ratio to ours", "processes", "MB", "requests", "writes",
+        title=f"Merge of {IMAGES} images, {legs} legs, two registries on loopback",
+    )  # fmt: skip
+    for one in found:
+        table.add_row(
+            one.name, f"{one.seconds:.1f}", f"{one.seconds / ours.seconds:.2f}",
+            str(one.processes), f"{one.megabytes:.0f}", str(one.requests), str(one.writes),
+        )  # fmt: skip
+    yield table
+
+
+def _tags(version: str, suffix: str) -> list[str]:
+    return [f"{version}{suffix}", f"sha-{SHA[:7]}{suffix}", f"latest{suffix}"]
