@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 
 # Debian packages that the tests use: real registries, other people's clients, apt repositories.
-TOOLS := apt-utils docker-registry gnupg skopeo
+TOOLS := apache2-utils apt-utils docker-registry gnupg openssl skopeo
 
 .PHONY: test test-all lint bench lock tools engine-stop
 

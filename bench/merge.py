@@ -24,11 +24,11 @@ from localai_ci.registry.transport import Transport
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from lab import debian
-from lab.clients import TOOLS
+from lab.crowd import entries, push
 from lab.legs import SHA, Scene, place
-from lab.many import entries, pushed
 
 IMAGES, TWO_LEGS = 386, 71
+TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "localai-ci/tools"
 LOCALAI_CI = str(Path(sys.executable).with_name("localai-ci"))
 
 
@@ -57,12 +57,12 @@ class World:
         targets = [place(r.folder.name, r.address, own_anchors=True) for r in self.registries]
         self.repositories = [str(target.repository) for target in targets]
 
-        async def push() -> list[Receipt]:
+        async def all_legs() -> list[Receipt]:
             async with Transport() as transport:
-                return await pushed(Scene(transport, tuple(targets)), entries(IMAGES, TWO_LEGS))
+                return await push(Scene(transport, tuple(targets)), entries(IMAGES, TWO_LEGS))
 
         self.images: dict[str, list[Receipt]] = {}
-        for receipt in anyio.run(push):
+        for receipt in anyio.run(all_legs):
             receipt.write(folder / "receipts")
             self.images.setdefault(receipt.suffix, []).append(receipt)
         places = {
@@ -107,6 +107,7 @@ class World:
         yield [
             LOCALAI_CI, "merge", "--receipts", str(self.folder / "receipts"),
             "--registries", str(self.folder / "registries.yaml"), "--keep-anchors",
+            "--result", str(self.folder / "result.json"),
             "--event", "push", "--ref", f"refs/tags/{version}", "--sha", SHA,
         ]  # fmt: skip
 

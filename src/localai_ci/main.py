@@ -12,8 +12,12 @@ from localai_ci.args import (
     AptSnapshot,
     AsJson,
     BaseImage,
+    DockerConfig,
+    Epoch,
+    Insecure,
     Mirror,
     MirrorCredentials,
+    Repositories,
     VariantName,
 )
 from localai_ci.effects import never_cached
@@ -89,15 +93,56 @@ class LocalaiCi:
         apt_mirror: AptMirror = "",
         apt_ports_mirror: AptPortsMirror = "",
         apt_snapshot: AptSnapshot = "",
+        published: Annotated[
+            str | None, Doc("Report on this image, a published base, instead of building one")
+        ] = None,
         as_json: AsJson = False,
     ) -> str:
-        """Build a base and tell what is in it: versions of all tools, and megabytes by step."""
+        """Build a base and tell what is in it: versions of all tools, and megabytes by step.
+
+        Two such reports as JSON are compared by `localai-ci bases differ`.
+        """
         from localai_ci import base, toolchain
 
         sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot)
         recipe = base.recipe(variant, sources)
-        report = await base.report(recipe, await base.build(recipe, base_image, mirror_credentials))
+        if published:
+            built = await base.pull(recipe, published)
+        else:
+            built = await base.build(recipe, base_image, mirror_credentials)
+        report = await base.report(recipe, built)
         return toolchain.as_json(report) if as_json else toolchain.as_table(report)
+
+    @never_cached
+    async def publish_base(
+        self,
+        variant: VariantName,
+        repository: Repositories = None,
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
+        epoch: Epoch = "",
+        base_image: BaseImage = None,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+    ) -> str:
+        """Publish a base under base-grpc-VARIANT and an immutable tag that names its inputs.
+
+        A base whose inputs are published already is not built: its tags are checked and moved.
+        """
+        from localai_ci import base, push
+        from localai_ci.base import publish
+
+        sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot, epoch)
+        return await publish.publish(
+            base.recipe(variant, sources),
+            publish.repositories(repository),
+            await push.login(docker_config, insecure=insecure),
+            base_image,
+            mirror_credentials,
+        )
 
     @never_cached
     async def pin_upstreams(

@@ -1,18 +1,26 @@
 """A real engine, started once and left running, and a stand-in for the internet beside it."""
 
+import json
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from lab import debian
+from lab.rooms import CANARY, USER
 from live import REPO, Engine
 from native import record
 from native.home import home
 from standin.internet import Internet, build_internet
 from standin.packages import Key
+
+from localai_ci.registry import credentials
+from localai_ci.registry.credentials import Credential
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,18 +60,45 @@ def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield Internet(url, log, www)
 
 
+@contextmanager
+def serve_registry(
+    engine: Engine, folder: Path, port: int, auth: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """Debian's docker-registry, empty, in the engine's network: ``host:port``."""
+    host = f"{engine.address}:{port}"
+    config = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": f"{folder}/data"}, "delete": {"enabled": True}},
+        "http": {"addr": host, "secret": "shared by all uploads of a test"},
+    } | ({"auth": dict(auth)} if auth else {})
+    path = folder / "config.yml"
+    path.write_text(json.dumps(config))  # JSON is YAML
+    with engine.serving(f"http://{host}/", "docker-registry", "serve", str(path)):
+        yield host
+
+
 @pytest.fixture(scope="session")
 def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Debian's docker-registry, empty, on port 5008 of the engine's network: ``host:port``."""
-    folder = tmp_path_factory.mktemp("registry")
-    host = f"{engine.address}:5008"
-    config = folder / "config.yml"
-    config.write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {folder}/data\n"
-        f"http:\n  addr: {host}\n"
-    )
-    with engine.serving(f"http://{host}/v2/", "docker-registry", "serve", str(config)):
+    """A registry that is open to all."""
+    with serve_registry(engine, tmp_path_factory.mktemp("open"), 5008) as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def closed_registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry that asks for `USER` and `CANARY`."""
+    folder = tmp_path_factory.mktemp("closed")
+    auth = debian.htpasswd(folder, USER, CANARY)
+    with serve_registry(engine, folder, 5007, auth) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def docker_config(closed_registry: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Docker config.json with the credential of the closed registry."""
+    path = tmp_path_factory.mktemp("docker") / "config.json"
+    path.write_text(credentials.docker_config({closed_registry: Credential(USER, CANARY)}))
+    return path
 
 
 def publish_standin(

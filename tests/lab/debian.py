@@ -1,6 +1,7 @@
 """Debian's docker-registry as a process on loopback, its data in a folder of the test."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,20 @@ def program(name: str) -> str:
     if found is None:
         pytest.fail(f"{name} is not installed: apt-get install -y {PACKAGES}", pytrace=False)
     return found
+
+
+def output(name: str, *arguments: str, **environment: str) -> str:
+    """What another program prints; it must succeed."""
+    done = subprocess.run(
+        [program(name), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, f"{name} {' '.join(arguments)}: {done.stderr}"
+    return done.stdout
 
 
 @dataclass

@@ -1,343 +1,319 @@
-"""The client against a real registry behind a proxy that fails on cue: one fault, one test."""
+"""Everything that goes wrong with registries, one named test each, before a real registry."""
 
-import json
+import email.utils
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import anyio
 import pytest
 from lab.http11 import Answer, Cut, Request, Response
-from lab.images import image, publish
+from lab.images import publish
+from lab.legs import Scene, place
+from lab.oci import oci_registry
 from lab.proxy import Fault, Proxy, answer_lost, answering, cut, proxy
 from lab.rooms import QUICK, Lab, fresh
 
-from localai_ci.registry import blobs, manifests, referrers
+from localai_ci.registry import blobs, manifests
 from localai_ci.registry.errors import DigestError, RegistryError
-from localai_ci.registry.manifests import OCI_MANIFEST, Manifest
-from localai_ci.registry.reference import Reference, Repository
+from localai_ci.registry.results import Status
 from localai_ci.registry.transport import Transport
 
 pytestmark = pytest.mark.anyio
-TEN = "Sun, 22 Nov 2026 10:00:00 GMT"
-ONE_LATER = "Sun, 22 Nov 2026 10:00:01 GMT"
-KIND = "application/vnd.test+json"
-OTHER = "sha256:" + "1" * 64
+MANIFEST = "/manifests/"
 
 
 @pytest.fixture
-def repository(front: Proxy) -> Repository:
-    return fresh(front.address)
+def scene(front: Proxy, lab: Lab, transport: Transport) -> Scene:
+    """Registry `a` behind the fault proxy, registry `b` beside it."""
+    return Scene(transport, (place("a", front.address), place("b", lab.token.address)))
 
 
-@pytest.fixture
-async def written(transport: Transport, repository: Repository) -> Reference:
-    """An image that is there before anything fails."""
-    manifest = await publish(transport, repository, "t", "written before")
-    return Reference(repository, tag="t", digest=manifest.digest)
+async def merged(scene: Scene) -> bool:
+    """Merge two legs; whether both registries have the complete index under all tags."""
+    receipts = await scene.both()
+    result = await scene.merge(receipts, keep_anchors=True)
+    row = result.images[0]
+    return row.status is Status.merged and await scene.tags("latest-cpu-test") == [
+        {"latest-cpu-test": row.digest}
+    ] * len(scene.targets)
 
 
-async def rewrite(transport: Transport, image: Reference, tag: str = "again") -> str:
-    """Write an image that is there under another tag."""
-    found = await manifests.get(transport, image.pinned(image.digest))
-    await manifests.put(transport, image.repository.at(tag), found)
-    return str(await manifests.find(transport, image.repository.at(tag)))
+DATED = {"Retry-After": email.utils.formatdate(101, usegmt=True)}
+DATED["Date"] = email.utils.formatdate(100, usegmt=True)
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [{"Retry-After": "1"}, {"Retry-After": ONE_LATER, "Date": TEN}],
-    ids=["seconds", "date"],
-)
 @pytest.mark.parametrize("method", ["PUT", "HEAD"])
-async def test_a_429_is_waited_for_as_long_as_it_says(
-    transport: Transport, front: Proxy, written: Reference, method: str, headers: dict[str, str]
+@pytest.mark.parametrize(
+    ("headers", "least"), [({"Retry-After": "1"}, 1.0), (DATED, 1.0), ({}, 0.0)]
+)
+async def test_429_is_waited_out_as_told(
+    scene: Scene, front: Proxy, method: str, headers: dict[str, str], least: float
 ) -> None:
-    front.fail(Fault(method, "/manifests/again", before=answering(429, headers)))
-    began = time.monotonic()
-    assert await rewrite(transport, written) == written.digest
-    assert 1 <= time.monotonic() - began < 4
+    receipts = await scene.both()
+    front.fail(Fault(method, MANIFEST, times=2, before=answering(429, headers)))
+    started = time.monotonic()
+    assert (await scene.merge(receipts)).ok
+    assert time.monotonic() - started >= least
 
 
-async def test_a_429_that_names_no_time_is_retried_with_pauses(
-    transport: Transport, front: Proxy, written: Reference
+async def test_an_absurd_wait_is_an_error_with_its_number(scene: Scene, front: Proxy) -> None:
+    receipts = await scene.both()
+    front.fail(Fault("PUT", MANIFEST, before=answering(429, {"Retry-After": "86400"})))
+    result = await scene.merge(receipts)
+    assert "86400 s" in result.images[0].error
+    assert await scene.tags("latest-cpu-test") == [{"latest-cpu-test": None}] * 2
+
+
+@pytest.mark.parametrize("status", [408, 499, 500, 502, 503, 504, 522])
+async def test_a_burst_of_server_errors_is_survived(
+    scene: Scene, front: Proxy, status: int
 ) -> None:
-    front.fail(Fault("PUT", "/manifests/", times=4, before=answering(429)))
-    assert await rewrite(transport, written) == written.digest
-    assert [status for *_, status in front.seen("PUT", "/manifests/again")] == [429] * 4 + [201]
+    front.fail(Fault("PUT|HEAD|POST", times=4, before=answering(status)))
+    assert await merged(scene)
 
 
-async def test_a_429_with_an_absurd_wait_is_an_error_that_names_it(
-    transport: Transport, front: Proxy, written: Reference
+async def test_errors_without_end_end_after_the_limit_of_one_layer(
+    transport: Transport, front: Proxy
 ) -> None:
-    front.fail(Fault("PUT", "/manifests/", before=answering(429, {"Retry-After": "86400"})))
-    with pytest.raises(RegistryError, match="asks to wait 86400 s, more than the 5 s") as caught:
-        await rewrite(transport, written)
-    assert str(written.repository) in str(caught.value)
-    assert len(front.seen("PUT", "/manifests/again")) == 1
+    front.fail(Fault("HEAD", MANIFEST, times=10**6, before=answering(503)))
+    with pytest.raises(RegistryError, match="limit of 7 tries"):
+        await manifests.find(transport, fresh(front.address).at("t"))
+    assert len(front.seen("HEAD", MANIFEST)) == 7
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 499, 522, 408])
-@pytest.mark.parametrize("method", ["HEAD", "GET", "PUT"])
-async def test_a_burst_of_server_errors_passes(
-    transport: Transport, front: Proxy, written: Reference, method: str, status: int
+async def test_403_for_what_is_missing_means_unknown(scene: Scene, front: Proxy) -> None:
+    front.fail(Fault("HEAD", MANIFEST, times=10**6, after=_forbid_missing))
+    assert await merged(scene)
+
+
+def _forbid_missing(_: Request, answer: Response) -> Answer:
+    return Response(403) if answer.status == 404 else answer
+
+
+@pytest.mark.parametrize("moment", [cut, answer_lost], ids=["before", "after commit"])
+async def test_a_connection_that_breaks_while_the_index_is_written(
+    scene: Scene, front: Proxy, moment: object
 ) -> None:
-    front.fail(Fault(method, "/manifests/", times=3, before=answering(status)))
-    assert await rewrite(transport, written) == written.digest
+    receipts = await scene.both()
+    lost = Fault("PUT", MANIFEST, times=1, skip=2)
+    if moment is cut:
+        lost.before = cut
+    else:
+        lost.after = answer_lost
+    front.fail(lost)
+    assert (await scene.merge(receipts)).ok
+    assert lost.times == 0
 
 
-async def test_an_endless_burst_ends_after_one_layer_of_tries(
-    transport: Transport, front: Proxy, written: Reference
+async def test_after_a_lost_answer_what_is_there_decides(
+    transport: Transport, front: Proxy
 ) -> None:
-    front.fail(Fault("PUT", "/manifests/", times=1000, before=answering(503)))
-    with pytest.raises(RegistryError, match="failed 7 times; the last answer was 503"):
-        await rewrite(transport, written)
-    assert len(front.seen("PUT", "/manifests/again")) == QUICK.attempts
+    repository = fresh(front.address)
+    image = await publish(transport, repository, "one", "x")
+    front.fail(Fault("PUT", f"{MANIFEST}two", after=answer_lost))
+    await manifests.put(transport, repository.at("two"), image)
+    assert len(front.seen("PUT", f"{MANIFEST}two")) == 1
 
 
-async def test_a_403_for_what_is_missing_is_no_refusal(
-    transport: Transport, front: Proxy, written: Reference
+async def test_an_answer_that_stops_in_the_middle_is_read_again(
+    transport: Transport, front: Proxy
 ) -> None:
-    front.fail(Fault("HEAD", "/manifests/none", times=9, before=answering(403)))
-    assert await manifests.find(transport, written.repository.at("none")) is None
-
-
-async def test_a_connection_that_breaks_before_the_registry_hears_is_opened_again(
-    transport: Transport, front: Proxy, written: Reference
-) -> None:
-    front.fail(Fault("PUT|HEAD", "/manifests/again", times=2, before=cut))
-    assert await rewrite(transport, written) == written.digest
-
-
-async def test_an_answer_that_is_lost_after_the_write_is_asked_for_not_written_again(
-    transport: Transport, front: Proxy, written: Reference
-) -> None:
-    front.fail(Fault("PUT", "/manifests/again", after=answer_lost))
-    assert await rewrite(transport, written) == written.digest
-    assert len(front.seen("PUT", "/manifests/again")) == 1
-
-
-def half(request: Request) -> Request:
-    """Only the first half of a chunk arrives."""
-    first = request.headers["content-range"].partition("-")[0]
-    body = request.body[: len(request.body) // 2]
-    span = {"content-range": f"{first}-{int(first) + len(body) - 1}"}
-    return Request(request.method, request.target, request.headers | span, body)
+    repository = fresh(front.address)
+    image = await publish(transport, repository, "one", "x")
+    front.fail(Fault("GET", MANIFEST, after=lambda _, answer: Cut(answer, 10)))
+    assert await manifests.get(transport, repository.at("one")) == image
 
 
 @pytest.fixture
-def chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def resumable() -> Iterator[Proxy]:
+    """The own registry, which can continue uploads, behind the proxy."""
+    with oci_registry() as registry, proxy(registry.address) as made:
+        yield made
+
+
+@pytest.mark.parametrize("kept", [0, 400, 1000])
+async def test_an_upload_that_breaks_goes_on_where_the_registry_stands(
+    resumable: Proxy, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
     monkeypatch.setattr(blobs, "CHUNK", 1000)
+    blob, source = blobs.of_bytes(bytes(i % 251 for i in range(3000)))
+    truncated = lambda request: replace(request, body=request.body[:kept])  # noqa: E731
+    resumable.fail(Fault("PATCH", skip=1, before=truncated, after=answer_lost))
+    async with Transport(policy=QUICK) as transport:
+        repository = fresh(resumable.address)
+        assert await blobs.push(transport, repository, blob, source)
+        assert await blobs.exists(transport, repository, blob.digest)
+    assert len(resumable.seen("POST")) == 1
 
 
-async def push(transport: Transport, repository: Repository) -> blobs.Blob:
-    """Upload something in chunks, and read it back."""
-    data = bytes(i % 251 for i in range(3500))
-    blob, source = blobs.of_bytes(data)
-    await blobs.push(transport, repository, blob, source)
-    assert b"".join([part async for part in blobs.pull(transport, repository, blob)]) == data
-    return blob
+async def test_416_asks_where_the_registry_stands(
+    resumable: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "CHUNK", 1000)
+    blob, source = blobs.of_bytes(b"r" * 2500)
+    resumable.fail(Fault("PATCH", skip=1, before=answering(416)))
+    async with Transport(policy=QUICK) as transport:
+        assert await blobs.push(transport, fresh(resumable.address), blob, source)
 
 
-@pytest.mark.usefixtures("chunks")
-async def test_a_truncated_upload_goes_on_from_what_the_registry_has(
+async def test_a_forgotten_upload_starts_over(
+    transport: Transport, front: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's registry refuses to continue a broken chunk: the whole blob goes again."""
+    monkeypatch.setattr(blobs, "CHUNK", 1000)
+    blob, source = blobs.of_bytes(b"s" * 2500)
+    front.fail(Fault("PATCH", skip=1, before=answering(404)))
+    repository = fresh(front.address)
+    assert await blobs.push(transport, repository, blob, source)
+    assert len(front.seen("POST")) == 2
+
+
+async def test_a_failed_upload_is_cancelled(resumable: Proxy) -> None:
+    blob, source = blobs.of_bytes(b"cancel me")
+    resumable.fail(Fault("PUT", "digest=", before=answering(400)))
+    async with Transport(policy=QUICK) as transport:
+        with pytest.raises(RegistryError, match="400"):
+            await blobs.push(transport, fresh(resumable.address), blob, source)
+    assert len(resumable.seen("DELETE", "uploads")) == 1
+
+
+async def test_a_mount_that_becomes_an_upload_is_used_as_one(
+    transport: Transport, front: Proxy
+) -> None:
+    here, there = fresh(front.address), fresh(front.address)
+    blob, source = blobs.of_bytes(b"not mounted")
+    await blobs.push(transport, here, blob, source)
+    drop_query = lambda r: replace(r, target=r.target.partition("?")[0])  # noqa: E731
+    front.fail(Fault("POST", "mount=", before=drop_query))
+    front.log.clear()
+    assert await blobs.copy(transport, blob, here, there)
+    assert len(front.seen("POST")) == 1
+    assert await blobs.exists(transport, there, blob.digest)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_what_was_written_may_appear_a_little_later(
+    scene: Scene, front: Proxy, times: int
+) -> None:
+    receipts = await scene.both()
+    front.fail(Fault("HEAD", f"{MANIFEST}latest", skip=1, times=times, before=answering(404)))
+    assert (await scene.merge(receipts)).ok
+
+
+async def test_what_never_appears_is_an_error_that_names_both_digests(
+    transport: Transport, front: Proxy
+) -> None:
+    scene = Scene(transport, (place("a", front.address),))
+    one, two = await scene.leg("cpu-test/amd64", text="1"), await scene.leg(
+        "cpu-test/amd64", text="2"
+    )  # fmt: skip
+    first = (await scene.merge([one])).images[0].digest
+    stale = Response(200, {"Docker-Content-Digest": first, "Content-Length": "9"})
+    front.fail(Fault("HEAD", f"{MANIFEST}latest", times=10**6, before=lambda _: stale))
+    row = (await scene.merge([two])).images[0]
+    assert row.status is Status.failed
+    assert first in row.error
+    assert row.digest in row.error
+
+
+async def test_a_token_that_is_refused_in_the_middle_is_renewed(
     transport: Transport, lab: Lab
 ) -> None:
-    with proxy(lab.own.address) as front:
-        front.fail(Fault("PATCH", skip=1, before=half, after=answer_lost))
-        await push(transport, fresh(front.address))
-        assert len(front.seen("POST", "/uploads/")) == 1, "the upload started over"
-        assert len(front.seen("PATCH")) == 5
-
-
-@pytest.mark.usefixtures("chunks")
-async def test_a_truncated_upload_starts_over_where_the_registry_cannot_tell_what_it_has(
-    transport: Transport, front: Proxy, repository: Repository
-) -> None:
-    """Debian's registry signs the offset into the upload's address: a lost answer loses both."""
-    front.fail(Fault("PATCH", skip=1, before=half, after=answer_lost))
-    await push(transport, repository)
-    assert len(front.seen("POST", "/uploads/")) == 2
-
-
-@pytest.mark.usefixtures("chunks")
-@pytest.mark.parametrize("status", [416, 404], ids=["wrong range", "session lost"])
-async def test_an_upload_that_the_registry_cannot_go_on_with_still_arrives(
-    transport: Transport, front: Proxy, repository: Repository, status: int
-) -> None:
-    front.fail(Fault("PATCH", skip=2, before=answering(status)))
-    await push(transport, repository)
-
-
-@pytest.mark.usefixtures("chunks")
-async def test_an_upload_whose_last_answer_is_lost_is_found_not_sent_again(
-    transport: Transport, front: Proxy, repository: Repository
-) -> None:
-    front.fail(Fault("PUT", "/uploads/", after=answer_lost))
-    await push(transport, repository)
-    assert len(front.seen("PUT", "/uploads/")) == 1
-
-
-async def test_an_upload_that_fails_for_good_is_cancelled(
-    transport: Transport, front: Proxy, repository: Repository
-) -> None:
-    front.fail(Fault("PUT", "/uploads/", times=99, before=answering(503)))
-    blob, source = blobs.of_bytes(b"never arrives")
-    with pytest.raises(RegistryError, match="PUT blob failed 7 times"):
-        await blobs.push(transport, repository, blob, source)
-    assert len(front.seen("DELETE", "/uploads/")) == 1
-
-
-def without_mount(request: Request) -> Request:
-    """As registries do that cannot mount: the query is not heard."""
-    return Request(request.method, request.target.partition("?")[0], request.headers, b"")
-
-
-async def test_a_mount_that_is_answered_with_an_upload_is_cancelled(
-    transport: Transport, front: Proxy, written: Reference
-) -> None:
-    front.fail(Fault("POST", "mount=", before=without_mount))
-    _, (data, _) = image("written before")
-    blob, _ = blobs.of_bytes(data)
-    assert not await blobs.mount(transport, fresh(front.address), blob, written.repository)
-    assert [status for *_, status in front.seen("DELETE", "/uploads/")] == [204]
-
-
-async def test_a_copy_uses_the_upload_that_a_mount_was_answered_with(
-    transport: Transport, front: Proxy, written: Reference
-) -> None:
-    front.fail(Fault("POST", "mount=", before=without_mount))
-    _, (data, _) = image("written before")
-    blob, _ = blobs.of_bytes(data)
-    target = fresh(front.address)
-    assert await blobs.copy(transport, blob, written.repository, target)
-    assert await blobs.exists(transport, target, blob.digest)
-    assert not front.seen("DELETE")
-    assert len(front.seen("POST", target.path)) == 1
-
-
-async def test_a_download_that_breaks_off_is_read_again(
-    transport: Transport, front: Proxy, repository: Repository
-) -> None:
-    front.fail(Fault("GET", "/blobs/", times=2, after=lambda _, answer: Cut(answer, keep=100)))
-    await push(transport, repository)
-
-
-async def test_a_download_of_other_bytes_is_a_hard_failure(
-    transport: Transport, front: Proxy, repository: Repository
-) -> None:
-    def altered(_: Request, answer: Response) -> Answer:
-        return Response(answer.status, answer.headers, b"x" * len(answer.body))
-
-    front.fail(Fault("GET", "/blobs/", after=altered))
-    with pytest.raises(DigestError, match="the bytes read are"):
-        await push(transport, repository)
-    assert len(front.seen("GET", "/blobs/sha")) == 1
-
-
-def saying(digest: str) -> Any:
-    def said(_: Request, answer: Response) -> Answer:
-        headers = {k: v for k, v in answer.headers.items() if k != "docker-content-digest"}
-        return Response(answer.status, headers | {"Docker-Content-Digest": digest}, answer.body)
-
-    return said
-
-
-@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD"])
-async def test_a_registry_that_names_another_digest_is_not_believed(
-    transport: Transport, front: Proxy, written: Reference, method: str
-) -> None:
-    found = await manifests.get(transport, written)
-    asks: dict[str, Callable[[], Awaitable[object]]] = {
-        "PUT": partial(manifests.put, transport, written.repository.at("new"), found),
-        "GET": partial(manifests.look, transport, written.repository.at("t")),
-        "HEAD": partial(manifests.find, transport, written.pinned(written.digest)),
-    }
-    asked = len(front.log)
-    front.fail(Fault(method, "/manifests/", after=saying(OTHER)))
-    with pytest.raises(DigestError, match=OTHER):
-        await asks[method]()
-    assert len(front.log) == asked + 1, "somebody who lies is not asked again"
-
-
-async def test_a_manifest_of_other_bytes_is_a_hard_failure(
-    transport: Transport, front: Proxy, written: Reference
-) -> None:
-    def altered(_: Request, answer: Response) -> Answer:
-        return Response(answer.status, answer.headers, answer.body + b" ")
-
-    front.fail(Fault("GET", "/manifests/", after=altered))
-    with pytest.raises(DigestError, match="the bytes are"):
-        await manifests.get(transport, written)
-
-
-async def test_a_token_that_ends_before_its_time_is_renewed_and_the_body_sent_again(
-    lab: Lab,
-) -> None:
     with proxy(lab.token.address) as front:
-        repository = fresh(front.address)
-        async with Transport(lab.keyring(front.address), policy=QUICK) as transport:
-            written = await publish(transport, repository, "t", "text")
-            asked = len(lab.service.asked)
-            scope = f'scope="repository:{repository.path}:pull,push"'
-            realm = f'Bearer realm="http://{lab.service.address}/token",service="test",{scope}'
-            front.fail(Fault("PUT", before=answering(401, {"WWW-Authenticate": realm})))
-            await manifests.put(transport, repository.at("u"), written)
-            assert await manifests.find(transport, repository.at("u")) == written.digest
-            assert len(lab.service.asked) == asked + 1
+        scene = Scene(transport, (place("a", front.address), place("b", lab.own.address)))
+        challenge = f'Bearer realm="http://{lab.service.address}/token",service="test"'
+        front.fail(Fault("PUT", skip=3, before=answering(401, {"WWW-Authenticate": challenge})))
+        async with Transport(lab.keyring(front.address), policy=QUICK) as own:
+            assert await merged(replace(scene, transport=own))
 
 
-async def test_a_token_service_that_is_busy_and_then_broken_is_asked_again(lab: Lab) -> None:
-    lab.service.answers += [Response(429, {"Retry-After": "1"}), Response(500), Response(503)]
+@pytest.mark.parametrize("answer", [Response(429, {"Retry-After": "0"}), Response(500)])
+async def test_a_token_service_in_trouble_is_waited_for(lab: Lab, answer: Response) -> None:
+    lab.service.answers += [answer, answer]
     async with Transport(lab.keyring(), policy=QUICK) as transport:
-        began = time.monotonic()
         assert await manifests.find(transport, fresh(lab.token.address).at("t")) is None
-        assert time.monotonic() - began >= 1
     assert not lab.service.answers
 
 
-async def test_a_source_that_breaks_off_leaves_no_session(
-    transport: Transport, front: Proxy, repository: Repository
+async def test_a_wrong_digest_header_is_never_believed(transport: Transport, front: Proxy) -> None:
+    repository = fresh(front.address)
+    image = await publish(transport, repository, "one", "x")
+    lie = {"Docker-Content-Digest": "sha256:" + "0" * 64}
+
+    def lying(_: Request, answer: Response) -> Answer:
+        kept = {k: v for k, v in answer.headers.items() if k.lower() != "docker-content-digest"}
+        return Response(answer.status, kept | lie, answer.body)
+
+    front.fail(Fault("GET|PUT|HEAD", MANIFEST, times=3, after=lying))
+    for act in (
+        manifests.get(transport, repository.at("one")),
+        manifests.put(transport, repository.at("two"), image),
+        manifests.find(transport, repository.at(image.digest)),
+    ):
+        with pytest.raises(DigestError):
+            await act
+
+
+async def test_a_changed_body_is_never_believed(transport: Transport, front: Proxy) -> None:
+    repository = fresh(front.address)
+    image = await publish(transport, repository, "one", "x")
+    blob, source = blobs.of_bytes(b"the truth")
+    await blobs.push(transport, repository, blob, source)
+    front.fail(
+        Fault("GET", times=2, after=lambda _, a: Response(a.status, a.headers, a.body[::-1]))
+    )
+    with pytest.raises(DigestError):
+        await manifests.get(transport, repository.at(image.digest))
+    with pytest.raises(DigestError):
+        [part async for part in blobs.pull(transport, repository, blob)]
+
+
+async def test_while_one_registry_is_down_the_others_tags_stay_and_a_rerun_completes(
+    scene: Scene, front: Proxy
 ) -> None:
-    async def source(_: int) -> AsyncGenerator[bytes]:
-        yield b"half"
-        raise RegistryError("the other registry went away")
+    receipts = await scene.both()
+    front.fail(down := Fault("PUT", times=10**6, before=cut))
+    result = await scene.merge(receipts)
+    assert result.images[0].status is Status.failed
+    assert await scene.tags("latest-cpu-test") == [{"latest-cpu-test": None}] * 2
+    down.times = 0
+    assert (await scene.merge(receipts)).ok
+    tags = await scene.tags("latest-cpu-test", "v4.2.2-cpu-test")
+    assert tags[0] == tags[1]
 
-    blob = blobs.Blob(OTHER, 8)
-    with pytest.raises(RegistryError, match="went away"):
-        await blobs.push(transport, repository, blob, source)
-    assert len(front.seen("DELETE", "/uploads/")) == 1
+
+async def test_a_tag_that_cannot_be_moved_puts_the_others_back(scene: Scene, front: Proxy) -> None:
+    one, two = await scene.both("one"), await scene.both("two")
+    await scene.merge(one, keep_anchors=True)
+    names = ("sha-a1b2c3d-cpu-test", "v4.2.2-cpu-test", "latest-cpu-test")
+    before = await scene.tags(*names)
+    front.fail(Fault("PUT", f"{MANIFEST}latest", before=answering(403)))
+    result = await scene.merge(two, keep_anchors=True)
+    assert "403" in result.images[0].error
+    assert await scene.tags(*names) == before
+    assert {tag.state for tag in result.images[0].tags} == {"restored"}
 
 
-@pytest.mark.parametrize("kind", ["fallback", "api"])
-async def test_two_signers_at_once_lose_none_of_the_referrers(
-    lab: Lab, transport: Transport, kind: str
+async def test_another_run_that_moves_the_same_tag_is_seen_and_not_undone(
+    scene: Scene, front: Proxy, transport: Transport
 ) -> None:
-    repository = fresh((lab.own if kind == "api" else lab.basic).address)
-    subject = await publish(transport, repository, "t", "subject")
-    empty, source = blobs.of_bytes(b"{}")
-    await blobs.push(transport, repository, empty, source)
-    made = [_referrer(subject, empty, str(number)) for number in range(2)]
-    async with Transport(lab.keyring(), policy=QUICK) as other, anyio.create_task_group() as group:
-        group.start_soon(referrers.attach, transport, repository, made[0])
-        group.start_soon(referrers.attach, other, repository, made[1])
-    found = await referrers.find(transport, repository.at(subject.digest), KIND)
-    assert {row["digest"] for row in found} == {manifest.digest for manifest in made}
+    receipts = await scene.both()
+    repository = scene.targets[0].repository
+    rival = await publish(transport, repository, "rival", "rival")
+    name = "latest-cpu-test"
+    theirs = Response(200, {"Docker-Content-Digest": rival.digest, "Content-Length": "9"})
+    front.fail(Fault("HEAD", MANIFEST + name, skip=1, times=10**6, before=lambda _: theirs))
+    result = await scene.merge(receipts)
+    assert "another run writes it too" in result.images[0].error
+    assert rival.digest in result.images[0].error
 
 
-def _referrer(subject: Manifest, empty: blobs.Blob, note: str) -> Manifest:
-    def part(media_type: str, digest: str, size: int) -> dict[str, Any]:
-        return {"mediaType": media_type, "digest": digest, "size": size}
-
-    config = part("application/vnd.oci.empty.v1+json", empty.digest, empty.size)
-    data = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "artifactType": KIND,
-        "config": config,
-        "layers": [config],
-        "subject": part(subject.media_type, subject.digest, len(subject.raw)),
-        "annotations": {"note": note},
-    }
-    return Manifest(json.dumps(data).encode(), OCI_MANIFEST)
+async def test_two_merges_of_the_same_image_at_once_agree(scene: Scene) -> None:
+    receipts = await scene.both()
+    async with anyio.create_task_group() as group:
+        for _ in range(2):
+            group.start_soon(scene.merge, receipts)
+    tags = await scene.tags("latest-cpu-test", "v4.2.2-cpu-test")
+    assert tags[0] == tags[1]
+    assert None not in tags[0].values()

@@ -1,5 +1,6 @@
 """A git repository that answers for gRPC: its shape and its places, a hundredth of its size."""
 
+import re
 from pathlib import Path
 
 from standin.packages import run
@@ -144,9 +145,10 @@ def from_source(root: Path, source: Path, version: str) -> None:
     cmake = source / "CMakeLists.txt"
     text = cmake.read_text()
     cmake.write_text(text.replace('_PROVIDER "module" CACHE', '_PROVIDER "package" CACHE'))
-    for folder in (source / "third_party").iterdir():
-        if folder.is_dir() and not any(folder.iterdir()) and folder.name != "abseil-cpp":
-            (folder / ".keep").touch()  # git keeps no empty folder, and CMake would download it
+    # git keeps no empty folder, and what is not there CMake would download.
+    for folder in re.findall(r"NOT EXISTS \$\{CMAKE_CURRENT_SOURCE_DIR\}/([\w/-]+)", text):
+        (source / folder).mkdir(parents=True, exist_ok=True)
+        (source / folder / ".keep").touch()
     (source / "third_party/abseil-cpp").rmdir()
     outer = _commit(source, {}, version)
     add_submodule(outer, inner, "third_party/abseil-cpp", "https://github.com/abseil/abseil-cpp")

@@ -1,24 +1,35 @@
 """The commands as a user types them."""
 
+import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-COMMAND = [str(Path(sys.executable).with_name("localai-ci"))]
+from localai_ci.cli import app
 
 
 def run(*arguments: str, stdin: bytes = b"", code: int = 0) -> str:
-    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
-    done = subprocess.run(
-        [*COMMAND, *arguments], input=stdin, capture_output=True, env=environment, check=False
-    )
-    assert done.returncode == code, done.stderr.decode()
-    assert b"Traceback" not in done.stderr
-    return (done.stdout if code == 0 else done.stderr).decode()
+    """What a command prints: on standard output, or if it should fail on standard error."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["localai-ci", *arguments])
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        try:
+            app()
+            found: object = 0
+        except SystemExit as e:
+            found = e.code
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())
+    assert (found or 0) == code, texts
+    return texts[0] if code == 0 else texts[1]
 
 
 CHANGED = b"backend/go/whisper/main.go\nREADME.md\n"
@@ -26,6 +37,15 @@ CHANGED = b"backend/go/whisper/main.go\nREADME.md\n"
 
 def plan(*arguments: str, stdin: bytes = CHANGED) -> str:
     return run("plan", "--changed-files", "-", "--event", "pull_request", *arguments, stdin=stdin)
+
+
+def test_the_console_script_is_installed_and_fails_in_words() -> None:
+    command = [str(Path(sys.executable).with_name("localai-ci")), "matrix", "show"]
+    assert b"519 entries" in subprocess.run(command, check=True, capture_output=True).stdout
+    done = subprocess.run([*command, "--select", "x"], check=False, capture_output=True)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"error: ")
+    assert b"Traceback" not in done.stderr
 
 
 def test_a_person_sees_what_is_built_and_why() -> None:
@@ -90,6 +110,24 @@ def test_a_page_is_written_to_a_file(tmp_path: Path) -> None:
     file = tmp_path / "plan.html"
     plan("--format", "html", "--output", str(file))
     assert file.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_the_previous_matrix_can_be_given_as_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "matrix.yml"
+    text = run("matrix", "show", "--format", "localai")
+    file.write_text(text.replace("rocm/dev-ubuntu-24.04:6.4.4", "rocm:old"), encoding="utf-8")
+    found = plan("--previous-matrix", str(file), stdin=b".github/backend-matrix.yml\n")
+    assert found.startswith("5 of 519 entries")
+    assert "base-image: rocm:old → rocm/dev-ubuntu-24.04:6.4.4" in found
+
+
+def test_a_file_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
+    text = run("plan", "--format", "html", "--output", str(tmp_path), code=1)
+    assert "this cannot be written: Is a directory" in text
+
+
+def test_a_rebuilt_base_that_does_not_exist_is_an_error_that_names_the_others() -> None:
+    assert "cuda-12-amd64" in run("plan", "--rebuilt-base", "cuda-12", code=1)
 
 
 def test_simulate_compares_both_ways_on_three_shapes() -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "compile_grpc",
     "grpc_steps",
     "input_hash",
+    "pull",
     "recipe",
     "report",
     "steps",
@@ -140,6 +141,17 @@ async def build(
     container = container.with_workdir("/")
     await _verify(recipe, container, foreign=base_image is not None)
     return Built(container, tuple(after))
+
+
+async def pull(recipe: Recipe, image: str) -> Built:
+    """A base that somebody has built, checked as one that was built here.
+
+    Raises:
+        LocalaiCiError: it cannot be had, or its tools are not what the variant promises.
+    """
+    container = await _start(recipe, image)
+    await _verify(recipe, container, foreign=False)
+    return Built(container, (("image", container),))
 
 
 async def report(recipe: Recipe, built: Built) -> toolchain.Toolchain:

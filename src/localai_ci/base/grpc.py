@@ -38,7 +38,7 @@ END { exit !found }
 
 # The twins without TLS are nearly the whole library once more, and nothing links them. Their
 # blocks in gRPC's generated CMakeLists.txt end where the next target's begins.
-_DROP_UNSECURE = """\
+DROP_UNSECURE = """\
 /^add_library\\((grpc|grpc\\+\\+)_unsecure$/ { dropping = 1; dropped++ }
 dropping && /^(add_library|add_executable|if\\(gRPC_BUILD_)/ && !/_unsecure$/ { dropping = 0 }
 !dropping { print }
@@ -60,7 +60,7 @@ rewrite() {{ # FILE AWK-PROGRAM WHAT
   mv rewritten "$1"
 }}
 rewrite {_ABSEIL} '{_MARK_TEST_ONLY}' 'library test_allocator'
-rewrite CMakeLists.txt '{_DROP_UNSECURE}' 'two _unsecure libraries'
+rewrite CMakeLists.txt '{DROP_UNSECURE}' 'two _unsecure libraries'
 cmake -S . -B cmake/build {" ".join(FLAGS)}
 cmake --build cmake/build --parallel "$(nproc)"
 cmake --install cmake/build >/dev/null

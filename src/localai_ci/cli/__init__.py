@@ -26,8 +26,7 @@ commands.add_typer(bases.app, name="bases")
 commands.add_typer(matrix.app, name="matrix")
 commands.add_typer(plan.app, name="plan")
 commands.add_typer(estimates.app, name="estimates")
-for _command in (merge.merge, merge.tags, merge.gc, merge.rollback):
-    commands.command()(_command)
+merge.register(commands)
 
 
 @commands.callback()

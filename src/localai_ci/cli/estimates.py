@@ -36,5 +36,5 @@ def update(
     for entry, minutes in found.items():
         output.line(f"{entry}: {minutes:g} min")
     if not dry_run:
-        path.write_text(with_measured(path.read_text("utf-8"), measured), encoding="utf-8")
+        output.write(path, with_measured(path.read_text("utf-8"), measured))
         output.note(f"{len(found)} entries measured, {len(measured)} in {path}")

@@ -9,6 +9,7 @@ import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
+from localai_ci.text import plural
 
 if TYPE_CHECKING:
     from localai_ci.matrix.entry import Entry
@@ -116,8 +117,7 @@ def import_(
         lines = list(unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="", n=1))
         changed |= bool(lines)
         if out:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / name).write_text(new, encoding="utf-8")
+            output.write(out / name, new)
         elif lines:
             output.line("\n".join(lines))
     if not changed:
@@ -133,8 +133,8 @@ def check(
     format_: FormatOption = Format.table,
 ) -> None:
     """Say what is wrong: with the names, the bases, and (--source) with a LocalAI tree."""
-    from localai_ci.matrix.checking import check_all
     from localai_ci.matrix.finding import Severity
+    from localai_ci.plan.checking import check_all
 
     loaded, found = check_all(matrix, source)
     if format_ is Format.json:
@@ -142,7 +142,7 @@ def check(
     else:
         for f in found:
             output.line(f"{f.severity}: {f.where}: {f.what}\n  {f.remedy}")
-        counts = ", ".join(f"{sum(f.severity is s for f in found)} {s}s" for s in Severity)
+        counts = ", ".join(plural(sum(f.severity is s for f in found), s) for s in Severity)
         output.line(f"{len(loaded.entries)} entries of {loaded.source}: {counts}")
     if any(f.severity is Severity.error for f in found):
         raise typer.Exit(1)

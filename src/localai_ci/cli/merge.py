@@ -1,8 +1,8 @@
-"""`localai-ci merge`, `tags`, `gc`, `rollback`: from receipts to tags, and back."""
+"""`localai-ci merge`, `tags`, `gc` and `rollback`: what happens to images after they are pushed."""
 
+import datetime as dt
 import json
-from collections.abc import Callable
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,288 +10,240 @@ import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
+from localai_ci.cli.registries import RegistriesPath, load_registries
+from localai_ci.errors import InputError
 from localai_ci.matrix.kind import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from localai_ci.matrix.registries import Registries
-    from localai_ci.registry.anchors import Swept
-    from localai_ci.registry.image_merge import Options
-    from localai_ci.registry.plan import Image
-    from localai_ci.registry.results import ImageRow, MergeResult, TagRow
-    from localai_ci.registry.signing import Signing
+    from localai_ci.registry.results import MergeResult
+    from localai_ci.registry.sign import Cosign
+    from localai_ci.registry.tags import Event, TagSet
     from localai_ci.registry.transport import Transport
 
-EventName = Annotated[
-    str, typer.Option("--event", envvar="GITHUB_EVENT_NAME", help="push, schedule, …")
-]
-Ref = Annotated[
-    str, typer.Option(envvar="GITHUB_REF", help="refs/heads/<branch> or refs/tags/<tag>.")
-]
-Sha = Annotated[str, typer.Option(envvar="GITHUB_SHA", help="The commit, 40 hex digits.")]
+EventName = Annotated[str, typer.Option("--event", help="What happened: push, schedule, …")]
+Ref = Annotated[str, typer.Option("--ref", help="refs/heads/master, refs/tags/v4.2.2")]
+Sha = Annotated[str, typer.Option("--sha", help="The commit, 40 hex digits.")]
 Epoch = Annotated[
-    int | None, typer.Option(help="Seconds since 1970 for the tags of a branch's server images.")
+    int | None,
+    typer.Option("--epoch", help="Seconds since 1970 for branch-epoch-sha: one value a run."),
 ]
-RegistriesFile = Annotated[
-    Path | None,
-    typer.Option("--registries", help="Another file like registries.yaml, the installed one."),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only read; tell what would be written.")]
+KindOption = Annotated[Kind, typer.Option("--kind", help="The family of images.")]
 
 
-def merge(
-    receipts: Annotated[Path, typer.Option(help="A folder of receipts (*.json), searched deep.")],
-    ref: Ref,
-    sha: Sha,
-    event: EventName = "push",
-    epoch: Epoch = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(help="From `plan --format json`: what must be there, not only what arrived."),
-    ] = None,
-    dry_run: DryRun = False,
-    force_latest: Annotated[
-        bool, typer.Option("--force-latest", help="Let `latest` go back to an older version.")
-    ] = False,
-    keep_anchors: Annotated[
-        bool, typer.Option("--keep-anchors", help="Leave the tags that kept the legs alive.")
-    ] = False,
-    sign_key: Annotated[
-        str, typer.Option(help="Sign with this key: a file, env://NAME or a KMS address.")
-    ] = "",
-    verify_key: Annotated[str, typer.Option(help="The public key that belongs to it.")] = "",
-    sign_keyless: Annotated[
-        str,
-        typer.Option(metavar="REGEXP", help="Sign as this CI run, whose identity matches it."),
-    ] = "",
-    log: Annotated[
-        bool,
-        typer.Option("--log/--no-log", help="Note signatures in the public transparency log."),
-    ] = True,
-    registries: RegistriesFile = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write the result here, for `rollback`."),
-    ] = None,
-    form: FormatOption = Format.table,
-) -> None:
-    """Merge all legs of a run: one index an image, the same in every registry, tags last.
-
-    Run it again after any failure: what is done is found, and only the rest is written.
-    """
-    import anyio
-
-    from localai_ci.plan.promise import promised
-    from localai_ci.registry.image_merge import Options
-    from localai_ci.registry.plan import images
-    from localai_ci.registry.receipt import read_all
-    from localai_ci.registry.signing import Signing
-    from localai_ci.registry.tags import Event
-    from localai_ci.registry.targets import naming
-
-    known = _registries(registries)
-    entries = promised(plan) if plan else None
-    happened = Event(event, ref, sha, epoch=epoch)
-    wanted = images(read_all(receipts), entries, naming(known, happened), sha)
-    options = Options(dry_run=dry_run, force_latest=force_latest, keep_anchors=keep_anchors)
-    asked = sign_key or verify_key or sign_keyless
-    signing = Signing(sign_key, verify_key, sign_keyless, log=log) if asked else None
-    result = anyio.run(_merge, known, wanted, options, signing, out)
-    if form is Format.json:
-        output.line(result.model_dump_json(indent=1))
-    else:
-        _tell(result)
-    if not result.ok:
-        raise typer.Exit(1)
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    for command in (merge, tags, gc, rollback):
+        app.command()(command)
 
 
 def tags(
+    event: EventName,
     ref: Ref,
     sha: Sha,
-    event: EventName = "push",
-    suffix: Annotated[str, typer.Option(help="With its dash; empty for the server image.")] = "",
-    kind: Annotated[Kind, typer.Option(help="Whose rules.")] = Kind.backends,
+    suffix: Annotated[str, typer.Option("--suffix", help="With its dash; may be empty.")] = "",
     epoch: Epoch = None,
-    registries: RegistriesFile = None,
-    form: FormatOption = Format.table,
+    kind: KindOption = Kind.backends,
+    registries_file: RegistriesPath = None,
+    format_: FormatOption = Format.table,
 ) -> None:
-    """Print the tags of one image, as docker/metadata-action names them, one a line."""
-    from localai_ci.registry.tags import Event
-    from localai_ci.registry.targets import naming
-
-    named = naming(_registries(registries), Event(event, ref, sha, epoch=epoch))(kind, suffix)
-    if form is Format.json:
-        about = {"tags": named.names, "version": named.version, "latest": named.latest}
-        output.line(json.dumps(about))
+    """Print the tags that an image gets, as docker/metadata-action would name them."""
+    file = load_registries(registries_file)
+    named = _named(file, _event(file, event, ref, sha, epoch), kind, suffix)
+    if format_ is Format.json:
+        told = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
+        output.line(json.dumps(told))
     else:
         for name in named.names:
             output.line(name)
 
 
-def gc(
-    older_than: Annotated[int, typer.Option(min=1, metavar="DAYS", help="Only older anchors.")],
-    delete: Annotated[
-        bool, typer.Option("--delete", help="Do it; without this they are only told.")
+def merge(
+    receipts: Annotated[Path, typer.Option("--receipts", help="The folder of all receipts.")],
+    event: EventName,
+    ref: Ref,
+    sha: Sha,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", help="The run's plan: all it promised is demanded."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read, and show all.")] = False,
+    force_latest: Annotated[
+        bool, typer.Option("--force-latest", help="Move `latest` to an older version too.")
     ] = False,
-    registries: RegistriesFile = None,
-    form: FormatOption = Format.table,
+    keep_anchors: Annotated[
+        bool, typer.Option("--keep-anchors", help="Do not delete the anchors of merged legs.")
+    ] = False,
+    sign: Annotated[bool, typer.Option("--sign", help="Sign before tags move.")] = False,
+    sign_key: Annotated[
+        str, typer.Option("--sign-key", help="A private key's file; absent: keyless.")
+    ] = "",
+    verify_key: Annotated[str, typer.Option("--verify-key", help="Its public half.")] = "",
+    verify_identity: Annotated[
+        str, typer.Option("--verify-identity", help="Keyless: the expected identity (regexp).")
+    ] = "",
+    epoch: Epoch = None,
+    result: Annotated[
+        Path, typer.Option("--result", help="Where to write what was done; rollback reads it.")
+    ] = Path("merge-result.json"),
+    registries_file: RegistriesPath = None,
+    format_: FormatOption = Format.table,
 ) -> None:
-    """Delete the anchors of runs that were never merged: by tag name, never by digest."""
+    """Merge the legs of every image into one index, the same in all registries, tags last."""
     import anyio
 
-    found = anyio.run(_gc, _registries(registries), older_than, delete)
-    if form is Format.json:
-        output.line(json.dumps([vars(one) for one in found], indent=1))
-    else:
-        output.table(["anchor", "result"], [[one.image, one.done or one.error] for one in found])
-        if not delete and any(one.done for one in found):
-            output.note("nothing was deleted: --delete does it")
-    if any(one.error for one in found):
+    from localai_ci.cli.progress import progress
+    from localai_ci.registry.image_merge import Options
+    from localai_ci.registry.merge import Merge
+    from localai_ci.registry.plan import images
+    from localai_ci.registry.receipt import read_all
+    from localai_ci.registry.targets import targets
+
+    file = load_registries(registries_file)
+    happened = _event(file, event, ref, sha, epoch)
+    name = partial(_named, file, happened)
+    wanted = images(read_all(receipts), _promise(plan) if plan else None, name, sha)
+    signer = _signer(sign_key, verify_key, verify_identity) if sign and not dry_run else None
+
+    async def act() -> "MergeResult":
+        async with _transport(file, dry_run=dry_run) as transport:
+            with progress(len(wanted)) as report:
+                work = Merge(
+                    transport,
+                    {kind: targets(file, kind) for kind in Kind},
+                    Options(dry_run, force_latest, keep_anchors),
+                    signer,
+                    report,
+                )
+                try:
+                    return await work.run(wanted)
+                finally:
+                    work.result.write(result)
+
+    done = anyio.run(act)
+    _show(done, format_)
+    if not done.ok:
+        raise typer.Exit(1)
+
+
+def gc(
+    older_than: Annotated[int, typer.Option("--older-than", min=1, help="Days.")],
+    delete: Annotated[bool, typer.Option("--delete", help="Really delete; absent: show.")] = False,
+    registries_file: RegistriesPath = None,
+) -> None:
+    """Show, or delete with --delete, the anchors of runs that were never merged."""
+    import anyio
+
+    from localai_ci.registry.cleanup import collect
+    from localai_ci.registry.targets import targets
+
+    file = load_registries(registries_file)
+    places = [target.anchors for kind in Kind for target in targets(file, kind)]
+    before = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=older_than)
+
+    async def act() -> bool:
+        async with _transport(file, dry_run=not delete) as transport:
+            return await collect(
+                transport, places, before, lambda anchor, what: output.line(f"{anchor}: {what}"),
+                dry_run=not delete,
+            )  # fmt: skip
+
+    if not anyio.run(act):
         raise typer.Exit(1)
 
 
 def rollback(
-    result: Annotated[Path, typer.Argument(help="The file of `merge --output`.")],
-    dry_run: DryRun = False,
-    registries: RegistriesFile = None,
-    form: FormatOption = Format.table,
+    result: Annotated[Path, typer.Option("--result", help="The --result file of a merge.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show.")] = False,
+    registries_file: RegistriesPath = None,
 ) -> None:
-    """Give every tag that a merge moved its previous image again, unless it moved on since."""
+    """Put every tag that a merge moved back to the digest it had before."""
     import anyio
 
     from localai_ci.registry.results import MergeResult
+    from localai_ci.registry.rollback import rollback as undo
 
-    rows, well = anyio.run(_rollback, _registries(registries), MergeResult.read(result), dry_run)
-    if form is Format.json:
-        output.line(json.dumps([{"tag": tag, "result": done} for tag, done in rows], indent=1))
-    else:
-        output.table(["tag", "result"], rows)
+    file = load_registries(registries_file)
+    recorded = MergeResult.read(result)
+
+    async def act() -> bool:
+        async with _transport(file, dry_run=dry_run) as transport:
+            return await undo(
+                transport, recorded, lambda tag, what: output.line(f"{tag.image}: {what}"),
+                dry_run=dry_run,
+            )  # fmt: skip
+
+    well = anyio.run(act)
+    if not dry_run:
+        recorded.write(result)
     if not well:
         raise typer.Exit(1)
 
 
-async def _merge(
-    known: "Registries",
-    wanted: "Sequence[Image]",
-    options: "Options",
-    signing: "Signing | None",
-    out: Path | None,
-) -> "MergeResult":
-    from localai_ci.registry.credentials import Keyring
-    from localai_ci.registry.merge import Merge
-    from localai_ci.registry.signing import Cosign
-    from localai_ci.registry.targets import targets
+def _event(file: "Registries", event: str, ref: str, sha: str, epoch: int | None) -> "Event":
+    from localai_ci.registry.tags import Event
 
-    where = {kind: targets(known, kind) for kind in Kind}
-    async with _transport(known, read_only=options.dry_run) as transport:
-        with _progress(len(wanted)) as report:
-            signer = Cosign(transport, Keyring.default(), signing) if signing else None
-            merge = Merge(transport, where, options, signer, report)
-            try:
-                return await merge.run(wanted)
-            finally:  # also after an interruption: which tags moved must not be lost
-                if out:
-                    merge.result.write(out)
+    return Event(event, ref, sha, file.default_branch, epoch)
 
 
-async def _gc(known: "Registries", older_than: int, delete: bool) -> "list[Swept]":
-    from datetime import UTC, datetime
+def _named(file: "Registries", event: "Event", kind: Kind, suffix: str) -> "TagSet":
+    from localai_ci.registry.tags import tags as named
 
-    from localai_ci.registry.anchors import sweep
-    from localai_ci.registry.targets import targets
-
-    where = [target.anchors for kind in Kind for target in targets(known, kind)]
-    async with _transport(known, read_only=not delete) as transport:
-        today = datetime.now(UTC).date()
-        return await sweep(transport, where, older_than=older_than, today=today, delete=delete)
+    return named(event, file.tags.get(kind, ()), suffix)
 
 
-async def _rollback(
-    known: "Registries", result: "MergeResult", dry_run: bool
-) -> tuple[list[list[str]], bool]:
-    from localai_ci.registry.rollback import rollback as restore
-
-    rows: list[list[str]] = []
-
-    def report(tag: "TagRow", done: str) -> None:
-        rows.append([tag.image, done])
-
-    async with _transport(known, read_only=dry_run) as transport:
-        return rows, await restore(transport, result, report, dry_run=dry_run)
-
-
-def _registries(file: Path | None) -> "Registries":
-    from localai_ci.matrix.registries import registries
-
-    return registries(file)
+def _promise(path: Path) -> list[str]:
+    """The Linux entries of a plan: Darwin's are pushed by other means."""
+    try:
+        entries = json.loads(path.read_bytes())["entries"]
+        return [entry["id"] for entry in entries if entry.get("os", "linux") == "linux"]
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=str(path)) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            "not a plan", where=str(path), remedy="Give what `localai-ci plan --format json` wrote."
+        ) from None
 
 
-def _transport(known: "Registries", *, read_only: bool) -> "Transport":
-    """Signed in as Docker is, and nowhere else."""
+def _transport(file: "Registries", *, dry_run: bool) -> "Transport":
     from localai_ci.registry.credentials import Keyring
     from localai_ci.registry.targets import plain_http
     from localai_ci.registry.transport import Transport
 
-    return Transport(Keyring.default(), plain_http=plain_http(known), read_only=read_only)
+    return Transport(Keyring.default(), plain_http=plain_http(file), read_only=dry_run)
 
 
-@contextmanager
-def _progress(total: int) -> "Iterator[Callable[[ImageRow], None]]":
-    """How far it is, on a terminal's standard error; what fails is told there at once."""
-    import sys
+def _signer(key: str, public: str, identity: str) -> "Cosign":
+    from localai_ci.registry.sign import Cosign, Identity
 
-    if not sys.stderr.isatty():
-        yield lambda _: None
+    if not (public if key else identity):
+        needed = "--verify-key" if key else "--verify-identity"
+        raise InputError(
+            f"--sign without {needed}: a signature that nobody can check is refused",
+            remedy=f"Give {needed}.",
+        )
+    return Cosign(Identity(key, public, identity))
+
+
+def _show(done: "MergeResult", format_: Format) -> None:
+    if format_ is Format.json:
+        output.line(done.model_dump_json(indent=1))
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("merging", total=total)
-
-        def report(row: "ImageRow") -> None:
-            bar.advance(task)
-            if row.error:
-                bar.console.print(f"{row.name}: {row.status}", markup=False)
-
-        yield report
-
-
-def _tell(result: "MergeResult") -> None:
-    """A row an image; a dry run tells everything that it would write instead."""
-    if result.dry_run:
-        for row in result.images:
-            _tell_plan(row)
-    else:
-        columns = ["image", "result", "digest", "legs", "brought", "tags", "seconds"]
-        output.table(columns, map(_cells, result.images))
-    alike: dict[str, list[str]] = {}
-    for row in result.images:
-        for words in [*row.notes, *([row.error] if row.error else [])]:
-            alike.setdefault(words, []).append(row.name)
-    for words, names in alike.items():
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        output.note(f"{names[0]}{more}: {words}")
-    counts = ", ".join(f"{n} {status}" for status, n in result.counts.items())
-    requests = sum(result.requests.values())
-    output.line(
-        f"{counts}; {requests} requests, {result.writes} of them writes, {result.seconds:.1f} s"
+    rows = [
+        [
+            row.suffix or "(no suffix)",
+            row.status.value,
+            row.digest,
+            str(len(row.legs)),
+            ", ".join(dict.fromkeys(tag.image.rpartition(":")[2] for tag in row.tags)),
+            "\n".join([*([row.error] if row.error else []), *row.notes]),
+        ]
+        for row in done.images
+    ]
+    caption = f"{len(rows)} images, {sum(done.requests.values())} requests, {done.writes} writes"
+    output.table(
+        ["image", "", "digest", "legs", "tags", "remarks"], rows, f"{caption}, {done.seconds} s"
     )
-
-
-def _cells(row: "ImageRow") -> list[str]:
-    moved = sum(tag.state == "moved" for tag in row.tags)
-    numbers = [str(len(row.legs)), str(len(row.healed)), str(moved)]
-    return [row.name, row.status, row.digest[:19], *numbers, f"{row.seconds:.1f}"]
-
-
-def _tell_plan(row: "ImageRow") -> None:
-    output.line(f"{row.name}: {row.status} {row.digest}")
-    for leg in row.healed:
-        output.line(f"  bring {leg}")
-    if row.status == "planned":
-        output.line(f"  index {row.index}")
-    for tag in row.tags:
-        output.line(f"  tag   {tag.image} (now {tag.previous or 'nothing'})")
+    if done.dry_run:
+        for row in done.images:
+            output.line(f"{row.suffix} {row.index}")

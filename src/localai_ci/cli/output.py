@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from localai_ci import text
+from localai_ci.errors import InputError
 
 
 class Format(StrEnum):
@@ -36,6 +38,21 @@ def yaml(data: Any) -> None:
 
     dumper = getattr(library, "CSafeDumper", library.SafeDumper)
     library.dump(data, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def write(path: Path, words: str) -> None:
+    """A file, its folder included; names that are not UTF-8 come out escaped.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(words, encoding="utf-8", errors="backslashreplace")
+    except OSError as e:
+        raise InputError(
+            f"this cannot be written: {e.strerror}", where=str(path), remedy="Give another path."
+        ) from None
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:

@@ -10,9 +10,13 @@ import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
+from localai_ci.cli.registries import RegistriesPath, load_registries
+from localai_ci.errors import InputError
 from localai_ci.plan.change import Event
 
 if TYPE_CHECKING:
+    from localai_ci.matrix.registries import Registries
+    from localai_ci.plan.decide import Plan
     from localai_ci.plan.report import Report
     from localai_ci.plan.sources import Request
 
@@ -64,6 +68,16 @@ Budget = Annotated[
 Runners = Annotated[int, typer.Option(min=1, help="How many jobs run at once.")]
 
 
+Built = Annotated[
+    str,
+    typer.Option(
+        metavar="REGISTRY",
+        help="Drop what this registry has been built from the same inputs: a name of"
+        " registries.yaml, or HOST/PATH. Needs --source.",
+    ),
+]
+
+
 @app.callback()
 def plan(
     context: typer.Context,
@@ -76,6 +90,8 @@ def plan(
     previous_matrix: Previous = None,
     force: Forced = None,
     rebuilt_base: Rebuilt = None,
+    built: Built = "",
+    registries_file: RegistriesPath = None,
     pack: Pack = False,
     budget: Budget = None,
     runners: Runners = 20,
@@ -104,7 +120,8 @@ def plan(
         bases=tuple(rebuilt_base or ()),
         forced=tuple(force or ()),
     )
-    report = _report(request, runners, budget, pack=pack)
+    asked = (built, load_registries(registries_file)) if built else None
+    report = _report(request, runners, budget, pack=pack, asked=asked)
     if why or why_not:
         from localai_ci.plan.explain import explain
 
@@ -115,23 +132,30 @@ def plan(
         return
     text = _render(report, format_, shard_size, blocks)
     if out:
-        out.write_text(text, encoding="utf-8", errors="backslashreplace")
+        output.write(out, text)
     else:
         output.line(text.removesuffix("\n"))
 
 
-def _report(request: "Request", runners: int, budget: float | None, *, pack: bool) -> "Report":
+def _report(
+    request: "Request",
+    runners: int,
+    budget: float | None,
+    *,
+    pack: bool,
+    asked: "tuple[str, Registries] | None" = None,
+) -> "Report":
     from localai_ci.plan.decide import decide
     from localai_ci.plan.estimates import load_estimates
     from localai_ci.plan.jobs import packed, single
     from localai_ci.plan.report import Report
-    from localai_ci.plan.rules import load_inputs
     from localai_ci.plan.simulate import best_packing, simulate
     from localai_ci.plan.sources import gather
 
-    inputs = load_inputs()
-    matrix, change = gather(request, inputs, sys.stdin.buffer.read)
+    matrix, inputs, change = gather(request, sys.stdin.buffer.read)
     decided = decide(matrix, inputs, change)
+    if asked:
+        decided = _without_built(decided, request, *asked)
     estimates = load_estimates()
     entries = [p.entry for p in decided.entries]
     if budget is not None:
@@ -142,6 +166,44 @@ def _report(request: "Request", runners: int, budget: float | None, *, pack: boo
         jobs = single(entries, estimates)
     run = simulate(jobs, runners, estimates, one_merge=True)
     return Report(decided, jobs, run, runners, estimates)
+
+
+def _without_built(
+    decided: "Plan", request: "Request", registry: str, file: "Registries"
+) -> "Plan":
+    import anyio
+
+    from localai_ci.names import base_tag
+    from localai_ci.plan.git import Checkout
+    from localai_ci.plan.inputhash import without_built
+    from localai_ci.registry.credentials import Keyring
+    from localai_ci.registry.lookup import PATIENCE, Lookup
+    from localai_ci.registry.targets import plain_http
+    from localai_ci.registry.transport import Transport
+
+    if request.source is None:
+        raise InputError(
+            "what an image is built from is only known with its tree",
+            where="--built",
+            remedy="Name a clone of LocalAI: --source TREE",
+        )
+    listing = Checkout(request.source).listing(request.head)
+    known = file.registries.get(registry)
+    images = known.backends if known else registry
+    bases = f"{file.bases}:{base_tag('')}"
+
+    async def ask() -> "Plan":
+        plain = plain_http(file)
+        async with Transport(
+            Keyring.default(), policy=PATIENCE, plain_http=plain, read_only=True
+        ) as transport:
+            lookup = Lookup(transport)
+            left = await without_built(decided, listing, lookup, images, bases)
+            for failure in lookup.failures.values():
+                output.note(f"note: counted as not built: {failure}")
+            return left
+
+    return anyio.run(ask)
 
 
 def _event(given: str) -> Event:
@@ -210,12 +272,10 @@ def simulate(
     from localai_ci.plan.decide import decide
     from localai_ci.plan.estimates import load_estimates
     from localai_ci.plan.report import comparison
-    from localai_ci.plan.rules import load_inputs
     from localai_ci.plan.sources import Request, gather
 
-    inputs = load_inputs()
     request = Request(event or _event(changed_files), changed_files=changed_files, matrix=matrix)
-    loaded, change = gather(request, inputs, sys.stdin.buffer.read)
+    loaded, inputs, change = gather(request, sys.stdin.buffer.read)
     changes = {"this change": change}
     if not changed_files:
         changes = {

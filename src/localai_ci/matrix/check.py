@@ -4,14 +4,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from localai_ci import names
+from localai_ci import limits, names
 from localai_ci.matrix.entry import DARWIN, Entry, Matrix, by_suffix
 from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.models import Profiles
 from localai_ci.matrix.variants import Variant
-
-MATRIX_LIMIT = 256
-"""GitHub creates no job at all of a matrix this long, and says nothing."""
 
 LOCALAI_SHARDS = 4
 """Into how many matrices LocalAI's workflows split the images with one leg."""
@@ -192,10 +189,10 @@ def _shards(matrix: Matrix) -> Iterator[Finding]:
         "Darwin (one matrix)": len(matrix.entries) - len(linux),
     }
     for name, size in sizes.items():
-        if size >= MATRIX_LIMIT:
+        if size >= limits.MATRIX:
             yield Finding(
                 Severity.error, "shards", matrix.source,
-                f"{name}: {size} rows, and GitHub silently runs nothing of {MATRIX_LIMIT}",
+                f"{name}: {size} rows, and GitHub silently runs nothing of {limits.MATRIX}",
                 "Plan with `localai-ci plan --format github`, which shards all of them.",
             )  # fmt: skip
 

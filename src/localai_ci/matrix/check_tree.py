@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.tree import Tree
+from localai_ci.text import plural
 
 GALLERY = "backend/index.yaml"
 _IMAGE = re.compile(r"local-?ai-backends:(latest|master)(-[A-Za-z0-9._-]+)")
@@ -41,7 +42,7 @@ def _arguments(matrix: Matrix, tree: Tree) -> Iterator[Finding]:
         if path not in tree.paths:
             yield Finding(
                 Severity.error, "dockerfile", matrix.where(entries[0]),
-                f"{len(entries)} rows build from {path}, which is not in the tree",
+                f"{plural(len(entries), 'row')} to build from {path}, which is not in the tree",
                 "Mend the row's dockerfile, or add the file.",
             )  # fmt: skip
             continue
@@ -52,8 +53,8 @@ def _arguments(matrix: Matrix, tree: Tree) -> Iterator[Finding]:
             if odd:
                 yield Finding(
                     Severity.warning, "arguments", path,
-                    f"{len(odd)} rows set {name}, and this Dockerfile does not take it"
-                    f" (first: {odd[0].id})",
+                    f"{plural(len(odd), 'row')} with {name} set, and this Dockerfile does not take"
+                    f" it (first: {odd[0].id})",
                     "Drop the field from these rows, or read it.",
                 )  # fmt: skip
         unread = sorted(taken - BUILT_IN - _read(text, entries, tree))

@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -58,6 +57,6 @@ class Registries(Strict):
 
 
 @cache
-def registries(file: Path | None = None) -> Registries:
-    """Another file like registries.yaml, or the installed one."""
-    return load(file or data_dir() / "registries.yaml", Registries)[0]
+def registries() -> Registries:
+    """The installed registries.yaml."""
+    return load(data_dir() / "registries.yaml", Registries)[0]

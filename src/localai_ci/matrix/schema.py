@@ -31,9 +31,13 @@ MODELS: dict[str, type[BaseModel]] = {
 
 def schemas() -> dict[str, str]:
     """The text of each schema file, by its name without ending."""
+    from localai_ci.registry.receipt import Receipt
+    from localai_ci.registry.results import MergeResult
+
+    models: dict[str, type[BaseModel]] = {**MODELS, "receipt": Receipt, "merge-result": MergeResult}
     return {
         name: json.dumps(model.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
-        for name, model in MODELS.items()
+        for name, model in models.items()
     }
 
 

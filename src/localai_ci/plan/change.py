@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from localai_ci import limits
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
+from localai_ci.plan.rules import InputsFile
 
 
 class Event(StrEnum):
@@ -18,7 +20,10 @@ class Event(StrEnum):
     workflow_dispatch = "workflow_dispatch"
 
 
-LIST_LIMIT = {Event.pull_request: 3000, Event.push: 300}
+LIST_LIMIT = {
+    Event.pull_request: limits.PULL_REQUEST_FILES,
+    Event.push: limits.PUSH_FILES,
+}
 """Where GitHub's APIs cut a list of files (pull request files; compare) without saying so."""
 
 
@@ -27,9 +32,9 @@ class Change:
     """What is known about a change.
 
     ``paths`` is None where it is not known, and then ``unknown`` says why. ``previous`` is the
-    matrix before the change and ``proto`` backend.proto before and after it, None where not
-    known; they matter only if the change touches those files. ``bases`` are builder variants
-    that were rebuilt; ``forced`` globs of entries to build whatever changed.
+    matrix before the change, ``proto`` backend.proto before and after it, ``rules`` inputs.yaml
+    before it, None where not known; they matter only if the change touches those files. ``bases``
+    are builder variants that were rebuilt; ``forced`` globs of entries to build in any case.
     """
 
     event: Event
@@ -37,6 +42,7 @@ class Change:
     unknown: str = ""
     previous: Matrix | None = None
     proto: tuple[str, str] | None = None
+    rules: InputsFile | None = None
     bases: frozenset[str] = frozenset()
     forced: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)

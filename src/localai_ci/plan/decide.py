@@ -111,6 +111,8 @@ def _judge_paths(
 ) -> dict[str, str]:
     """Find the entries behind each path; return the paths without any, each with why."""
     sources, dockerfiles = _index(matrix.entries)
+    previous = change.previous.entries if change.previous else ()
+    before = {place for e in previous for place in (*e.folders, e.dockerfile)}
     idle = {}
     for path in paths:
         hit = False
@@ -122,9 +124,9 @@ def _judge_paths(
         if inputs.is_matrix(path):
             why = _judge_matrix(path, matrix, change, found)
         elif rule := inputs.rule(path):
-            why = _judge_rule(path, rule, matrix, change, found)
+            why = _judge_rule(path, rule, inputs, matrix, change, found)
         else:
-            why = "" if hit else _judge_unknown(path, inputs, found)
+            why = "" if hit else _judge_unknown(path, inputs, before, found)
         if why and not hit:
             idle[path] = why
     return idle
@@ -151,7 +153,7 @@ def _prefixes(path: str) -> Iterator[str]:
 
 def _judge_matrix(path: str, matrix: Matrix, change: Change, found: _Findings) -> str:
     if change.previous is None:
-        found.add_all(Reason(Kind.unknown, f"what {path} said before could not be read"))
+        found.add_all(Reason(Kind.unknown, "what it said before could not be read"), path)
         return ""
     changes = diff(change.previous.entries, matrix.entries)
     entries = matrix.by_id()
@@ -164,14 +166,18 @@ def _judge_matrix(path: str, matrix: Matrix, change: Change, found: _Findings) -
     return "it only removes rows" if changes.removed else "no row says anything else"
 
 
-def _judge_rule(path: str, rule: Rule, matrix: Matrix, change: Change, found: _Findings) -> str:
+def _judge_rule(
+    path: str, rule: Rule, inputs: Inputs, matrix: Matrix, change: Change, found: _Findings
+) -> str:
     kind, detail = Kind.base_changed if rule.base else Kind.shared_input, rule.reason
     if rule.compare == "proto" and change.proto:
         broken = breaking_changes(*change.proto)
         if not broken:
             return "the edit only adds, and existing images use nothing of it"
         kind, detail = Kind.proto, listed(tuple(map(str, broken)))
-    elif rule.compare == "proto":
+    elif rule.compare == "rules" and change.rules:
+        return _judge_rules(path, change.rules.rules, inputs, matrix, found)
+    elif rule.compare:
         detail = f"{rule.reason} What it said before could not be read"
     takers = [e for e in matrix.entries if rule.select.takes(e)]
     if found.add(takers, Reason(kind, detail, rule.name), path):
@@ -179,10 +185,25 @@ def _judge_rule(path: str, rule: Rule, matrix: Matrix, change: Change, found: _F
     return f"the rule {rule.name} selects no entry of this matrix"
 
 
-def _judge_unknown(path: str, inputs: Inputs, found: _Findings) -> str:
+def _judge_rules(
+    path: str, before: Iterable[Rule], inputs: Inputs, matrix: Matrix, found: _Findings
+) -> str:
+    """What a new or changed rule selects may have missed a change before it was there."""
+    old = list(before)
+    new = [rule for rule in inputs.file.rules if rule not in old]
+    for rule in new:
+        takers = [e for e in matrix.entries if rule.select.takes(e)]
+        detail = "it is new or says something else now, and what it selects may be stale"
+        found.add(takers, Reason(Kind.shared_input, detail, rule.name), path)
+    return "" if new else "no rule is new or says something else"
+
+
+def _judge_unknown(path: str, inputs: Inputs, before: set[str], found: _Findings) -> str:
+    if any(prefix in before for prefix in _prefixes(path)):
+        return "an input of entries that are gone"
     if neutral := inputs.neutral(path):
         return f"declared neutral: {neutral.reason}"
     if inputs.below_root(path):
-        found.add_all(Reason(Kind.unknown, ""), path)
+        found.add_all(Reason(Kind.unknown, "no rule says what it is an input of"), path)
         return ""
     return "outside of what images are built from"

@@ -8,11 +8,9 @@ with ``linux_n`` (a matrix for ``fromJSON``), the same for darwin, and ``merges`
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from localai_ci import limits
 from localai_ci.errors import InputError
 from localai_ci.plan.jobs import SHARD, Job, shards
-
-OUTPUT_LIMIT = 1_048_576
-"""Bytes of all outputs of one job, counted as GitHub does: in UTF-16."""
 
 
 def outputs(
@@ -58,10 +56,10 @@ def check_sizes(result: Mapping[str, str]) -> int:
     """
     sizes = {name: len(text.encode("utf-16-le", "surrogatepass")) for name, text in result.items()}
     total = sum(sizes.values())
-    if total > OUTPUT_LIMIT:
+    if total > limits.OUTPUTS:
         name = max(sizes, key=lambda n: sizes[n])
         raise InputError(
-            f"the outputs take {total} bytes as GitHub counts them, above {OUTPUT_LIMIT}; the"
+            f"the outputs take {total} bytes as GitHub counts them, above {limits.OUTPUTS}; the"
             f" largest is {name} with {sizes[name]}",
             remedy="Use --pack, which needs fewer jobs, or plan fewer entries at once.",
         )

@@ -12,8 +12,9 @@ from localai_ci.matrix.registries import registries
 from localai_ci.plan.decide import Plan
 from localai_ci.plan.jobs import SHARD, Job, shards, single
 from localai_ci.plan.reasons import Kind
-from localai_ci.plan.report import Report, headline, hours, plural
+from localai_ci.plan.report import Report, headline, hours
 from localai_ci.plan.simulate import Run, best_packing, simulate
+from localai_ci.text import plural
 
 ACCELERATORS = {
     "": "CPU",

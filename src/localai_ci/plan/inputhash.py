@@ -5,14 +5,13 @@ Two commits with the same hash make the same image, so one that is built need no
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from localai_ci.matrix.entry import Entry
 from localai_ci.names import input_tag
-from localai_ci.plan.decide import Plan, Planned
-from localai_ci.plan.estimates import base_of
+from localai_ci.plan.decide import Plan
 from localai_ci.plan.rules import Inputs
 
 ARGUMENTS = ("backend", "build", "arch", "build_type", "cuda", "ubuntu", "skip_drivers",
@@ -96,23 +95,42 @@ async def without_built(
 
     An entry whose base is not found stays: without the base's digest its hash is not known.
     """
-    bases: dict[str, str | None] = {}
-    kept: list[Planned] = []
-    built: dict[str, str] = {}
+    bases = {p.entry.id: _base_reference(p.entry, base_repository) for p in plan.entries}
+    digests = await _looked_up(registry, filter(None, bases.values()))
+    images = {}
     for planned in plan.entries:
         entry = planned.entry
-        reference = f"{base_repository}{entry.builder}" if entry.builder else entry.base_image
-        base = base_of(entry)
-        if base not in bases:
-            bases[base] = await registry.find(reference) if reference else ""
-        digest = bases[base]
-        found = None
-        if digest is not None:
-            hashed = inputs_of(entry, listing, plan.inputs, digest).digest
-            image = f"{repository}:{input_tag(hashed, entry.suffix, entry.arch)}"
-            found = image if await registry.find(image) else None
-        if found:
-            built[entry.id] = found
-        else:
-            kept.append(planned)
-    return replace(plan, entries=tuple(kept), built=built)
+        reference = bases[entry.id]
+        base = digests[reference] if reference else ""
+        if base is not None:
+            hashed = inputs_of(entry, listing, plan.inputs, base).digest
+            images[entry.id] = f"{repository}:{input_tag(hashed, entry.suffix, entry.arch)}"
+    found = await _looked_up(registry, images.values())
+    built = {id_: image for id_, image in images.items() if found[image]}
+    kept = tuple(p for p in plan.entries if p.entry.id not in built)
+    return replace(plan, entries=kept, built=built)
+
+
+def _base_reference(entry: Entry, base_repository: str) -> str:
+    return f"{base_repository}{entry.builder}" if entry.builder else entry.base_image
+
+
+async def _looked_up(registry: Finder, references: Iterable[str]) -> dict[str, str | None]:
+    """The digest of each reference, asked for once, a few at a time."""
+    from anyio import CapacityLimiter, create_task_group
+
+    found: dict[str, str | None] = dict.fromkeys(references)
+    limiter = CapacityLimiter(AT_ONCE)
+
+    async def one(reference: str) -> None:
+        async with limiter:
+            found[reference] = await registry.find(reference)
+
+    async with create_task_group() as group:
+        for reference in found:
+            group.start_soon(one, reference)
+    return found
+
+
+AT_ONCE = 16
+"""Questions to the registry at a time."""

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from localai_ci import limits
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
 from localai_ci.plan.estimates import Estimates, base_of
-
-MATRIX_LIMIT = 256
-"""GitHub creates no job at all, and says nothing, where one matrix has more."""
 
 SHARD = 240
 """Jobs of a shard: below the limit, with room for a matrix that grows."""
@@ -94,10 +92,10 @@ def shards(items: Sequence[T], size: int = SHARD) -> tuple[tuple[T, ...], ...]:
     Raises:
         InputError: a size that GitHub would not run.
     """
-    if not 0 < size < MATRIX_LIMIT:
+    if not 0 < size < limits.MATRIX:
         raise InputError(
             f"a shard of {size} jobs is not possible",
-            remedy=f"GitHub silently runs nothing of a matrix of {MATRIX_LIMIT} or more; "
-            f"choose between 1 and {MATRIX_LIMIT - 1}.",
+            remedy=f"GitHub silently runs nothing of a matrix of {limits.MATRIX} or more; "
+            f"choose between 1 and {limits.MATRIX - 1}.",
         )
     return tuple(tuple(items[i : i + size]) for i in range(0, len(items), size))

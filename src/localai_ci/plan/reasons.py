@@ -34,7 +34,7 @@ _TEXTS = {
 }
 _TEXTS_WITH_FILES = _TEXTS | {
     Kind.base_changed: "{files} changed, which makes its builder base (rule {rule})",
-    Kind.unknown: "{files} changed, and no rule says what it is an input of",
+    Kind.unknown: "{files} changed, and {detail}",
 }
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from localai_ci import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
 from localai_ci.plan.decide import FORCED, Plan, Planned
@@ -11,9 +12,7 @@ from localai_ci.plan.estimates import Estimates
 from localai_ci.plan.jobs import Job, packed, single
 from localai_ci.plan.reasons import listed
 from localai_ci.plan.simulate import Run, best_packing, simulate
-
-SUMMARY_LIMIT = 1_000_000
-"""Bytes of a step summary; GitHub drops a larger one (its limit is 1 MiB)."""
+from localai_ci.text import plural
 
 
 @dataclass(frozen=True)
@@ -132,18 +131,13 @@ def markdown(report: Report) -> str:
         lines += [f"- `{path}`: {why}" for path, why in plan.idle.items()] + ["", "</details>"]
     text = "\n".join(lines) + "\n"
     data = text.encode("utf-8", "backslashreplace")
-    if len(data) <= SUMMARY_LIMIT:
+    if len(data) <= limits.SUMMARY:
         return data.decode()
-    return data[:SUMMARY_LIMIT].decode("utf-8", "ignore") + "\n\n(cut: the rest is too long)\n"
+    return data[: limits.SUMMARY].decode("utf-8", "ignore") + "\n\n(cut: the rest is too long)\n"
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def plural(number: int, noun: str) -> str:
-    """``1 job``, ``2 jobs``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def hours(minutes: float) -> str:

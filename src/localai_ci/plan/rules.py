@@ -43,7 +43,9 @@ class Rule(Strict):
     paths: Globs
     except_: list[Glob] = Field([], alias="except")
     select: Selection
-    compare: Literal["", "proto"] = Field("", description="Look into the file before rebuilding.")
+    compare: Literal["", "proto", "rules"] = Field(
+        "", description="Look into the file before rebuilding."
+    )
     base: bool = Field(default=False, description="It changes the builder base.")
     enters: bool = Field(default=True, description="Its content becomes part of the image.")
 
@@ -102,13 +104,17 @@ class Inputs:
         return any(path.startswith(root) for root in self.file.roots)
 
 
-def load_inputs(path: Path | None = None) -> Inputs:
+def load_inputs(path: Path | None = None, data: bytes | None = None) -> Inputs:
     """Read inputs.yaml, by default the installed one.
+
+    Args:
+        path: The file; only its name where ``data`` is given.
+        data: The content, of a file that is not on disk.
 
     Raises:
         InputError: a fault in it, with file and line.
     """
-    file, document = load(path or data_dir() / "inputs.yaml", InputsFile)
+    file, document = load(path or data_dir() / "inputs.yaml", InputsFile, data)
     names = [rule.name for rule in file.rules]
     for index, name in enumerate(names):
         if name in names[:index]:

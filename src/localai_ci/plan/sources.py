@@ -1,6 +1,6 @@
 """From what the user gives (a list, revisions of a checkout) to a matrix and a change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,9 +9,10 @@ from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import load_matrix, matrix_in_tree
 from localai_ci.plan.change import Change, Event, from_list, parse_list
 from localai_ci.plan.git import Checkout
-from localai_ci.plan.rules import Inputs
+from localai_ci.plan.rules import Inputs, load_inputs
 
 PROTO = "backend/backend.proto"
+RULES = "matrix/inputs.yaml"
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class _Span:
     new: str
 
 
-def gather(
-    request: Request, inputs: Inputs, read_stdin: Callable[[], bytes]
-) -> tuple[Matrix, Change]:
+def gather(request: Request, read_stdin: Callable[[], bytes]) -> tuple[Matrix, Inputs, Change]:
     """Read what the request names.
+
+    Matrix and rules are those of the checkout's head where it has them, else the installed ones.
 
     Raises:
         InputError: a file, folder or list that cannot be read. A revision that is not there
@@ -52,6 +53,10 @@ def gather(
             "there is no such folder", where=str(request.source), remedy="Give a clone of LocalAI."
         )
     checkout = Checkout(request.source) if request.source else None
+    read = _reader(checkout, request.head)
+    matrix = (None if request.matrix else matrix_in_tree(read)) or load_matrix(request.matrix)
+    rules = read(RULES)
+    inputs = load_inputs() if rules is None else load_inputs(Path(RULES), rules)
     span = _span(checkout, request) if checkout and request.base else None
     if request.changed_files:
         change = from_list(request.event, _read_list(request.changed_files, read_stdin))
@@ -59,12 +64,13 @@ def gather(
         change = Change(request.event, span.checkout.changed(span.old, span.new))
     else:
         change = Change(request.event, None, span or "nothing was said about what changed")
-    change = replace(change, bases=frozenset(request.bases), forced=request.forced)
+    bases = _known_bases(request.bases, matrix)
+    change = replace(change, bases=bases, forced=request.forced)
     if isinstance(span, _Span) and change.paths is not None:
         change = _with_previous(change, span, inputs)
     if request.previous_matrix:
         change = replace(change, previous=load_matrix(request.previous_matrix))
-    return _matrix(request, checkout), change
+    return matrix, inputs, change
 
 
 def _span(checkout: Checkout, request: Request) -> _Span | str:
@@ -85,6 +91,17 @@ def _span(checkout: Checkout, request: Request) -> _Span | str:
     return _Span(checkout, start, head)
 
 
+def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
+    bases = {e.builder for e in matrix.entries if e.builder}
+    for name in names:
+        if name not in bases:
+            raise InputError(
+                f"nothing compiles on a builder base {name!r}",
+                remedy=f"Give one of: {', '.join(sorted(bases))}.",
+            )
+    return frozenset(names)
+
+
 def _read_list(name: str, read_stdin: Callable[[], bytes]) -> tuple[str, ...]:
     if name == "-":
         return parse_list(read_stdin(), "standard input")
@@ -98,27 +115,33 @@ def _read_list(name: str, read_stdin: Callable[[], bytes]) -> tuple[str, ...]:
         ) from None
 
 
-def _matrix(request: Request, checkout: Checkout | None) -> Matrix:
-    """The one that is named, else the tree's own, else the installed one."""
-    if request.matrix or not checkout:
-        return load_matrix(request.matrix)
-    head = checkout.resolve(request.head)
-    found = matrix_in_tree(lambda path: checkout.read(head, path)) if head else None
-    return found or load_matrix()
+def _reader(checkout: Checkout | None, head: str) -> Callable[[str], bytes | None]:
+    """Reads files of the checkout's head; without a checkout or such a head there are none."""
+    commit = checkout.resolve(head) if checkout else None
+
+    def read(path: str) -> bytes | None:
+        return checkout.read(commit, path) if checkout and commit else None
+
+    return read
 
 
 def _with_previous(change: Change, span: _Span, inputs: Inputs) -> Change:
     """Add what the compared files said before, where the change touches them."""
     paths = change.paths or ()
-    if any(map(inputs.is_matrix, paths)):
-        try:
-            previous = matrix_in_tree(lambda path: span.checkout.read(span.old, path))
-            change = replace(change, previous=previous)
-        except InputError as e:
-            change = replace(change, notes=(f"the matrix before the change is not sound: {e}",))
+
+    def before(path: str) -> bytes | None:
+        return span.checkout.read(span.old, path)
+
+    try:
+        if any(map(inputs.is_matrix, paths)):
+            change = replace(change, previous=matrix_in_tree(before))
+        if RULES in paths and (rules := before(RULES)) is not None:
+            change = replace(change, rules=load_inputs(Path(RULES), rules).file)
+    except InputError as e:
+        change = replace(change, notes=(f"before the change it was not sound: {e}",))
     if PROTO in paths:
-        texts = [span.checkout.read(commit, PROTO) for commit in (span.old, span.new)]
-        before, after = (t.decode("utf-8", "replace") if t is not None else None for t in texts)
-        if before is not None and after is not None:
-            change = replace(change, proto=(before, after))
+        texts = before(PROTO), span.checkout.read(span.new, PROTO)
+        old, new = (t.decode("utf-8", "replace") if t is not None else None for t in texts)
+        if old is not None and new is not None:
+            change = replace(change, proto=(old, new))
     return change

@@ -16,7 +16,7 @@ import anyio
 from localai_ci.errors import LocalaiCiError
 from localai_ci.registry import manifests
 from localai_ci.registry import tags as naming
-from localai_ci.registry.anchors import Cleaner
+from localai_ci.registry.cleanup import Cleaner
 from localai_ci.registry.copying import MovedError, bring, settled
 from localai_ci.registry.index import version_of
 from localai_ci.registry.manifests import Manifest

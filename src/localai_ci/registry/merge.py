@@ -9,7 +9,7 @@ import anyio
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.kind import Kind
 from localai_ci.registry import manifests
-from localai_ci.registry.anchors import Cleaner
+from localai_ci.registry.cleanup import Cleaner
 from localai_ci.registry.image_merge import ImageMerge, Options, Signer
 from localai_ci.registry.plan import Image
 from localai_ci.registry.reference import Repository

@@ -1,12 +1,10 @@
-"""registries.yaml as what the client needs: repositories, hosts without TLS, names of images."""
+"""registries.yaml as what the client needs: parsed repositories, and hosts without TLS."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from localai_ci.matrix.kind import Kind
 from localai_ci.matrix.registries import Registries
 from localai_ci.registry.reference import Repository
-from localai_ci.registry.tags import Event, TagSet, tags
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,3 @@ def plain_http(registries: Registries) -> frozenset[str]:
         for registry in registries.registries.values()
         if registry.plain_http
     )
-
-
-def naming(registries: Registries, event: Event) -> Callable[[Kind, str], TagSet]:
-    """How the images of an event are named: family and suffix in, tags out."""
-    told = replace(event, default_branch=registries.default_branch)
-    return lambda kind, suffix: tags(told, registries.tags.get(kind, ()), suffix)

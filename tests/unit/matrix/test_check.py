@@ -9,13 +9,13 @@ import pytest
 
 from localai_ci.matrix.check import check
 from localai_ci.matrix.check_tree import check_tree
-from localai_ci.matrix.checking import check_all
 from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.loading import load_files, load_matrix
 from localai_ci.matrix.tree import Tree
 from localai_ci.matrix.variants import load_variants
+from localai_ci.plan.checking import check_all
 
 MATRIX = load_matrix()
 PROFILES, _, OURS = load_files(data_dir())
@@ -133,7 +133,7 @@ def test_an_argument_that_nobody_reads_is_noted(tree: Tree) -> None:
 
 def test_an_argument_that_a_row_sets_and_the_dockerfile_does_not_take_is_told(tree: Tree) -> None:
     (what, _) = compared(tree, replace(KOKOROS, cuda="13.0"))
-    assert "1 rows set CUDA_MAJOR_VERSION, and this Dockerfile does not take it" in what
+    assert "1 row with CUDA_MAJOR_VERSION set, and this Dockerfile does not take it" in what
 
 
 def test_a_row_without_a_folder_and_a_folder_without_a_row_are_told(tree: Tree) -> None:
@@ -146,7 +146,7 @@ def test_a_row_without_a_folder_and_a_folder_without_a_row_are_told(tree: Tree) 
 
 def test_a_row_without_a_dockerfile_is_an_error(tree: Tree) -> None:
     words = compared(tree, replace(KOKOROS, build="zig"))
-    assert "1 rows build from backend/Dockerfile.zig, which is not in the tree" in words
+    assert "1 row to build from backend/Dockerfile.zig, which is not in the tree" in words
 
 
 def test_the_gallery_and_the_matrix_are_compared_both_ways(tree: Tree) -> None:

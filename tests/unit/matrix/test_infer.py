@@ -113,7 +113,7 @@ FIELDS = st.fixed_dictionaries(
 LINUX = [e for e in ENTRIES if e.os == "linux"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.sampled_from(LINUX), FIELDS), min_size=1, max_size=25,
              unique_by=lambda pair: pair[0].id)

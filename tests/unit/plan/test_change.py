@@ -17,8 +17,8 @@ from localai_ci.plan.sources import Request, gather
 
 
 def gathered(request: Request, stdin: bytes = b"") -> Plan:
-    matrix, change = gather(request, INPUTS, lambda: stdin)
-    return decide(matrix, INPUTS, change)
+    matrix, inputs, change = gather(request, lambda: stdin)
+    return decide(matrix, inputs, change)
 
 
 # -- lists -----------------------------------------------------------------------------------
@@ -256,6 +256,21 @@ def test_a_row_that_says_something_else_is_found_between_revisions(tree: Tree) -
     assert tree.plan() == ["cpu-whisper/amd64"]
 
 
+def test_a_backend_that_goes_with_its_folder_builds_nothing(tree: Tree) -> None:
+    tree.git("rm", "--quiet", "-r", "backend/python/vllm")
+    tree.write(MATRIX_FILE, ROWS.partition("  - backend: vllm")[0])
+    tree.commit()
+    assert tree.plan() == []
+
+
+def test_a_backend_that_comes_with_its_folder_builds_itself(tree: Tree) -> None:
+    tree.write("backend/go/ced/main.go", "package main\n")
+    first = ROWS.partition("  - backend: vllm")[0].partition("include:\n")[2]
+    tree.write(MATRIX_FILE, ROWS + first.replace("whisper", "ced"))
+    tree.commit()
+    assert tree.plan() == ["cpu-ced/amd64"]
+
+
 def test_windows_line_ends_in_the_matrix_file_change_no_row(tree: Tree) -> None:
     tree.write(MATRIX_FILE, ROWS.replace("\n", "\r\n"))
     tree.commit()
@@ -304,6 +319,35 @@ def test_our_own_files_in_the_tree_are_preferred_to_localais(tree: Tree) -> None
     )
     tree.commit()
     assert tree.plan() == ["cpu-ik-llama-cpp/amd64", "cpu-ik-llama-cpp/arm64"]
+
+
+def test_a_new_rule_in_the_tree_rebuilds_what_it_selects_and_nothing_else(tree: Tree) -> None:
+    from localai_ci.matrix.data import data_dir
+
+    text = (data_dir() / "inputs.yaml").read_text("utf-8")
+    tree.write("matrix/inputs.yaml", text)
+    tree.base = tree.commit()
+    tree.write("matrix/inputs.yaml", text.replace("go.mod, go.sum", "go.mod, go.sum, go.work"))
+    tree.commit()
+    assert tree.plan() == ["cpu-whisper/amd64"]
+    tree.base = tree.git("rev-parse", "HEAD")
+    tree.write("go.work", "go 1.26")
+    tree.commit()
+    assert tree.plan() == ["cpu-whisper/amd64"]
+    tree.base = tree.git("rev-parse", "HEAD")
+    tree.write("matrix/inputs.yaml", (tree.path / "matrix/inputs.yaml").read_text() + "# more\n")
+    tree.commit()
+    assert tree.plan() == []
+
+
+def test_rules_that_were_not_sound_before_build_everything(tree: Tree) -> None:
+    from localai_ci.matrix.data import data_dir
+
+    tree.write("matrix/inputs.yaml", "rules: [\n")
+    tree.base = tree.commit()
+    tree.write("matrix/inputs.yaml", (data_dir() / "inputs.yaml").read_text("utf-8"))
+    tree.commit()
+    assert tree.plan() == ALL
 
 
 def test_a_folder_that_is_no_checkout_is_an_error_with_a_remedy(tmp_path: Path) -> None:

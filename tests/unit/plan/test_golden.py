@@ -1,6 +1,8 @@
 """How much each kind of change rebuilds: LocalAI's numbers, and the holes that are closed."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from unit.plan.deciding import EVERYTHING, MATRIX, NOTHING, counts, plan
 
 # LocalAI's filter on LocalAI's matrix of 2026-08-22: path, Linux and Darwin entries.
@@ -93,3 +95,22 @@ def test_what_rebuilds_nothing_says_why() -> None:
 
 def test_the_union_of_all_changed_files_is_rebuilt() -> None:
     assert counts(plan("backend/go/whisper/a.go", "backend/go/ced/b.go", "README.md")) == (22, 2)
+
+
+PATHS = [path for path, *_ in GOLDEN + HOLES]
+
+
+@given(st.lists(st.sampled_from(PATHS), max_size=6), st.lists(st.sampled_from(PATHS), max_size=6))
+def test_two_changes_together_build_exactly_what_each_builds(
+    one: list[str], two: list[str]
+) -> None:
+    together = set(plan(*one, *two).by_id)
+    assert together == set(plan(*one).by_id) | set(plan(*two).by_id)
+
+
+@given(st.lists(st.sampled_from(PATHS), max_size=8))
+def test_every_entry_has_a_reason_and_every_path_an_effect_or_an_excuse(paths: list[str]) -> None:
+    found = plan(*paths)
+    assert all(p.reasons and all(map(str, p.reasons)) for p in found.entries)
+    behind = {file for p in found.entries for r in p.reasons for file in r.files}
+    assert behind | set(found.idle) == set(paths)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.plan.deciding import MATRIX
 
+from localai_ci import limits
 from localai_ci.errors import InputError
 from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.entry import Entry
@@ -100,7 +101,7 @@ def test_the_whole_matrix_takes_two_linux_shards_and_one_for_darwin() -> None:
     jobs = [j for n in (1, 2) for j in json.loads(found[f"linux_{n}"])["include"]]
     assert len(jobs) == 457
     assert {"name", "runner", "entries", "minutes"} == set(jobs[0])
-    assert github.check_sizes(found) < github.OUTPUT_LIMIT
+    assert github.check_sizes(found) < limits.OUTPUTS
 
 
 def test_nothing_to_build_sets_every_flag_to_false() -> None:

@@ -1,0 +1,122 @@
+"""Publish a base: an immutable tag by what went into it, then the moving one."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from dagger import Platform, Secret, dag
+
+from localai_ci import base
+from localai_ci.errors import LocalaiCiError
+from localai_ci.matrix.registries import registries
+from localai_ci.names import base_input_tag, base_tag
+from localai_ci.push import Login, push
+from localai_ci.registry import copying
+from localai_ci.registry.reference import Repository
+from localai_ci.registry.transport import Transport
+
+Digests = dict[Repository, str | None]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One registry's result.
+
+    Attributes:
+        immutable: The tag that carries the input hash.
+        moving: The tag that consumers follow.
+        digest: What both point to, read back.
+        how: ``built``; ``copied`` from a registry that had it; ``found``: it was there.
+    """
+
+    immutable: str
+    moving: str
+    digest: str
+    how: str
+
+
+def repositories(given: Sequence[str] | None) -> tuple[Repository, ...]:
+    """The repositories to publish to: those given, else the one of registries.yaml.
+
+    Raises:
+        InputError: one is no repository name.
+    """
+    return tuple(Repository.parse(name) for name in given or (registries().bases,))
+
+
+async def input_hash(recipe: base.Recipe, base_image: str | None = None) -> str:
+    """The hash of a base's inputs, its images resolved to digests.
+
+    Mirrors are left out: they say from where, not what.
+    """
+    image = await _digest(recipe, base_image or recipe.variant.base_image)
+    compiles = recipe.variant.tools == "upstream"
+    grpc_image = await _digest(recipe, base_image or recipe.release.image) if compiles else ""
+    return base.input_hash(replace(recipe, sources=recipe.sources.upstream()), image, grpc_image)
+
+
+async def publish(
+    recipe: base.Recipe,
+    targets: Sequence[Repository],
+    by: Login,
+    base_image: str | None = None,
+    credentials: Secret | None = None,
+) -> str:
+    """Publish to all repositories: found there, copied from one that has it, or built once.
+
+    Returns:
+        JSON, a list of `Published`, one a repository.
+
+    Raises:
+        LocalaiCiError: what was read back is not the same everywhere; no moving tag was written.
+    """
+    name = recipe.variant.name
+    tag = base_input_tag(name, await input_hash(recipe, base_image))
+    async with by.transport(targets) as transport:
+        digests: Digests = {r: await copying.exists(transport, r.at(tag)) for r in targets}
+        how = {r: "found" if digest else "copied" for r, digest in digests.items()}
+        if not any(digests.values()):
+            first = targets[0]
+            built = await base.build(recipe, base_image, credentials)
+            await push(built.container, first.at(tag), by)
+            pushed = await copying.appears(transport, first.at(tag))
+            digests[first], how[first] = pushed.digest if pushed else None, "built"
+        await _copy(transport, digests, tag)
+        _the_same(name, digests)
+        moving = base_tag(name)
+        results = [
+            Published(
+                immutable=str(r.at(tag)),
+                moving=str(r.at(moving)),
+                digest=await copying.retag(transport, r, tag, moving),
+                how=how[r],
+            )
+            for r in targets
+        ]
+    return json.dumps([asdict(result) for result in results], indent=2)
+
+
+async def _copy(transport: Transport, digests: Digests, tag: str) -> None:
+    """Bring the image to where it is not, from the first repository that has it."""
+    source = next((r for r, digest in digests.items() if digest), None)
+    if source is None:
+        return
+    for repository, digest in digests.items():
+        if digest is None:
+            copied = await copying.copy(transport, source.at(tag), repository.at(tag))
+            digests[repository] = copied
+
+
+def _the_same(name: str, digests: Digests) -> None:
+    if None in digests.values() or len(set(digests.values())) != 1:
+        told = "; ".join(f"{r} has {digest or 'nothing'}" for r, digest in digests.items())
+        raise LocalaiCiError(
+            f"the base is not the same in every registry: {told}",
+            where=f"variant {name}",
+            remedy="Delete the immutable tag where it is wrong, and publish again.",
+        )
+
+
+async def _digest(recipe: base.Recipe, image: str) -> str:
+    platform = Platform(recipe.variant.platform)
+    return await dag.container(platform=platform).from_(image).image_ref()

@@ -1,0 +1,47 @@
+"""Push a container from the engine, signed in as our own client is. The one way to push here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dagger import Container, ImageLayerCompression, ImageMediaTypes, Secret, dag
+
+from localai_ci.registry.credentials import Keyring
+from localai_ci.registry.reference import Reference, Repository
+from localai_ci.registry.transport import Transport
+
+
+@dataclass(frozen=True)
+class Login:
+    """How the registries of one call are reached, by the engine and by our own client.
+
+    Attributes:
+        keyring: Credentials.
+        insecure: Without TLS: test registries.
+    """
+
+    keyring: Keyring
+    insecure: bool
+
+    def transport(self, targets: Sequence[Repository]) -> Transport:
+        """Our client."""
+        plain = frozenset(target.host for target in targets) if self.insecure else frozenset()
+        return Transport(self.keyring, plain_http=plain)
+
+
+async def login(docker_config: Secret | None, *, insecure: bool) -> Login:
+    """Credentials from the text of a Docker ``config.json``; none means anonymous."""
+    text = await docker_config.plaintext() if docker_config else "{}"
+    return Login(Keyring.of_config(text), insecure)
+
+
+async def push(container: Container, target: Reference, by: Login) -> None:
+    """One OCI manifest under a tag, its compression said: no default decides its digest."""
+    registry = target.repository.registry
+    if credential := await by.keyring.find(registry):
+        secret = dag.set_secret(f"password of {registry}", credential.secret)
+        container = container.with_registry_auth(registry, credential.username, secret)
+    await container.publish(
+        str(target),
+        forced_compression=ImageLayerCompression.Gzip,
+        media_types=ImageMediaTypes.OCIMediaTypes,
+    )

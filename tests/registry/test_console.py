@@ -1,0 +1,140 @@
+"""The commands as a user types them, against real registries."""
+
+import json
+from pathlib import Path
+
+import anyio
+import pytest
+from lab.legs import BOTH, SHA, Scene, place
+from lab.oci import Registry, oci_registry
+from lab.rooms import QUICK
+
+from localai_ci.cli import app
+from localai_ci.registry.results import MergeResult
+from localai_ci.registry.targets import Target
+from localai_ci.registry.transport import Transport
+
+EVENT = ["--event", "push", "--ref", "refs/tags/v4.2.2", "--sha", SHA]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Shop":
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-login"))
+    return Shop(tmp_path, monkeypatch)
+
+
+class Shop:
+    """One registry, two receipts, and the console."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.patch = folder, patch
+        self.file = folder / "registries.yaml"
+        self.result = folder / "result.json"
+        self.receipts = folder / "receipts"
+
+    def stock(self, registry: Registry) -> Target:
+        target = place("own", registry.address)
+        self.file.write_text(
+            f"registries:\n  own:\n    backends: {target.repository}\n"
+            f"    images: {target.repository}-server\n    cache: {target.anchors}\n"
+            f"    anchors: cache\nbases: {target.anchors}\n"
+            "tags: {backends: [semver, branch, sha]}\n"
+        )
+
+        async def push() -> None:
+            async with Transport(policy=QUICK) as transport:
+                for receipt in await Scene(transport, (target,)).both():
+                    receipt.write(self.receipts)
+
+        anyio.run(push)
+        return target
+
+    def run(self, *arguments: str) -> int:
+        self.patch.setattr("sys.argv", ["localai-ci", *arguments])
+        try:
+            app()
+        except SystemExit as e:
+            return int(e.code or 0)
+        return 0
+
+    def merge(self, *more: str) -> int:
+        return self.run(
+            "merge", "--receipts", str(self.receipts), "--registries", str(self.file),
+            "--result", str(self.result), *EVENT, *more,
+        )  # fmt: skip
+
+
+def test_merge_then_rollback(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    with oci_registry() as registry:
+        target = shop.stock(registry)
+        assert shop.merge("--dry-run") == 0
+        assert '{"schemaVersion":2' in capsys.readouterr().out
+        assert shop.merge() == 0
+        told = capsys.readouterr().out
+        assert "merged" in told
+        assert "latest-cpu-test" in told
+        repo = registry.repos[target.repository.path]
+        assert len(repo.tags) == 3
+        assert registry.repos[target.anchors.path].tags == {}
+        where = ["--result", str(shop.result), "--registries", str(shop.file)]
+        assert shop.run("rollback", *where, "--dry-run") == 0
+        assert len(repo.tags) == 3
+        assert shop.run("rollback", *where) == 0
+        assert repo.tags == {}
+        assert not [t for row in MergeResult.read(shop.result).images for t in row.tags
+                    if t.state != "restored"]  # fmt: skip
+
+
+def test_an_incomplete_merge_ends_with_one(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    with oci_registry() as registry:
+        shop.stock(registry)
+        (shop.receipts / "cpu-test--arm64.json").unlink()
+        assert shop.merge("--format", "json") == 1
+        out, err = capsys.readouterr()
+        assert json.loads(out)["images"][0]["status"] == "refused"
+        assert "no receipt for cpu-test/arm64" in err
+        plan = shop.folder / "plan.json"
+        plan.write_text(json.dumps({"entries": [{"id": entry} for entry in BOTH]}))
+        assert shop.merge("--plan", str(plan)) == 1
+
+
+def test_gc_shows_before_it_deletes_and_only_old_anchors(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with oci_registry() as registry:
+        target = shop.stock(registry)
+        tags = registry.repos[target.anchors.path].tags
+        old = dict(tags)
+        for tag, digest in old.items():
+            tags[tag.replace("20261120", "20200101")] = digest
+            tags[tag.replace("20261120", "29990101")] = digest
+        tags["cache-cpu-test"] = next(iter(old.values()))
+        before = dict(tags)
+        where = ["gc", "--older-than", "1000", "--registries", str(shop.file)]
+        assert shop.run(*where) == 0
+        assert capsys.readouterr().out.count("would be deleted") == 2
+        assert tags == before
+        assert shop.run(*where, "--delete") == 0
+        assert {tag for tag in before if tag not in tags} == {
+            tag.replace("20261120", "20200101") for tag in old
+        }
+
+
+def test_tags_are_printed(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shop.run("tags", *EVENT, "--suffix", "-cpu-test") == 0
+    assert capsys.readouterr().out.split() == [
+        "v4.2.2-cpu-test", "sha-a1b2c3d-cpu-test", "latest-cpu-test"
+    ]  # fmt: skip
+
+
+def test_a_fault_of_the_input_is_one_message(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.receipts.mkdir()
+    (shop.receipts / "x.json").write_text("{}")
+    assert shop.run("merge", "--receipts", str(shop.receipts), *EVENT) == 1
+    err = capsys.readouterr().err
+    assert "not a receipt" in err
+    assert "Traceback" not in err
+    assert shop.merge("--sign") == 1
+    assert "entry: Field required" in err

@@ -1,0 +1,25 @@
+"""All of LocalAI's images in one process."""
+
+import anyio
+import pytest
+from lab.crowd import entries, push
+from lab.legs import Scene, place
+from lab.rooms import Lab
+
+from localai_ci.registry.results import Status
+from localai_ci.registry.transport import Transport
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+
+async def test_four_hundred_images_merge_in_one_process(lab: Lab, transport: Transport) -> None:
+    targets = (place("a", lab.basic.address), place("own", lab.own.address))
+    scene = Scene(transport, targets)
+    with anyio.fail_after(240):
+        receipts = await push(scene, entries(400, 60))
+        result = await scene.merge(receipts, keep_anchors=True)
+        again = await scene.merge(receipts, keep_anchors=True)
+    assert {row.status for row in result.images} == {Status.merged}
+    assert len(scene.rows) == 800
+    assert {row.status for row in again.images} == {Status.unchanged}
+    assert again.writes == result.writes

@@ -1,0 +1,104 @@
+"""From a push to a receipt; retagging and copying of whole images."""
+
+import json
+from pathlib import Path
+
+import pytest
+from lab.images import publish
+from lab.legs import RUN, Scene, place
+from lab.rooms import Lab, fresh
+
+from localai_ci.errors import InputError
+from localai_ci.registry import manifests
+from localai_ci.registry.copying import copy, exists, retag
+from localai_ci.registry.errors import RegistryError
+from localai_ci.registry.proving import prove_and_receipt
+from localai_ci.registry.receipt import read_all
+from localai_ci.registry.reference import Repository
+from localai_ci.registry.transport import Transport
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def scene(lab: Lab, transport: Transport) -> Scene:
+    return Scene(transport, (place("a", lab.basic.address), place("own", lab.own.address)))
+
+
+async def test_a_receipt_says_what_every_registry_has_and_reads_back_the_same(
+    scene: Scene, tmp_path: Path
+) -> None:
+    receipt = await scene.leg("cpu-test/amd64")
+    path = receipt.write(tmp_path)
+    assert path.name == "cpu-test--amd64.json"
+    assert read_all(tmp_path) == (receipt,)
+    assert str(receipt.platform) == "linux/amd64"
+    assert {p.digest for p in receipt.publications} == {receipt.digest}
+    assert receipt.as_manifest.digest == receipt.digest
+
+
+async def test_a_push_that_differs_or_is_missing_gives_no_receipt(scene: Scene) -> None:
+    one, two = scene.targets
+    await publish(scene.transport, one.anchors, "t", "one")
+    anchors = {target.name: target.anchors.at("t") for target in scene.targets}
+    for told in ("has nothing", "not the same image"):
+        with pytest.raises(RegistryError, match=told):
+            await prove_and_receipt(scene.transport, entry="x/amd64", anchors=anchors, run=RUN)
+        await publish(scene.transport, two.anchors, "t", "two")
+
+
+async def test_a_push_for_another_architecture_gives_no_receipt(scene: Scene) -> None:
+    image = scene.targets[0].anchors
+    await publish(scene.transport, image, "t", "x", "arm64")
+    with pytest.raises(RegistryError, match="is for linux/arm64"):
+        await prove_and_receipt(
+            scene.transport, entry="x/amd64", anchors={"a": image.at("t")}, run=RUN
+        )
+
+
+@pytest.mark.parametrize("field", ["digest", "manifest", "size", "config", "legs", "publications"])
+async def test_a_receipt_that_contradicts_itself_is_refused(
+    scene: Scene, tmp_path: Path, field: str
+) -> None:
+    path = (await scene.leg("cpu-test/amd64")).write(tmp_path)
+    data = json.loads(path.read_text())
+    other = json.loads((await scene.leg("gpu-other/amd64")).model_dump_json())
+    if field == "size":
+        other["size"] = 1
+    path.write_text(json.dumps(data | {field: other[field]}))
+    with pytest.raises(InputError, match="not a receipt") as caught:
+        read_all(tmp_path)
+    assert str(path) in str(caught.value)
+
+
+async def test_two_receipts_of_one_leg_must_agree(scene: Scene, tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        (await scene.leg("cpu-test/amd64", text=text)).write(tmp_path / text)
+    with pytest.raises(InputError, match="two receipts for cpu-test/amd64"):
+        read_all(tmp_path)
+
+
+async def test_no_receipt_at_all_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no receipt"):
+        read_all(tmp_path)
+
+
+async def test_an_image_gets_a_further_tag_once(
+    transport: Transport, repository: Repository
+) -> None:
+    image = await publish(transport, repository, "base-1234", "x")
+    assert await exists(transport, repository.at("base")) is None
+    assert await retag(transport, repository, "base-1234", "base") == image.digest
+    assert await exists(transport, repository.at("base")) == image.digest
+    writes = transport.writes
+    assert await retag(transport, repository, image.digest, "base") == image.digest
+    assert transport.writes == writes
+
+
+@pytest.mark.parametrize("same", [True, False])
+async def test_an_image_is_copied_whole(transport: Transport, lab: Lab, same: bool) -> None:
+    source = fresh(lab.own.address)
+    target = fresh(lab.own.address if same else lab.basic.address)
+    image = await publish(transport, source, "one", "x")
+    assert await copy(transport, source.at("one"), target.at("two")) == image.digest
+    assert await manifests.get(transport, target.at("two")) == image

@@ -1,0 +1,69 @@
+"""Referrers, where the registry lists them and where the fallback tag does."""
+
+import json
+
+import anyio
+import pytest
+from lab.images import descriptor, publish
+from lab.rooms import Lab, fresh
+
+from localai_ci.registry import blobs, manifests, referrers
+from localai_ci.registry.manifests import OCI_MANIFEST, Manifest
+from localai_ci.registry.reference import Repository
+from localai_ci.registry.transport import Transport
+
+pytestmark = pytest.mark.anyio
+EMPTY = "application/vnd.oci.empty.v1+json"
+
+
+async def attached(
+    transport: Transport, repository: Repository, subject: Manifest, kind: str
+) -> Manifest:
+    blob, source = blobs.of_bytes(b"{}")
+    await blobs.push(transport, repository, blob, source)
+    raw = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": kind,
+        "config": descriptor(EMPTY, b"{}"),
+        "layers": [descriptor(EMPTY, b"{}")],
+        "subject": descriptor(subject.media_type, subject.raw),
+        "annotations": {"made-for": kind},
+    }
+    manifest = Manifest(json.dumps(raw).encode(), OCI_MANIFEST)
+    await referrers.attach(transport, repository, manifest)
+    return manifest
+
+
+async def test_what_is_attached_is_listed_by_type(
+    transport: Transport, repository: Repository
+) -> None:
+    subject = await publish(transport, repository, "one", "x")
+    image = repository.at(subject.digest)
+    assert await referrers.find(transport, image) == []
+    one = await attached(transport, repository, subject, "application/one")
+    two = await attached(transport, repository, subject, "application/two")
+    await attached(transport, repository, subject, "application/two")
+    found = await referrers.find(transport, image)
+    assert {row["digest"] for row in found} == {one.digest, two.digest}
+    (row,) = await referrers.find(transport, image, "application/two")
+    assert row["annotations"] == {"made-for": "application/two"}
+
+
+async def test_writers_at_once_lose_nothing(transport: Transport, lab: Lab) -> None:
+    repository = fresh(lab.basic.address)
+    subject = await publish(transport, repository, "one", "x")
+    async with anyio.create_task_group() as group:
+        for number in range(5):
+            group.start_soon(attached, transport, repository, subject, f"application/n{number}")
+    assert len(await referrers.find(transport, repository.at(subject.digest))) == 5
+
+
+async def test_the_fallback_tag_is_the_one_of_the_specification(
+    transport: Transport, lab: Lab
+) -> None:
+    repository = fresh(lab.basic.address)
+    subject = await publish(transport, repository, "one", "x")
+    await attached(transport, repository, subject, "application/one")
+    tag = subject.digest.replace(":", "-")
+    assert tag in await manifests.list_tags(transport, repository)
