@@ -1,5 +1,6 @@
 """What tests on a real engine use: the engine, as a user reaches it, and reading its progress."""
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 REPO = Path(__file__).parents[1]
 Done = subprocess.CompletedProcess[str]
@@ -82,6 +84,25 @@ class Engine:
         finally:
             process.terminate()
             process.wait(30)
+
+    @contextmanager
+    def registry(
+        self, folder: Path, port: int, auth: Mapping[str, Any] | None = None
+    ) -> Iterator[str]:
+        """Debian's docker-registry in the engine's network; its data are in ``folder``."""
+        host = f"{self.address}:{port}"
+        config = {
+            "version": 0.1,
+            "storage": {
+                "filesystem": {"rootdirectory": f"{folder}/data"},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": host, "secret": "shared by all uploads of a test"},
+        } | ({"auth": dict(auth)} if auth else {})
+        path = folder / "config.yml"
+        path.write_text(json.dumps(config))  # JSON is YAML
+        with self.serving(f"http://{host}/", "docker-registry", "serve", str(path)):
+            yield host
 
 
 def executed(done: Done) -> list[str]:

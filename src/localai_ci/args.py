@@ -5,7 +5,7 @@ Plain assignments: Dagger's type reader cannot resolve ``type X = …``.
 
 from typing import Annotated, TypeAlias
 
-from dagger import Doc, Secret
+from dagger import Container, Directory, Doc, File, Ignore, Secret
 
 VariantName: TypeAlias = Annotated[str, Doc("Builder base; `dagger call variants` lists them")]
 BaseImage: TypeAlias = Annotated[
@@ -40,3 +40,44 @@ DockerConfig: TypeAlias = Annotated[
     Secret | None, Doc("Registry credentials: file://$HOME/.docker/config.json")
 ]
 Insecure: TypeAlias = Annotated[bool, Doc("Reach these registries without TLS: test registries")]
+# What a working tree holds beside its files; none of it is ever part of a backend.
+SourceDir: TypeAlias = Annotated[
+    Directory,
+    Doc("A LocalAI tree: a folder, or https://github.com/mudler/LocalAI#REVISION"),
+    Ignore([".git", "**/node_modules", "**/venv", "backend-images", "models"]),
+]
+EntryId: TypeAlias = Annotated[
+    str, Doc("What to build, SUFFIX/ARCHITECTURE; `localai-ci matrix show` lists them")
+]
+BaseGiven: TypeAlias = Annotated[
+    Container | None, Doc("Compile on this base: an image, instead of the entry's builder base")
+]
+BaseVariant: TypeAlias = Annotated[
+    str, Doc("Compile on this builder base instead of the entry's: debian-amd64")
+]
+Bases: TypeAlias = Annotated[
+    str, Doc("Repository of the published bases, HOST/PATH; default: of registries.yaml")
+]
+Images: TypeAlias = Annotated[
+    str, Doc("Repository of finished images, HOST/PATH: one of the very same inputs is not built")
+]
+CcacheRepository: TypeAlias = Annotated[
+    str, Doc("Repository of compiler caches, HOST/PATH: the nearest one is restored from it")
+]
+CcacheSave: TypeAlias = Annotated[
+    bool, Doc("Keep the cache in --ccache afterwards; not for pull requests")
+]
+CompileTargets: TypeAlias = Annotated[
+    list[str] | None, Doc("Compile only these targets of compile.yaml, for a quick try: fallback")
+]
+ThirdParty: TypeAlias = Annotated[
+    Directory | None,
+    Doc("Sources that the Makefile would clone (llama.cpp), instead of fetching what it pins"),
+]
+DepsRefresh: TypeAlias = Annotated[
+    str, Doc("DEPS_REFRESH for a Dockerfile; default: this ISO week, 2026-W47")
+]
+RegistriesFile: TypeAlias = Annotated[
+    File | None, Doc("Another registries.yaml: where images go; default: the module's own")
+]
+RunId: TypeAlias = Annotated[str, Doc("Names the run; a rerun with the same id finds its anchors")]

@@ -11,15 +11,29 @@ from localai_ci.args import (
     AptPortsMirror,
     AptSnapshot,
     AsJson,
+    BaseGiven,
     BaseImage,
+    Bases,
+    BaseVariant,
+    CcacheRepository,
+    CcacheSave,
+    CompileTargets,
+    DepsRefresh,
     DockerConfig,
+    EntryId,
     Epoch,
+    Images,
     Insecure,
     Mirror,
     MirrorCredentials,
+    RegistriesFile,
     Repositories,
+    RunId,
+    SourceDir,
+    ThirdParty,
     VariantName,
 )
+from localai_ci.builder import Builder
 from localai_ci.effects import never_cached
 from localai_ci.errors import LocalaiCiError
 
@@ -163,3 +177,190 @@ class LocalaiCi:
 
         text = await pin(base.Sources(mirror, apt_mirror), image, mirror_credentials)
         return dag.directory().with_new_file("upstreams.yaml", text).file("upstreams.yaml")
+
+    @never_cached
+    async def build_backend(
+        self,
+        source: SourceDir,
+        entry: EntryId,
+        builder: Builder = Builder.auto,
+        base: BaseGiven = None,
+        bases: Bases = "",
+        variant: BaseVariant = "",
+        base_image: BaseImage = None,
+        images: Images = "",
+        ccache: CcacheRepository = "",
+        ccache_save: CcacheSave = False,
+        targets: CompileTargets = None,
+        third_party: ThirdParty = None,
+        refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+    ) -> dagger.Container:
+        """Build one backend's image, FROM scratch, and check that nothing is missing in it.
+
+        Go on from it: `export --path image.tar` writes it, `publish` pushes it.
+        """
+        from localai_ci import backend, push
+        from localai_ci.base import Sources
+
+        request = backend.Request(
+            source,
+            entry,
+            backend.Wish(builder, base, bases, base_image),
+            variant,
+            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
+            mirror_credentials,
+            ccache,
+            ccache_save=ccache_save,
+            targets=tuple(targets or ()),
+            third_party=third_party,
+            refresh=refresh,
+            images=images,
+            login=await push.login(docker_config, insecure=insecure),
+        )
+        return (await backend.build(request)).container
+
+    @never_cached
+    async def backend_report(
+        self,
+        source: SourceDir,
+        entry: EntryId,
+        builder: Builder = Builder.auto,
+        base: BaseGiven = None,
+        bases: Bases = "",
+        variant: BaseVariant = "",
+        base_image: BaseImage = None,
+        images: Images = "",
+        ccache: CcacheRepository = "",
+        targets: CompileTargets = None,
+        third_party: ThirdParty = None,
+        refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+        canary: Annotated[
+            bool, Doc("Fail if --ccache has less than 95 % of an unchanged rebuild's objects")
+        ] = False,
+        as_json: AsJson = False,
+    ) -> str:
+        """Build one backend and tell how: base and why, compiler cache, size by part."""
+        from localai_ci import backend, push
+        from localai_ci.base import Sources
+
+        request = backend.Request(
+            source,
+            entry,
+            backend.Wish(builder, base, bases, base_image),
+            variant,
+            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
+            mirror_credentials,
+            ccache,
+            ccache_save=False,
+            targets=tuple(targets or ()),
+            third_party=third_party,
+            refresh=refresh,
+            images=images,
+            login=await push.login(docker_config, insecure=insecure),
+        )
+        built = await backend.build(request)
+        if canary:
+            backend.check_cache(built)
+        return backend.as_json(built) if as_json else backend.as_table(built)
+
+    @never_cached
+    async def smoke(
+        self,
+        source: SourceDir,
+        entry: EntryId,
+        builder: Builder = Builder.auto,
+        base: BaseGiven = None,
+        bases: Bases = "",
+        variant: BaseVariant = "",
+        base_image: BaseImage = None,
+        images: Images = "",
+        ccache: CcacheRepository = "",
+        targets: CompileTargets = None,
+        third_party: ThirdParty = None,
+        refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+        as_json: AsJson = False,
+    ) -> str:
+        """Build one backend, start it from its image, and print what its gRPC Health answers."""
+        from localai_ci import backend, push
+        from localai_ci.base import Sources
+
+        request = backend.Request(
+            source,
+            entry,
+            backend.Wish(builder, base, bases, base_image),
+            variant,
+            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
+            mirror_credentials,
+            ccache,
+            ccache_save=False,
+            targets=tuple(targets or ()),
+            third_party=third_party,
+            refresh=refresh,
+            images=images,
+            login=await push.login(docker_config, insecure=insecure),
+        )
+        health = await backend.smoke(request)
+        return health.as_json() if as_json else health.as_line(entry)
+
+    @never_cached
+    async def publish_backend(
+        self,
+        source: SourceDir,
+        entry: EntryId,
+        run_id: RunId,
+        registries: RegistriesFile = None,
+        docker_config: DockerConfig = None,
+        run_url: Annotated[str, Doc("Where the run can be looked at")] = "",
+        revision: Annotated[str, Doc("The commit that is built")] = "",
+        variant: BaseVariant = "",
+        ccache: CcacheRepository = "",
+        ccache_save: CcacheSave = False,
+        targets: CompileTargets = None,
+        third_party: ThirdParty = None,
+        mirror: Mirror = "",
+        mirror_credentials: MirrorCredentials = None,
+    ) -> dagger.Directory:
+        """Build one leg, push it to every registry under its run's anchor, and prove it there.
+
+        Returns a folder with the receipt: put those of all legs together and `localai-ci merge`.
+        """
+        from localai_ci import backend, push
+        from localai_ci.backend import publish
+        from localai_ci.base import Sources
+
+        login = await push.login(docker_config, insecure=False)
+        request = backend.Request(
+            source,
+            entry,
+            variant=variant,
+            sources=Sources(mirror),
+            credentials=mirror_credentials,
+            ccache=ccache,
+            ccache_save=ccache_save,
+            targets=tuple(targets or ()),
+            third_party=third_party,
+            login=login,
+        )
+        file = await publish.read_registries(registries)
+        return await publish.publish(request, file, login, run_id, run_url, revision)

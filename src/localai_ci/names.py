@@ -67,6 +67,12 @@ def base_input_tag(variant: str, input_hash: str) -> str:
     return f"{base_tag(variant)}-{input_hash}"
 
 
+def ccache_tag(backend: str, variant: str, build_type: str, base: str = "") -> str:
+    """The tag of a compiler cache; without ``base`` (12 hex digits) the newest on any base."""
+    name = f"ccache-{backend}-{variant}-{build_type or 'cpu'}"
+    return f"{name}-{base}" if base else name
+
+
 def input_tag(input_hash: str, suffix: str, arch: str) -> str:
     """The tag of a leg that was built from exactly these inputs (12 hex digits of the hash)."""
     return f"in-{input_hash[:12]}{suffix or '-' + CORE}-{arch}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dagger import Container, ImageLayerCompression, ImageMediaTypes, Secret, dag
 
+from localai_ci.registry.backoff import Policy
 from localai_ci.registry.credentials import Keyring
 from localai_ci.registry.reference import Reference, Repository
 from localai_ci.registry.transport import Transport
@@ -22,10 +23,14 @@ class Login:
     keyring: Keyring
     insecure: bool
 
-    def transport(self, targets: Sequence[Repository]) -> Transport:
+    def transport(self, targets: Sequence[Repository], policy: Policy | None = None) -> Transport:
         """Our client."""
         plain = frozenset(target.host for target in targets) if self.insecure else frozenset()
-        return Transport(self.keyring, plain_http=plain)
+        return Transport(self.keyring, policy=policy, plain_http=plain)
+
+
+ANONYMOUS = Login(Keyring({}), insecure=False)
+"""Nobody, over TLS."""
 
 
 async def login(docker_config: Secret | None, *, insecure: bool) -> Login:
@@ -34,12 +39,17 @@ async def login(docker_config: Secret | None, *, insecure: bool) -> Login:
     return Login(Keyring.of_config(text), insecure)
 
 
-async def push(container: Container, target: Reference, by: Login) -> None:
-    """One OCI manifest under a tag, its compression said: no default decides its digest."""
-    registry = target.repository.registry
+async def signed_in(container: Container, registry: str, by: Login) -> Container:
+    """The container, which may now pull from a registry or push to it."""
     if credential := await by.keyring.find(registry):
         secret = dag.set_secret(f"password of {registry}", credential.secret)
         container = container.with_registry_auth(registry, credential.username, secret)
+    return container
+
+
+async def push(container: Container, target: Reference, by: Login) -> None:
+    """One OCI manifest under a tag, its compression said: no default decides its digest."""
+    container = await signed_in(container, target.repository.registry, by)
     await container.publish(
         str(target),
         forced_compression=ImageLayerCompression.Gzip,

@@ -1,14 +1,11 @@
 """A real engine, started once and left running, and a stand-in for the internet beside it."""
 
-import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lab import debian
@@ -60,27 +57,10 @@ def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield Internet(url, log, www)
 
 
-@contextmanager
-def serve_registry(
-    engine: Engine, folder: Path, port: int, auth: Mapping[str, Any] | None = None
-) -> Iterator[str]:
-    """Debian's docker-registry, empty, in the engine's network: ``host:port``."""
-    host = f"{engine.address}:{port}"
-    config = {
-        "version": 0.1,
-        "storage": {"filesystem": {"rootdirectory": f"{folder}/data"}, "delete": {"enabled": True}},
-        "http": {"addr": host, "secret": "shared by all uploads of a test"},
-    } | ({"auth": dict(auth)} if auth else {})
-    path = folder / "config.yml"
-    path.write_text(json.dumps(config))  # JSON is YAML
-    with engine.serving(f"http://{host}/", "docker-registry", "serve", str(path)):
-        yield host
-
-
 @pytest.fixture(scope="session")
 def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A registry that is open to all."""
-    with serve_registry(engine, tmp_path_factory.mktemp("open"), 5008) as host:
+    with engine.registry(tmp_path_factory.mktemp("open"), 5008) as host:
         yield host
 
 
@@ -89,7 +69,7 @@ def closed_registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) ->
     """A registry that asks for `USER` and `CANARY`."""
     folder = tmp_path_factory.mktemp("closed")
     auth = debian.htpasswd(folder, USER, CANARY)
-    with serve_registry(engine, folder, 5007, auth) as host:
+    with engine.registry(folder, 5007, auth) as host:
         yield host
 
 

@@ -33,26 +33,39 @@ def of_image(variant: Variant, image: str, here: str, reason: str) -> LocalaiCiE
 
 
 def of_step(variant: Variant, step: Step, error: ExecError) -> LocalaiCiError:
-    """A step failed: its name, what it said last, and the URLs that it could not reach."""
+    """A step of a base failed."""
+    look = f"build-base --variant {variant.name} terminal"
+    return of_exec(f"variant {variant.name}", step.name, error, look)
+
+
+def of_exec(where: str, step: str, error: ExecError, look: str) -> LocalaiCiError:
+    """A step failed: its name, what it said last, and the URLs that it could not reach.
+
+    Args:
+        where: The variant or entry.
+        step: The step's name.
+        error: What the engine says.
+        look: The function to look into it with.
+    """
     # Compilers and apt explain themselves in either stream.
     said = [*error.stdout.strip().splitlines()[-_LAST_LINES:], *error.stderr.strip().splitlines()]
     own = [line.removeprefix(_OWN) for line in said if line.startswith(_OWN)]
     urls = list(dict.fromkeys(_failed_urls(said)))
-    what = f"step {step.name} failed with exit code {error.exit_code}"
+    what = f"step {step} failed with exit code {error.exit_code}"
     if error.exit_code == 0:
-        what = f"step {step.name} ended well, but the engine lost it: {_reason(error)}"
+        what = f"step {step} ended well, but the engine lost it: {_reason(error)}"
     elif own:
         what += f": {own[-1]}"
     elif urls:
         what += f": could not fetch {', '.join(urls[:3])}"
     tail = "".join(f"\n    {line}" for line in said[-_LAST_LINES:])
-    remedy = f"Look into it with: --debug, or build-base --variant {variant.name} terminal"
+    remedy = f"Look into it with: --debug, or {look}"
     if urls:
         remedy = (
             "Try again, or name a mirror: --mirror URL for upstreams,"
             " --apt-mirror URL for the distribution's packages"
         )
-    return LocalaiCiError(f"{what}{tail}", where=f"variant {variant.name}", remedy=remedy)
+    return LocalaiCiError(f"{what}{tail}", where=where, remedy=remedy)
 
 
 def _reason(error: ExecError) -> str:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from localai_ci.matrix.compiling import CompileFile
 from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.models import Backends, Images, Profiles
+from localai_ci.matrix.packages import PackagesFile
 from localai_ci.matrix.registries import Registries
 from localai_ci.matrix.upstreams import Upstreams
 from localai_ci.matrix.variants import Variants
@@ -22,6 +24,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "registries": Registries,
     "upstreams": Upstreams,
     "variants": Variants,
+    "compile": CompileFile,
+    "packages": PackagesFile,
     "inputs": InputsFile,
     "estimates": Estimates,
     "receipt": Receipt,

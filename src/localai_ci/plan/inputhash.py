@@ -51,23 +51,24 @@ def inputs_of(
             then stands for the scripts that made it. Empty on Darwin.
         arguments: What else the build is given, such as the week of a dependency refresh.
     """
-    folders = tuple(f"{folder}/" for folder in entry.folders)
-    files = []
-    for path, blob in listing.items():
-        if (
-            path.startswith(folders)
-            or path in {entry.dockerfile, *entry.folders}
-            or (
-                (rule := inputs.rule(path))
-                and rule.enters
-                and not (rule.base and base)
-                and rule.select.takes(entry)
-            )
-        ):
-            files.append((path, blob))
+    files = [
+        (path, blob)
+        for path, blob in listing.items()
+        if enters(entry, path, inputs, on_base=bool(base))
+    ]
     own = {name: str(getattr(entry, name)) for name in ARGUMENTS}
     given = own | dict(entry.extra) | dict(arguments or {})
     return InputSet(tuple(sorted(files)), tuple(sorted(given.items())), base)
+
+
+def enters(entry: Entry, path: str, inputs: Inputs, *, on_base: bool) -> bool:
+    """Whether a file enters an entry's image; on a base, what made the base does not."""
+    if path in {entry.dockerfile, *entry.folders}:
+        return True
+    if path.startswith(tuple(f"{folder}/" for folder in entry.folders)):
+        return True
+    rule = inputs.rule(path)
+    return bool(rule and rule.enters and not (rule.base and on_base) and rule.select.takes(entry))
 
 
 class Finder(Protocol):

@@ -99,6 +99,7 @@ class Receipt(Frozen):
     publications: tuple[Publication, ...] = Field(min_length=1)
     input_hash: str = Field(default="", description="Hash of all that went into the build.")
     run: Run
+    seconds: float = Field(default=0.0, description="Of the build; 0 where it was found built.")
     built_by: dict[str, str] = Field(
         default_factory=dict, description="Programs and their versions."
     )

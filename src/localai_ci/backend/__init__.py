@@ -1,0 +1,317 @@
+"""Backends: from a source tree and an entry to a FROM-scratch image that was checked.
+
+`build` composes: choose the base, cut the slice, fetch third-party sources, restore the compiler
+cache, compile, package, check. The Dockerfile backends take the short way.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from dagger import Container, DaggerError, Directory, ExecError, Platform, Secret, dag
+from dagger.telemetry import get_tracer
+
+from localai_ci import base, push
+from localai_ci.backend import ccache, choice, compiling, dockerfile, package, thirdparty, tree
+from localai_ci.backend import smoke as smoking
+from localai_ci.backend.choice import Wish
+from localai_ci.backend.statistics import WARM_ENOUGH, Statistics
+from localai_ci.backend.statistics import read as read_statistics
+from localai_ci.base import apt, failure
+from localai_ci.base.step import SHELL, Step
+from localai_ci.effects import say
+from localai_ci.errors import InputError, LocalaiCiError
+from localai_ci.matrix.compiling import Recipe, decide, load_compile
+from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.packages import load_packages
+from localai_ci.names import input_tag
+from localai_ci.plan.inputhash import inputs_of
+from localai_ci.plan.rules import load_inputs
+from localai_ci.registry.reference import Repository
+from localai_ci.text import table
+
+__all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "check_cache", "smoke"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for.
+
+    Attributes:
+        source: A LocalAI tree.
+        entry: An entry id.
+        wish: Of the base.
+        variant: Compile on this base instead of the entry's.
+        sources: Mirrors.
+        credentials: For the mirrors, a netrc file.
+        ccache: Repository of the compiler caches; empty for the engine's own.
+        ccache_save: Whether the cache is kept there.
+        targets: Compile these instead of the table's.
+        third_party: The third-party sources, instead of fetching them.
+        refresh: DEPS_REFRESH of a Dockerfile; this week if empty.
+        images: Repository of finished images: what is there already is not built.
+        login: How registries are reached.
+    """
+
+    source: Directory
+    entry: str
+    wish: Wish = field(default_factory=Wish)
+    variant: str = ""
+    sources: base.Sources = field(default_factory=base.Sources)
+    credentials: Secret | None = None
+    ccache: str = ""
+    ccache_save: bool = False
+    targets: tuple[str, ...] = ()
+    third_party: Directory | None = None
+    refresh: str = ""
+    images: str = ""
+    login: push.Login = push.ANONYMOUS
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image that passed the check, and how it came to be.
+
+    Attributes:
+        container: FROM scratch.
+        inputs: Hash of all that went into it; two builds with the same one are the same image.
+        contents: What is in it.
+        base: Which base, and why; empty with a Dockerfile.
+        statistics: Of the compiler cache; None where nothing was compiled here.
+        found: Where the finished image was; empty where it was built.
+    """
+
+    entry: Entry
+    container: Container
+    inputs: str
+    contents: package.Contents = field(default_factory=package.Contents)
+    base: str = ""
+    statistics: Statistics | None = None
+    found: str = ""
+
+
+async def build(request: Request) -> Built:
+    """Build an entry's image and check it.
+
+    Raises:
+        LocalaiCiError: whatever cannot be had, does not compile, or is not fit to be an image.
+    """
+    entry = await tree.find(request.source, request.entry)
+    if entry.os == "darwin":
+        raise InputError(
+            "a Linux engine cannot build for macOS: Apple's SDK and Metal run on Macs only",
+            where=entry.id,
+            remedy=f"Its job runs on {entry.runner}, where LocalAI's Makefile builds it.",
+        )
+    variant = request.variant or entry.builder or entry.arch
+    recipe = base.recipe(variant, request.sources)
+    if entry.builder:
+        return await _compiled(request, entry, recipe)
+    return await _from_dockerfile(request, entry, recipe)
+
+
+async def smoke(request: Request) -> smoking.Health:
+    """Build an entry's image, start it, and wait for its Health.
+
+    Raises:
+        LocalaiCiError: it cannot be built, or does not come up; says why.
+    """
+    built = await build(request)
+    variant = request.variant or built.entry.builder or built.entry.arch
+    recipe = base.recipe(variant, request.sources)
+    client = await _tools(request, recipe)
+    image = request.wish.base_image or recipe.release.image
+    plain = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
+    return await smoking.smoke(built.entry.id, built.container.rootfs(), plain, client)
+
+
+def check_cache(built: Built) -> None:
+    """The canary: a rebuild of unchanged inputs finds nearly everything in its cache.
+
+    Raises:
+        LocalaiCiError: it found too little in the cache, or there was none of these inputs.
+    """
+    statistics = built.statistics
+    if statistics is None or not statistics.unchanged:
+        raise LocalaiCiError(
+            "there is no cache of the very same inputs to try",
+            where=built.entry.id,
+            remedy="Save one first: build-backend with --ccache and --ccache-save.",
+        )
+    if statistics.is_broken:
+        raise LocalaiCiError(
+            f"an unchanged rebuild found {statistics.hits} of"
+            f" {statistics.hits + statistics.misses} objects ({statistics.rate:.0%}) in"
+            f" {statistics.restored}, expected at least {WARM_ENOUGH:.0%}",
+            where=built.entry.id,
+            remedy="Something that changes with every build reaches the compiler: a date, a path,"
+            " a timestamp. CCACHE_DEBUG=1 in the compile step shows what.",
+        )
+
+
+def as_json(built: Built) -> str:
+    """Everything that was measured."""
+    return json.dumps(
+        {
+            "entry": built.entry.id,
+            "inputs": built.inputs,
+            "found": built.found,
+            "base": built.base,
+            "ccache": built.statistics.as_dict() if built.statistics else None,
+            "bytes": sum(built.contents.sizes.values()),
+            "bytes_by_part": built.contents.bytes_by_part,
+        },
+        indent=2,
+    )
+
+
+def as_table(built: Built) -> str:
+    """The same for people."""
+    parts = built.contents.bytes_by_part
+    rows = [(part, f"{size / 1e6:.1f}") for part, size in parts.items()]
+    rows.append(("all", f"{sum(parts.values()) / 1e6:.1f}"))
+    if built.found:
+        return f"{built.entry.id}\nnot built: {built.found} has the very same inputs"
+    head = [built.entry.id, f"base: {built.base}" if built.base else ""]
+    head += [built.statistics.as_line()] if built.statistics else []
+    return "\n".join((*filter(None, head), "", table(("part", "MB"), rows)))
+
+
+async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
+    file = load_compile()
+    how = decide(file, entry, request.targets)
+    part, files = await tree.cut(request.source, entry, compiling.leftovers(entry, how))
+    chosen = await choice.choose(recipe, request.wish, request.login, request.credentials)
+    own = {"targets": " ".join(request.targets)} if request.targets else {}
+    if request.third_party is not None:
+        own["third_party"] = await request.third_party.digest()
+    inputs = inputs_of(entry, files, load_inputs(), chosen.identity, own).digest
+    found = await _finished(request, entry, inputs) if chosen.identity else None
+    if found:
+        return found
+    third_party = await _third_party(request, how)
+    container = chosen.container.with_directory(compiling.TREE, part)
+    container = container.with_directory(f"{compiling.TREE}/{how.source.folder}", third_party)
+    key = ccache.Key(
+        entry.backend,
+        recipe.variant.name,
+        entry.build_type,
+        chosen.identity,
+        f"{inputs} {await third_party.digest()} {' '.join(how.targets)}",
+    )
+    container, statistics = await _compile(request, entry, how, recipe, container, key)
+    output = container.directory(compiling.package_folder(entry))
+    wanted = package.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
+    contents = await _check(entry, output, container, wanted)
+    image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", output)
+    return Built(entry, image, inputs, contents, chosen.why, statistics)
+
+
+async def _compile(
+    request: Request,
+    entry: Entry,
+    how: Recipe,
+    recipe: base.Recipe,
+    container: Container,
+    key: ccache.Key,
+) -> tuple[Container, Statistics]:
+    """All steps, with the nearest cache, which is kept afterwards if the user says so."""
+    file = load_compile()
+    kept = Repository.parse(request.ccache) if request.ccache else None
+    restored = ccache.Restored(dag.directory())
+    if kept:
+        relatives = file.relatives(entry.backend)
+        restored = await ccache.restore(kept, key, relatives, request.login)
+        container = container.with_directory(ccache.FOLDER, restored.folder)
+    else:
+        container = ccache.with_volume(container, key)
+    for step in compiling.steps(entry, how, recipe, file.ccache):
+        container = await _execute(request, entry, container, step)
+    statistics = read_statistics(
+        await container.file(ccache.STATISTICS).contents(),
+        restored.image,
+        unchanged=restored.unchanged,
+    )
+    say(statistics.as_line())
+    if kept and request.ccache_save:
+        await ccache.save(container, kept, key, file.ccache, request.login)
+    return container, statistics
+
+
+async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
+    part, files = await tree.cut(request.source, entry)
+    start = request.wish.base_image or entry.base_image
+    refresh = request.refresh or dockerfile.this_week()
+    given = dockerfile.arguments(entry, request.sources, start, refresh)
+    inputs = inputs_of(entry, files, load_inputs(), start, {"DEPS_REFRESH": refresh}).digest
+    if found := await _finished(request, entry, inputs):
+        return found
+    with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
+        try:
+            image = await dockerfile.build(entry, part, given).sync()
+        except ExecError as e:
+            look = f"build-backend --entry {entry.id}"
+            raise failure.of_exec(entry.id, entry.dockerfile, e, look) from None
+        except DaggerError as e:
+            raise LocalaiCiError(
+                f"{entry.dockerfile} cannot be built: {str(e).strip().splitlines()[-1]}",
+                where=entry.id,
+                remedy="A stage or file that it names is not there, or an image cannot be had;"
+                " --base-image REF starts from another one.",
+            ) from None
+    tools = await _tools(request, recipe)
+    contents = await _check(entry, image.rootfs(), tools, package.Wanted(()))
+    return Built(entry, image, inputs, contents)
+
+
+async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None:
+    """The image that was made of these inputs before, if its registry has it."""
+    if not request.images:
+        return None
+    image = Repository.parse(request.images).at(input_tag(inputs, entry.suffix, entry.arch))
+    digest, said = await choice.ask(image, request.login)
+    say(f"finished image: {said}")
+    if not digest:
+        return None
+    empty = dag.container(platform=Platform(f"linux/{entry.arch}"))
+    ready = await push.signed_in(empty, image.repository.registry, request.login)
+    return Built(entry, ready.from_(str(image)), inputs, found=str(image))
+
+
+async def _third_party(request: Request, how: Recipe) -> Directory:
+    if request.third_party is not None:
+        return request.third_party
+    makefile = await request.source.file(how.source.makefile).contents()
+    pin = thirdparty.read_pin(makefile, how.source)
+    return await thirdparty.fetch(pin, request.sources, request.credentials)
+
+
+async def _execute(request: Request, entry: Entry, container: Container, step: Step) -> Container:
+    with get_tracer().start_as_current_span(f"{entry.id}: {step.name}"):
+        try:
+            return await container.with_(step).sync()
+        except ExecError as e:
+            look = f"build-base --variant {request.variant or entry.builder} terminal"
+            raise failure.of_exec(entry.id, step.name, e, look) from None
+
+
+async def _tools(request: Request, recipe: base.Recipe) -> Container:
+    """A container with curl and readelf: a base's first step, which most builds have cached."""
+    image = request.wish.base_image or recipe.release.image
+    container = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
+    try:
+        return await container.with_(apt.base(recipe)).sync()
+    except DaggerError as e:
+        if isinstance(e, ExecError):
+            raise failure.of_step(recipe.variant, apt.base(recipe), e) from None
+        here = str(await dag.default_platform())
+        raise failure.of_image(recipe.variant, image, here, str(e)) from None
+
+
+async def _check(
+    entry: Entry, files: Directory, tools: Container, wanted: package.Wanted
+) -> package.Contents:
+    with get_tracer().start_as_current_span(f"{entry.id}: check the package"):
+        looking = tools.with_mounted_directory("/package", files).with_workdir("/package")
+        contents = package.read(await looking.with_exec([*SHELL, package.PROBE]).stdout())
+        package.check(entry, contents, wanted, load_packages())
+    return contents

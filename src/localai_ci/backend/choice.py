@@ -1,0 +1,119 @@
+"""Which builder base a backend is compiled on: pulled or built in place."""
+
+from dataclasses import dataclass
+
+import anyio
+from dagger import Container, DaggerError, Platform, Secret, dag
+
+from localai_ci import base, names, push
+from localai_ci.base import publish
+from localai_ci.builder import Builder
+from localai_ci.effects import say
+from localai_ci.errors import LocalaiCiError
+from localai_ci.matrix.registries import registries
+from localai_ci.registry import copying
+from localai_ci.registry.backoff import Policy
+from localai_ci.registry.errors import RegistryError
+from localai_ci.registry.reference import Reference, Repository
+
+PATIENCE = 15
+"""Seconds that a registry may take to say whether it has something; then it has not."""
+
+# Without an answer something is built that need not be: no reason to insist.
+_POLICY = Policy(attempts=2, timeout=10)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A base.
+
+    Attributes:
+        container: To compile in.
+        identity: What it was made of: 12 hex digits, or a digest; empty where not known.
+        why: One line for the user.
+    """
+
+    container: Container
+    identity: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user said of the base.
+
+    Attributes:
+        builder: Pulled, built, or whichever is there.
+        given: A base of their own; nothing else is asked then.
+        repository: Where bases are published; of registries.yaml if empty.
+        base_image: What a base built in place starts from, instead of the variant's image.
+    """
+
+    builder: Builder = Builder.auto
+    given: Container | None = None
+    repository: str = ""
+    base_image: str | None = None
+
+
+async def choose(
+    recipe: base.Recipe, wish: Wish, by: push.Login, credentials: Secret | None
+) -> Chosen:
+    """The base of a variant, and the line that says which and why.
+
+    Raises:
+        LocalaiCiError: it cannot be pulled, or building it failed.
+    """
+    chosen = await _choose(recipe, wish, by, credentials)
+    say(f"base {recipe.variant.name}: {chosen.why}")
+    return chosen
+
+
+async def ask(image: Reference, by: push.Login) -> tuple[str | None, str]:
+    """The digest of an image if its registry has it, and in words what the registry said."""
+    try:
+        with anyio.fail_after(PATIENCE):
+            async with by.transport([image.repository], _POLICY) as transport:
+                digest = await copying.exists(transport, image)
+    except TimeoutError:
+        return None, f"{image} cannot be asked for: no answer in {PATIENCE} s"
+    except RegistryError as e:
+        return None, f"{image} cannot be asked for: {e.what}"
+    return digest, f"{image} is {'there' if digest else 'not there'}"
+
+
+async def _choose(
+    recipe: base.Recipe, wish: Wish, by: push.Login, credentials: Secret | None
+) -> Chosen:
+    if wish.given is not None:
+        return Chosen(wish.given, "", "the one given with --base")
+    repository = Repository.parse(wish.repository or registries().bases)
+    if wish.builder is Builder.prebuilt:
+        image = repository.at(names.base_tag(recipe.variant.name))
+        pulled = await _pull(recipe, image, by)
+        identity = (await pulled.image_ref()).rpartition("@")[2]
+        return Chosen(pulled, identity, f"pulled from {image}, as asked")
+    identity = await publish.input_hash(recipe, wish.base_image)
+    why = "built in place, as asked"
+    if wish.builder is Builder.auto:
+        image = repository.at(names.base_input_tag(recipe.variant.name, identity))
+        digest, said = await ask(image, by)
+        if digest:
+            pulled = await _pull(recipe, image, by)
+            return Chosen(pulled, identity, f"pulled from {image}: made of the very same inputs")
+        why = f"built in place: {said}"
+    built = await base.build(recipe, wish.base_image, credentials)
+    return Chosen(built.container, identity, why)
+
+
+async def _pull(recipe: base.Recipe, image: Reference, by: push.Login) -> Container:
+    empty = dag.container(platform=Platform(recipe.variant.platform))
+    try:
+        ready = await push.signed_in(empty, image.repository.registry, by)
+        return await ready.from_(str(image)).sync()
+    except DaggerError as e:
+        raise LocalaiCiError(
+            f"the base {image} cannot be pulled: {str(e).strip().splitlines()[-1]}",
+            where=f"variant {recipe.variant.name}",
+            remedy="Name where bases are with --bases REPOSITORY, one of your own with --base, or"
+            " build it in place: --builder fromsource",
+        ) from None

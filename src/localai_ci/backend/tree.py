@@ -1,0 +1,57 @@
+"""A LocalAI tree as the engine has it: its matrix, and the part that enters one image."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import anyio.to_thread
+from dagger import Directory, dag
+
+from localai_ci.backend import slices
+from localai_ci.backend.listing import listing
+from localai_ci.matrix.compiling import load_compile
+from localai_ci.matrix.entry import Entry, unknown_entry
+from localai_ci.matrix.loading import load_matrix, matrix_in_tree
+from localai_ci.matrix.localai import MATRIX_FILE
+from localai_ci.plan.rules import load_inputs
+
+_SLICE = "slice"
+_MATRIX = ("matrix/profiles.yaml", "matrix/backends.yaml", MATRIX_FILE)
+
+
+async def find(source: Directory, name: str) -> Entry:
+    """An entry by its id, of the tree's own matrix if it has one, else of the installed one.
+
+    Raises:
+        InputError: there is none; names what is near.
+    """
+    files = {path: await _read(source, path) for path in _MATRIX}
+    matrix = matrix_in_tree(files.get) or load_matrix()
+    entry = matrix.by_id().get(name)
+    if entry is None:
+        raise unknown_entry(name, matrix)
+    return replace(entry, amdgpu_targets=entry.amdgpu_targets or load_compile().amdgpu_targets)
+
+
+async def cut(
+    source: Directory, entry: Entry, leave: tuple[str, ...] = ()
+) -> tuple[Directory, dict[str, str]]:
+    """The part of the tree that enters an image, and its files with their blob ids.
+
+    The engine tells a part of a tree by the whole that it was cut from: an edit anywhere would
+    build anew. What comes from a function's own folder it tells by content.
+
+    Raises:
+        InputError: the tree does not have the backend.
+    """
+    paths = [path for path in await source.glob("**") if not path.endswith("/")]
+    ignored = await _read(source, slices.IGNORE) or b""
+    chosen = slices.choose(entry, paths, load_inputs(), ignored.decode(), leave)
+    await chosen.of(source).export(_SLICE, wipe=True)
+    files = await anyio.to_thread.run_sync(listing, Path(_SLICE))
+    return dag.current_module().workdir(_SLICE), files
+
+
+async def _read(source: Directory, path: str) -> bytes | None:
+    if not await source.exists(path):
+        return None
+    return (await source.file(path).contents()).encode()

@@ -1,0 +1,229 @@
+"""`build-backend` and `smoke` on the real engine, with a miniature of LocalAI's tree."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from live import REPO, Engine, executed
+
+FIXTURES = REPO / "tests/fixtures"
+LLAMA = ("--entry=cpu-llama-cpp/amd64", "--variant=debian-amd64")
+THIRD_PARTY = f"--third-party={FIXTURES / 'llama.cpp'}"
+QUICK = (*LLAMA, THIRD_PARTY, "--targets=fallback")
+STORE = ("--entry=cpu-local-store/amd64", "--variant=debian-amd64", "--base-image=debian:bookworm")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The miniature, to be changed at will."""
+    shutil.copytree(FIXTURES / "localai", tmp_path / "localai")
+    return tmp_path / "localai"
+
+
+@pytest.fixture(scope="session")
+def bases(engine: Engine, registry: str) -> str:
+    """A repository with the debian base in it, published as the module does."""
+    repository = f"{registry}/bases"
+    flags = (f"--repository={repository}", "--insecure")
+    engine.ok("publish-base", "--variant=debian-amd64", *flags)
+    return repository
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def files_of(engine: Engine, folder: Path, *arguments: str) -> dict[str, bytes]:
+    engine.ok("build-backend", *arguments, "rootfs", "export", f"--path={folder}")
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_backend_answers_with_a_cpu_library_chosen_at_its_start(engine: Engine) -> None:
+    """All of the table's targets; the program ends unless the loader's folder has a library."""
+    source = f"--source={FIXTURES / 'localai'}"
+    out = engine.ok("smoke", source, *LLAMA, THIRD_PARTY, "--as-json")
+    answer = json.loads(out)
+    assert answer["answer"] == "OK"
+    assert answer["seconds"] < 60
+
+
+def test_a_pulled_base_and_one_built_in_place_make_the_same_files(
+    engine: Engine, bases: str, tree: Path, tmp_path: Path
+) -> None:
+    arguments = (f"--source={tree}", *QUICK, f"--bases={bases}")
+    built = files_of(engine, tmp_path / "built", *arguments, "--builder=fromsource")
+    pulled = files_of(engine, tmp_path / "pulled", *arguments, "--builder=prebuilt")
+    assert {"run.sh", "llama-cpp-fallback", "lib/ld.so", "lib/libgrpc++.so.1.51"} <= set(built)
+    assert built == pulled
+
+
+def test_a_base_that_is_published_with_the_same_inputs_is_pulled_and_the_report_says_so(
+    engine: Engine, registry: str, bases: str, tree: Path
+) -> None:
+    arguments = ("backend-report", f"--source={tree}", *QUICK, "--insecure", "--as-json")
+    found = json.loads(engine.ok(*arguments, f"--bases={bases}"))
+    assert found["base"].startswith(f"pulled from {bases}:base-grpc-debian-amd64-")
+    assert found["base"].endswith("made of the very same inputs")
+    missed = json.loads(engine.ok(*arguments, f"--bases={registry}/none"))
+    assert missed["base"].startswith(f"built in place: {registry}/none:base-grpc-debian-amd64-")
+    assert missed["base"].endswith("is not there")
+    given = json.loads(engine.ok(*arguments, f"--base={bases}:base-grpc-debian-amd64"))
+    assert given["base"] == "the one given with --base"
+    assert given["bytes_by_part"]["lib/"] > 1_000_000
+
+
+def test_what_is_built_already_is_not_compiled(
+    engine: Engine, registry: str, bases: str, tree: Path
+) -> None:
+    images = f"{registry}/images"
+    flags = (f"--source={tree}", *QUICK, f"--bases={bases}", f"--images={images}", "--insecure")
+    inputs = json.loads(engine.ok("backend-report", *flags, "--as-json"))["inputs"]
+    image = f"{images}:in-{inputs[:12]}-cpu-llama-cpp-amd64"
+    engine.ok("build-backend", *flags, "publish", f"--address={image}")
+    done = engine.call("backend-report", *flags, "--as-json")
+    assert json.loads(done.stdout)["found"] == image
+    assert executed(done) == []
+    edit(tree / "backend/cpp/llama-cpp/run.sh", "set -e", "set -e # changed")
+    changed = json.loads(engine.ok("backend-report", *flags, "--as-json"))
+    assert changed["found"] == ""
+    assert changed["inputs"] != inputs
+
+
+def test_a_base_that_is_nowhere_is_told_with_what_to_do(
+    engine: Engine, registry: str, tree: Path
+) -> None:
+    done = engine.call(
+        "build-backend", f"--source={tree}", *QUICK, "--builder=prebuilt", f"--bases={registry}/no"
+    )
+    assert done.returncode != 0
+    assert f"the base {registry}/no:base-grpc-debian-amd64 cannot be pulled" in done.stderr
+    assert "--builder fromsource" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", ["docs/page.md", "backend/go/local-store/run.sh", "backend/cpp/llama-cpp/package/old"]
+)
+def test_an_edit_elsewhere_leaves_the_build_cached(engine: Engine, tree: Path, path: str) -> None:
+    build = ("build-backend", f"--source={tree}", *QUICK, "platform")
+    engine.ok(*build)
+    (tree / path).parent.mkdir(exist_ok=True)
+    (tree / path).write_text("something else\n")
+    assert executed(engine.call(*build)) == []
+
+
+def test_an_edit_of_the_interface_compiles_again(engine: Engine, tree: Path) -> None:
+    build = ("build-backend", f"--source={tree}", *QUICK, "platform")
+    engine.ok(*build)
+    edit(tree / "backend/backend.proto", "message HealthMessage {}", "message HealthMessage { }")
+    assert any("make llama-cpp-fallback" in command for command in executed(engine.call(*build)))
+
+
+def test_third_party_sources_come_through_the_mirror_once_a_commit(
+    engine: Engine, tree: Path, tmp_path: Path, bases: str
+) -> None:
+    www, log = tmp_path / "www", tmp_path / "requests.log"
+    commit = repository(FIXTURES / "llama.cpp", www / "github.com/example/llama.cpp")
+    edit(tree / "backend/cpp/llama-cpp/Makefile", "0" * 40, commit)
+    log.touch()
+    url = f"http://{engine.address}:5004"
+    server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
+    build = (
+        "build-backend", f"--source={tree}", *LLAMA, "--targets=fallback", f"--mirror={url}",
+        f"--base={bases}:base-grpc-debian-amd64", "platform",
+    )  # fmt: skip
+    with engine.serving(url, "python3", *server):
+        engine.ok(*build)
+        asked = log.read_text().count("POST")
+        edit(tree / "backend/cpp/llama-cpp/prepare.sh", "set -e", "set -e # once more")
+        engine.ok(*build)
+        assert log.read_text().count("POST") == asked
+
+
+def repository(folder: Path, where: Path) -> str:
+    """A git repository with one commit of a folder, the same at any time; the commit."""
+    shutil.rmtree(where, ignore_errors=True)
+    shutil.copytree(folder, where)
+    git = ["git", "-C", str(where), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    day = "2026-01-01T00:00:00Z"
+    dated = os.environ | {"GIT_AUTHOR_DATE": day, "GIT_COMMITTER_DATE": day}
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *command], check=True, env=dated)
+    found = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+def test_a_pin_that_cannot_be_fetched_is_told_with_its_url(engine: Engine, tree: Path) -> None:
+    done = engine.call(
+        "build-backend", f"--source={tree}", *LLAMA, "--mirror=http://127.0.0.9:1", "sync"
+    )
+    assert done.returncode != 0
+    assert "http://127.0.0.9:1/github.com/example/llama.cpp: could not fetch commit" in done.stderr
+    assert "--third-party" in done.stderr
+
+
+def test_a_package_that_is_not_fit_is_refused_with_all_that_is_wrong(
+    engine: Engine, tree: Path
+) -> None:
+    """Libraries are in test_package: the debian base brings along what is missing."""
+    script = tree / "backend/cpp/llama-cpp/package.sh"
+    script.write_text(script.read_text() + 'touch "$here/package/main.o"\n')
+    (tree / "backend/cpp/llama-cpp/run.sh").chmod(0o644)
+    done = engine.call("build-backend", f"--source={tree}", *QUICK, "platform")
+    assert done.returncode != 0
+    assert "the package is not fit to be an image" in done.stderr
+    assert "run.sh cannot be executed" in done.stderr
+    assert "main.o is left of the build" in done.stderr
+
+
+def test_a_build_that_became_another_one_is_refused(engine: Engine, tree: Path) -> None:
+    """A Makefile that forgets a flag compiles for the machine at hand, and nobody notices."""
+    edit(tree / "backend/cpp/llama-cpp/Makefile", "NATIVE_FLAG:=-DGGML_NATIVE=OFF", "UNUSED:=")
+    done = engine.call("build-backend", f"--source={tree}", *QUICK, "platform")
+    assert done.returncode != 0
+    assert "GGML_NATIVE:BOOL=ON', and compile.yaml GGML_NATIVE=OFF" in done.stderr
+
+
+def test_a_dockerfile_gets_its_arguments_and_the_context_that_dockerignore_leaves(
+    engine: Engine, tree: Path
+) -> None:
+    build = ("build-backend", f"--source={tree}", *STORE, "--refresh=2026-W47", "rootfs", "file")
+    out = engine.ok(*build, "--path=arguments", "contents")
+    given = dict(line.split("=", 1) for line in out.splitlines())
+    assert given["BACKEND"] == "local-store"
+    assert given["DEPS_REFRESH"] == "2026-W47"
+    assert given["UBUNTU_VERSION"] == "2404"
+    assert given["SKIP_DRIVERS"] == "false"
+    context = engine.ok(*build, "--path=context", "contents").splitlines()
+    assert "./backend/go/local-store/build.sh" in context
+    assert "./Makefile" in context
+    assert not [path for path in context if "sources" in path or "llama-cpp" in path]
+
+
+def test_a_backend_that_ends_at_once_says_with_what(engine: Engine, tree: Path) -> None:
+    done = engine.call("smoke", f"--source={tree}", *STORE)
+    assert done.returncode != 0
+    assert "the backend did not come up: it ended with exit code 7" in done.stderr
+    assert "local-store was asked to listen: --addr 0.0.0.0:50051" in done.stderr
+
+
+def test_an_image_for_macos_is_not_built_here_and_says_where(engine: Engine, tree: Path) -> None:
+    entry = "--entry=metal-darwin-arm64-llama-cpp/darwin-arm64"
+    done = engine.call("build-backend", f"--source={tree}", entry)
+    assert done.returncode != 0
+    assert "a Linux engine cannot build for macOS" in done.stderr
+    assert "macos-latest" in done.stderr
+
+
+def test_an_unknown_entry_is_told_with_the_nearest(engine: Engine, tree: Path) -> None:
+    done = engine.call("build-backend", f"--source={tree}", "--entry=cpu-lama-cpp/amd64")
+    assert done.returncode != 0
+    assert "Did you mean cpu-llama-cpp/amd64" in done.stderr
