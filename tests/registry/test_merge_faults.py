@@ -1,8 +1,6 @@
 """The merge when registries fail: all registries say the same afterwards, or nothing has moved."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 
 import anyio
 import httpx
@@ -11,7 +9,7 @@ from lab.http11 import Answer, Request, Response
 from lab.images import publish
 from lab.legs import BRANCH, RELEASE, Scene, place, planned
 from lab.oci import oci_registry
-from lab.proxy import Fault, Proxy, answer_lost, answering
+from lab.proxy import Fault, Proxy, answering
 from lab.rooms import QUICK, Lab
 
 from localai_ci.registry import manifests
@@ -28,25 +26,6 @@ NOTHING = dict.fromkeys(NAMES)
 def scene(lab: Lab, front: Proxy, transport: Transport) -> Scene:
     """A sound registry, and one behind the fault proxy."""
     return Scene(transport, (place("sound", lab.own.address), place("frail", front.address)))
-
-
-def down() -> Fault:
-    return Fault(".*", times=10**6, before=answering(503))
-
-
-async def test_a_registry_that_is_down_leaves_the_others_tags_alone_and_a_rerun_completes_it(
-    scene: Scene, front: Proxy
-) -> None:
-    receipts = await scene.both()
-    front.fail(down())
-    result = await scene.merge(receipts)
-    assert result.images[0].status is Status.failed
-    assert front.address in result.images[0].error
-    front.faults.clear()
-    assert await scene.tags(*NAMES) == [NOTHING, NOTHING]
-    assert (await scene.merge(receipts)).images[0].status is Status.merged
-    first, second = await scene.tags(*NAMES)
-    assert first == second != NOTHING
 
 
 async def test_a_registry_that_dies_before_the_tags_leaves_the_others_tags_alone(
@@ -76,18 +55,6 @@ async def test_a_tag_that_cannot_be_moved_puts_all_others_back(
     assert (await scene.merge(receipts)).images[0].status is Status.merged
     first, second = await scene.tags(*NAMES)
     assert first == second != before[0]
-
-
-@pytest.mark.parametrize("what", ["sha256:", "v4", "sha-", "latest"])
-async def test_a_connection_lost_after_the_write_does_no_harm(
-    scene: Scene, front: Proxy, what: str
-) -> None:
-    receipts = await scene.both()
-    front.fail(Fault("PUT", f"/manifests/{what}", after=answer_lost))
-    assert (await scene.merge(receipts)).ok
-    assert not front.faults[0].times
-    first, second = await scene.tags(*NAMES)
-    assert first == second
 
 
 async def test_a_leg_whose_manifest_alone_was_collected_comes_back_from_the_receipt(
@@ -121,37 +88,6 @@ async def test_a_leg_whose_blobs_were_collected_too_is_mounted_from_its_anchor(
     assert scene.transport.requests["PATCH"] == sent, "bytes moved that could be mounted"
 
 
-async def test_a_registry_that_shows_what_was_written_a_little_later_is_waited_for(
-    scene: Scene, front: Proxy
-) -> None:
-    receipts = await scene.both()
-    index = planned(receipts)[0].index
-    assert index
-    front.fail(
-        Fault("HEAD", f"/manifests/{index.digest}", times=3, before=answering(404)),
-        Fault("HEAD", "/manifests/latest", skip=1, times=3, before=answering(404)),
-    )
-    assert (await scene.merge(receipts)).ok
-
-
-async def test_a_tag_that_keeps_reading_as_before_is_an_error_with_both_digests(
-    scene: Scene, front: Proxy
-) -> None:
-    first = await scene.merge(await scene.both())
-    before = await scene.tags(*NAMES)
-    old = first.images[0].digest
-    stale = {"Docker-Content-Digest": old, "Content-Type": manifests.OCI_INDEX}
-    front.fail(
-        Fault("HEAD", "/manifests/v4.2.2", times=10**6, before=answering(200, stale)),
-    )
-    row = (await scene.merge(await scene.both("newer"))).images[0]
-    front.faults.clear()
-    assert old in row.error
-    assert row.digest in row.error
-    sound, _ = await scene.tags(*NAMES)
-    assert sound == before[0]
-
-
 async def test_an_index_under_another_digest_moves_no_tag(scene: Scene, front: Proxy) -> None:
     def other(_: Request, answer: Response) -> Answer:
         headers = {k: v for k, v in answer.headers.items() if k != "docker-content-digest"}
@@ -165,20 +101,6 @@ async def test_an_index_under_another_digest_moves_no_tag(scene: Scene, front: P
     row = (await scene.merge(receipts)).images[0]
     assert "the registry says sha256:2222" in row.error
     assert await scene.tags(*NAMES) == [NOTHING, NOTHING]
-
-
-async def test_the_same_merge_twice_at_once_ends_as_one(scene: Scene, lab: Lab) -> None:
-    receipts = await scene.both()
-    hosts = [target.repository.host for target in scene.targets]
-    async with (
-        Transport(lab.keyring(*hosts), policy=QUICK) as other,
-        anyio.create_task_group() as group,
-    ):
-        for one in (scene, replace(scene, transport=other)):
-            group.start_soon(partial(one.merge, receipts, keep_anchors=True))
-    index = planned(receipts)[0].index
-    assert index
-    assert await scene.tags(*NAMES) == [dict.fromkeys(NAMES, index.digest)] * 2
 
 
 async def test_another_run_that_wins_a_tag_is_told_and_not_overwritten(

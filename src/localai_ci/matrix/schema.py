@@ -1,4 +1,4 @@
-"""JSON Schemas of the data files, receipts and results: `python -m localai_ci.matrix.schema`."""
+"""JSON Schemas of the data files, for editors: `python -m localai_ci.matrix.schema`."""
 
 import json
 from pathlib import Path
@@ -14,8 +14,6 @@ from localai_ci.matrix.upstreams import Upstreams
 from localai_ci.matrix.variants import Variants
 from localai_ci.plan.estimates import Estimates
 from localai_ci.plan.rules import InputsFile
-from localai_ci.registry.receipt import Receipt
-from localai_ci.registry.results import MergeResult
 
 MODELS: dict[str, type[BaseModel]] = {
     "profiles": Profiles,
@@ -28,8 +26,6 @@ MODELS: dict[str, type[BaseModel]] = {
     "packages": PackagesFile,
     "inputs": InputsFile,
     "estimates": Estimates,
-    "receipt": Receipt,
-    "merge-result": MergeResult,
 }
 
 

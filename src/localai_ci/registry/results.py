@@ -1,6 +1,5 @@
 """What a merge did, as a JSON file: a row for each image, and every tag's previous digest."""
 
-from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from localai_ci.errors import InputError
-from localai_ci.matrix.kind import Kind
+from localai_ci.matrix.registries import Kind
 
 
 class Status(StrEnum):
@@ -70,11 +69,6 @@ class ImageRow(_Row):
     error: str = ""
     seconds: float = 0.0
 
-    @property
-    def name(self) -> str:
-        """What people call it: its suffix, or its family where that is empty."""
-        return self.suffix or f"({self.kind})"
-
 
 class MergeResult(_Row):
     """A whole merge."""
@@ -90,11 +84,6 @@ class MergeResult(_Row):
     def ok(self) -> bool:
         """Whether every image ended well."""
         return not any(True for _ in self.bad)
-
-    @property
-    def counts(self) -> Counter[Status]:
-        """How many images ended how."""
-        return Counter(row.status for row in self.images)
 
     @property
     def bad(self) -> Iterable[ImageRow]:
