@@ -34,10 +34,11 @@ LOCALAI_CI = str(Path(sys.executable).with_name("localai-ci"))
 
 @dataclass
 class Measured:
-    """One contender's figures; memory is the largest process's."""
+    """One contender's figures: processor time is of all its processes, memory of the largest."""
 
     name: str
     seconds: float
+    cpu: float
     processes: int
     megabytes: float
     requests: int
@@ -82,7 +83,7 @@ class World:
     def measure(self, name: str, commands: Iterator[Sequence[str]]) -> Measured:
         """Run commands one after the other."""
         requests, writes = self.counts()
-        processes, memory, began = 0, 0, time.monotonic()
+        processes, memory, cpu, began = 0, 0, 0.0, time.monotonic()
         for command in commands:
             running = subprocess.Popen(
                 command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self._environ()
@@ -92,12 +93,15 @@ class World:
                 told = running.stderr.read().decode() if running.stderr else ""
                 raise SystemExit(f"{' '.join(command)[:200]} failed: {told[-1000:]}")
             processes, memory = processes + 1, max(memory, usage.ru_maxrss)
+            cpu += usage.ru_utime + usage.ru_stime
             if running.stderr:
                 running.stderr.close()
             running.returncode = 0
         seconds = time.monotonic() - began
         after, written = self.counts()
-        return Measured(name, seconds, processes, memory / 1024, after - requests, written - writes)
+        return Measured(
+            name, seconds, cpu, processes, memory / 1024, after - requests, written - writes
+        )
 
     def _environ(self) -> dict[str, str]:
         return {**os.environ, "DOCKER_CONFIG": str(self.folder), "HOME": str(self.folder)}
@@ -150,12 +154,13 @@ def tables() -> Iterator[Table]:
         found += [ours, world.measure("the same again", world.ours("v4.2.2"))]
     legs = IMAGES + TWO_LEGS
     table = Table(
-        "what", "seconds", "ratio to ours", "processes", "MB", "requests", "writes",
+        "what", "seconds", "ratio to ours", "CPU s", "ratio to ours", "processes", "MB", "requests", "writes",
         title=f"Merge of {IMAGES} images, {legs} legs, two registries on loopback",
     )  # fmt: skip
     for one in found:
         table.add_row(
             one.name, f"{one.seconds:.1f}", f"{one.seconds / ours.seconds:.2f}",
+            f"{one.cpu:.1f}", f"{one.cpu / ours.cpu:.2f}",
             str(one.processes), f"{one.megabytes:.0f}", str(one.requests), str(one.writes),
         )  # fmt: skip
     yield table
