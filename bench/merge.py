@@ -154,7 +154,8 @@ def tables() -> Iterator[Table]:
         found += [ours, world.measure("the same again", world.ours("v4.2.2"))]
     legs = IMAGES + TWO_LEGS
     table = Table(
-        "what", "seconds", "ratio to ours", "CPU s", "ratio to ours", "processes", "MB", "requests", "writes",
+        "what", "seconds", "ratio to ours", "CPU s", "ratio to ours", "processes", "MB",
+        "requests", "writes",
         title=f"Merge of {IMAGES} images, {legs} legs, two registries on loopback",
     )  # fmt: skip
     for one in found:
