@@ -81,6 +81,19 @@ def test_another_base_takes_the_newest_cache_of_any(engine: Engine, saved: str, 
     assert statistics["rate"] >= 0.95
 
 
+def test_a_backend_without_a_cache_takes_a_relatives(
+    engine: Engine, registry: str, saved: str, tree: Path
+) -> None:
+    """Here turboquant's is llama-cpp's own; what counts is that it is found and used."""
+    relative = f"{registry}/family:ccache-turboquant-debian-amd64-cpu"
+    image = ("core", "container", "from", f"--address={saved}:ccache-llama-cpp-debian-amd64-cpu")
+    assert engine.dagger(*image, "publish", f"--address={relative}").returncode == 0
+    touch(tree, "a relative")
+    statistics, _ = report(engine, tree, f"--ccache={registry}/family")
+    assert statistics["restored"] == relative
+    assert statistics["rate"] >= 0.95
+
+
 def test_a_cache_that_cannot_be_reached_is_a_warning(engine: Engine, tree: Path) -> None:
     touch(tree, "unreachable")
     statistics, log = report(engine, tree, "--ccache=127.0.0.9:1/ccache")

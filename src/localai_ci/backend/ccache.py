@@ -18,8 +18,8 @@ from localai_ci.registry.reference import Repository
 FOLDER = "/ccache"
 STATISTICS = "/localai-ci/ccache.tsv"
 DESCRIPTION = "ccache.json"
-PATIENCE = 120
-"""Seconds that a cache may take to come; the largest holds 2 GB."""
+PATIENCE = 300
+"""Seconds that a cache may take to come or go; the largest holds 2 GB."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,12 @@ async def save(
             .with_directory(FOLDER, folder)
             .with_new_file(f"/{DESCRIPTION}", json.dumps(described))
         )
-        for tag in dict.fromkeys((key.tag(on_base=True), key.tag(on_base=False))):
-            await push.push(image, repository.at(tag), by)
+        with anyio.fail_after(PATIENCE):
+            for tag in dict.fromkeys((key.tag(on_base=True), key.tag(on_base=False))):
+                await push.push(image, repository.at(tag), by)
         say(f"ccache: saved as {repository.at(key.tag(on_base=True))}")
+    except TimeoutError:
+        _warn(f"not saved in {repository} within {PATIENCE} s")
     except DaggerError as e:
         _warn(f"not saved in {repository}: {str(e).strip().splitlines()[-1]}")
 
