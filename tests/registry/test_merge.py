@@ -10,7 +10,7 @@ from lab.legs import BOTH, BRANCH, RELEASE, Scene, place, planned
 from lab.oci import oci_registry
 from lab.rooms import CANARY, QUICK, USER, Lab
 
-from localai_ci.matrix.registries import Kind
+from localai_ci.matrix.kind import Kind
 from localai_ci.registry import blobs, manifests
 from localai_ci.registry.results import Status, TagState
 from localai_ci.registry.transport import Transport

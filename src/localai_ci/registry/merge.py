@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.matrix.registries import Kind
+from localai_ci.matrix.kind import Kind
 from localai_ci.registry import manifests
 from localai_ci.registry.cleanup import Cleaner
 from localai_ci.registry.image_merge import ImageMerge, Options, Signer

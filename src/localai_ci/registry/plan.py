@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.matrix.registries import Kind
+from localai_ci.matrix.kind import Kind
 from localai_ci.names import split_entry_id
 from localai_ci.registry import tags as naming
 from localai_ci.registry.index import REVISION, VERSION, canonical
