@@ -145,7 +145,8 @@ def test_third_party_sources_come_through_the_mirror_once_a_commit(
         asked = log.read_text().count("POST")
         edit(tree / "backend/cpp/llama-cpp/prepare.sh", "set -e", "set -e # once more")
         engine.ok(*build)
-        assert log.read_text().count("POST") == asked
+        only_references = 1  # git asks for them with every session; objects would be another
+        assert log.read_text().count("POST") - asked <= only_references
 
 
 def repository(folder: Path, where: Path) -> str:
