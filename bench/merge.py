@@ -1,106 +1,171 @@
-"""LocalAI's 386 images with 457 legs into two registries: one process against one each."""
+"""The merge of a whole run: ours in one process, against a loop over crane or regctl.
+
+As many images and legs as LocalAI has (386 and 457), two registries on loopback, the legs pushed
+before. The loops do what the workflow does for each image: make the index and give it its tags.
+"""
 
 import os
-import resource
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import yaml
 from rich.table import Table
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-
-from lab import crowd, debian
-from lab.legs import Scene, place, planned
-from lab.proxy import Proxy, proxy
-
-from localai_ci.registry.backoff import Policy
 from localai_ci.registry.receipt import Receipt
 from localai_ci.registry.transport import Transport
 
-IMAGES, PAIRS = 386, 71
-SAMPLE = 40  # images whose requests the other client is counted for, through a proxy
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from lab import debian
+from lab.crowd import entries, push
+from lab.legs import SHA, Scene, place
+
+IMAGES, TWO_LEGS = 386, 71
 TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "localai-ci/tools"
+LOCALAI_CI = str(Path(sys.executable).with_name("localai-ci"))
+
+
+@dataclass
+class Measured:
+    """One contender's figures: processor time is of all its processes, memory of the largest."""
+
+    name: str
+    seconds: float
+    cpu: float
+    processes: int
+    megabytes: float
+    requests: int
+    writes: int
+
+
+class World:
+    """Two registries that count, with every leg in them."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        """Start them and push all legs."""
+        self.folder = folder
+        start = debian.registry
+        self.registries = [
+            stack.enter_context(start(folder / name, log_requests=True)) for name in "ab"
+        ]
+        targets = [place(r.folder.name, r.address, own_anchors=True) for r in self.registries]
+        self.repositories = [str(target.repository) for target in targets]
+
+        async def all_legs() -> list[Receipt]:
+            async with Transport() as transport:
+                return await push(Scene(transport, tuple(targets)), entries(IMAGES, TWO_LEGS))
+
+        self.images: dict[str, list[Receipt]] = {}
+        for receipt in anyio.run(all_legs):
+            receipt.write(folder / "receipts")
+            self.images.setdefault(receipt.suffix, []).append(receipt)
+        places = {
+            r.folder.name: t.repository for r, t in zip(self.registries, targets, strict=True)
+        }
+        listed = {name: {"backends": str(at), "images": str(at)} for name, at in places.items()}
+        said = {"registries": listed, "bases": self.repositories[0]}
+        rules = {"tags": {"backends": ["semver", "branch", "sha"]}}
+        (folder / "registries.yaml").write_text(yaml.safe_dump(said | rules))
+
+    def counts(self) -> tuple[int, int]:
+        """Requests so far, and those of them that write."""
+        lines = "".join((r.folder / "log").read_text() for r in self.registries)
+        methods = re.findall(r'"(GET|HEAD|PUT|POST|PATCH|DELETE) /v2/[^"]* HTTP', lines)
+        return len(methods), sum(method not in {"GET", "HEAD"} for method in methods)
+
+    def measure(self, name: str, commands: Iterator[Sequence[str]]) -> Measured:
+        """Run commands one after the other."""
+        requests, writes = self.counts()
+        processes, memory, cpu, began = 0, 0, 0.0, time.monotonic()
+        for command in commands:
+            running = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self._environ()
+            )
+            _, status, usage = os.wait4(running.pid, 0)
+            if status:
+                told = running.stderr.read().decode() if running.stderr else ""
+                raise SystemExit(f"{' '.join(command)[:200]} failed: {told[-1000:]}")
+            processes, memory = processes + 1, max(memory, usage.ru_maxrss)
+            cpu += usage.ru_utime + usage.ru_stime
+            if running.stderr:
+                running.stderr.close()
+            running.returncode = 0
+        seconds = time.monotonic() - began
+        after, written = self.counts()
+        return Measured(
+            name, seconds, cpu, processes, memory / 1024, after - requests, written - writes
+        )
+
+    def _environ(self) -> dict[str, str]:
+        return {**os.environ, "DOCKER_CONFIG": str(self.folder), "HOME": str(self.folder)}
+
+    def ours(self, version: str) -> Iterator[Sequence[str]]:
+        """One process."""
+        yield [
+            LOCALAI_CI, "merge", "--receipts", str(self.folder / "receipts"),
+            "--registries", str(self.folder / "registries.yaml"), "--keep-anchors",
+            "--result", str(self.folder / "result.json"),
+            "--event", "push", "--ref", f"refs/tags/{version}", "--sha", SHA,
+        ]  # fmt: skip
+
+    def crane(self, version: str) -> Iterator[Sequence[str]]:
+        """An index under one tag, then the two others."""
+        crane = str(TOOLS / "crane")
+        for suffix, legs in self.images.items():
+            for repository in self.repositories:
+                first, *others = _tags(version, suffix)
+                children = [a for leg in legs for a in ("-m", f"{repository}@{leg.digest}")]
+                yield [crane, "index", "append", *children, "-t", f"{repository}:{first}"]
+                for tag in others:
+                    yield [crane, "tag", f"{repository}:{first}", tag]
+
+    def regctl(self, version: str) -> Iterator[Sequence[str]]:
+        """The same with regctl, whose copy within a repository is a tag."""
+        regctl = str(TOOLS / "regctl")
+        plain = [x for r in self.registries for x in ("--host", f"reg={r.address},tls=disabled")]
+        for suffix, legs in self.images.items():
+            for repository in self.repositories:
+                first, *others = _tags(version, suffix)
+                image = f"{repository}:{first}"
+                children = [a for leg in legs for a in ("--digest", leg.digest)]
+                yield [regctl, *plain, "index", "create", image, *children]
+                for tag in others:
+                    yield [regctl, *plain, "image", "copy", image, f"{repository}:{tag}"]
 
 
 def tables() -> Iterator[Table]:
-    """Wall time, requests and memory, for both ways, fresh and again with nothing changed."""
-    table = Table(title=f"merge {IMAGES} images, {IMAGES + PAIRS} legs, two loopback registries")
-    for column in ("what", "wall s", "requests", "writes", "peak MiB"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    with _registries() as addresses:
-        for row in anyio.run(_measure, addresses):
-            table.add_row(*row)
+    """Each contender releases a version of its own, so that everybody has all tags to write."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        world = World(Path(folder), stack)
+        loops = {"crane": world.crane, "regctl": world.regctl}
+        found = [
+            world.measure(f"a loop over {name}", loop(f"v4.2.{number}"))
+            for number, (name, loop) in enumerate(loops.items())
+            if (TOOLS / name).exists()
+        ]
+        ours = world.measure("localai-ci merge", world.ours("v4.2.2"))
+        found += [ours, world.measure("the same again", world.ours("v4.2.2"))]
+    legs = IMAGES + TWO_LEGS
+    table = Table(
+        "what", "seconds", "ratio to ours", "CPU s", "ratio to ours", "processes", "MB",
+        "requests", "writes",
+        title=f"Merge of {IMAGES} images, {legs} legs, two registries on loopback",
+    )  # fmt: skip
+    for one in found:
+        table.add_row(
+            one.name, f"{one.seconds:.1f}", f"{one.seconds / ours.seconds:.2f}",
+            f"{one.cpu:.1f}", f"{one.cpu / ours.cpu:.2f}",
+            str(one.processes), f"{one.megabytes:.0f}", str(one.requests), str(one.writes),
+        )  # fmt: skip
     yield table
 
 
-@contextmanager
-def _registries() -> Iterator[tuple[str, str]]:
-    with (
-        tempfile.TemporaryDirectory(prefix="localai-ci-bench-") as folder,
-        debian.registry(Path(folder) / "a") as one,
-        debian.registry(Path(folder) / "b") as two,
-    ):
-        yield one.address, two.address
-
-
-async def _measure(addresses: tuple[str, str]) -> list[list[str]]:
-    rows = []
-    named = zip("ab", addresses, strict=True)
-    targets = tuple(place(name, address, own_anchors=True) for name, address in named)
-    async with Transport(policy=Policy()) as transport:
-        receipts = await crowd.push(Scene(transport, targets), crowd.entries(IMAGES, PAIRS))
-    for what in ("one process, ours", "the same again"):
-        async with Transport() as transport:
-            started = time.monotonic()
-            result = await Scene(transport, targets).merge(receipts, keep_anchors=True)
-            wall = time.monotonic() - started
-            assert result.ok, [row.error for row in result.bad][:1]
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            count = sum(transport.requests.values())
-            rows.append([what, f"{wall:.1f}", str(count), str(transport.writes), str(peak)])
-    tool = shutil.which("regctl", path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
-    if tool is None:
-        return [*rows, ["regctl is not installed", "", "", "", ""]]
-    others = [target.repository for target in targets]
-    for what in ("one regctl an image and tag", "the same again"):
-        started = time.monotonic()
-        peak = 0
-        for image in planned(receipts):
-            for repository in others:
-                peak = max(peak, _regctl(tool, str(repository), image.receipts, image.tags.names))
-        wall = time.monotonic() - started
-        with proxy(addresses[0]) as front:
-            requests, writes = _counted(tool, front, others[0].path, receipts)
-        rows.append([what, f"{wall:.1f}", f"~{requests}", f"~{writes}", str(peak)])
-    return rows
-
-
-def _regctl(tool: str, repository: str, legs: Sequence[Receipt], tags: Sequence[str]) -> int:
-    """As the workflow does it: one index, then its further tags; the peak memory in MiB."""
-    plain = ["--host", f"reg={repository.partition('/')[0]},tls=disabled"]
-    references = [part for leg in legs for part in ("--ref", f"{repository}@{leg.digest}")]
-    first, *rest = tags
-    commands = [[tool, *plain, "index", "create", f"{repository}:{first}", *references]]
-    commands += [
-        [tool, *plain, "image", "copy", f"{repository}:{first}", f"{repository}:{tag}"]
-        for tag in rest
-    ]
-    for command in commands:
-        subprocess.run(command, check=True, capture_output=True)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-
-
-def _counted(tool: str, front: Proxy, path: str, receipts: Sequence[Receipt]) -> tuple[int, int]:
-    """Requests and writes for all images and both registries, scaled from a sample."""
-    images = planned(receipts)[:: IMAGES // SAMPLE]
-    for image in images:
-        _regctl(tool, f"{front.address}/{path}", image.receipts, image.tags.names)
-    scale = 2 * IMAGES / len(images)
-    return round(len(front.log) * scale), round(len(front.writes) * scale)
+def _tags(version: str, suffix: str) -> list[str]:
+    return [f"{version}{suffix}", f"sha-{SHA[:7]}{suffix}", f"latest{suffix}"]

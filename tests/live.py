@@ -135,5 +135,7 @@ def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
             assert process.poll() is None, f"the server of {url} has ended"
             time.sleep(0.1)
         else:
+            time.sleep(0.2)
+            assert process.poll() is None, f"another server answers at {url}: end it first"
             return
     raise TimeoutError(f"{url} does not answer")

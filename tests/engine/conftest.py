@@ -100,15 +100,12 @@ def publish_standin(
         for path, text in files.items()
         for word in ("with-new-file", f"--path={path}", f"--contents={text}")
     ]
-    image_from = (
-        "core",
-        "container",
-        f"--platform=linux/{arch}",
-        "from",
-        "--address=debian:bookworm",
-        *before,
-    )
-    done = engine.dagger(*image_from, *writes, "publish", f"--address={image}")
+    # Where the machine has authorities of its own, the engine runs this program before and after
+    # every command; emulated, that takes longer than the command. All here is plain HTTP.
+    bare = ("without-file", "--path=/usr/sbin/update-ca-certificates")
+    bookworm = (f"--platform=linux/{arch}", "from", "--address=debian:bookworm")
+    made = ("core", "container", *bookworm, *before, *bare, *writes)
+    done = engine.dagger(*made, "publish", f"--address={image}")
     assert done.returncode == 0, done.stderr[-3000:]
     return image
 

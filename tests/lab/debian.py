@@ -88,12 +88,15 @@ class Process:
 
 
 @contextmanager
-def registry(folder: Path, auth: Mapping[str, Any] | None = None) -> Iterator[Process]:
+def registry(
+    folder: Path, auth: Mapping[str, Any] | None = None, *, log_requests: bool = False
+) -> Iterator[Process]:
     """Start one on a free port.
 
     Args:
         folder: An empty folder for its data, configuration and log.
         auth: The ``auth`` section of its configuration.
+        log_requests: A line for each request in its log.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
@@ -101,7 +104,7 @@ def registry(folder: Path, auth: Mapping[str, Any] | None = None) -> Iterator[Pr
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     config = {
         "version": 0.1,
-        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "log": {"level": "warn", "accesslog": {"disabled": not log_requests}},
         "storage": {
             "filesystem": {"rootdirectory": str(folder / "data"), "maxthreads": 100},
             "delete": {"enabled": True},

@@ -50,7 +50,11 @@ Handler = Callable[[Request], Awaitable[Answer]]
 
 
 @contextmanager
-def serving(handler: Handler, close: Callable[[], Awaitable[None]] | None = None) -> Iterator[int]:
+def serving(
+    handler: Handler,
+    close: Callable[[], Awaitable[None]] | None = None,
+    host: str = "127.0.0.1",
+) -> Iterator[int]:
     """Serve on a free loopback port, which is yielded, until the block ends; then ``close``."""
     loop = asyncio.new_event_loop()
     ready = threading.Event()
@@ -60,7 +64,7 @@ def serving(handler: Handler, close: Callable[[], Awaitable[None]] | None = None
     async def main() -> None:
         nonlocal port
         server = await asyncio.start_server(
-            lambda r, w: _connection(handler, r, w), "127.0.0.1", 0, limit=2**20
+            lambda r, w: _connection(handler, r, w), host, 0, limit=2**20
         )
         port = server.sockets[0].getsockname()[1]
         ready.set()

@@ -7,7 +7,8 @@ from functools import partial
 
 from lab.images import publish
 from lab.rooms import fresh
-from localai_ci.matrix.registries import Kind, TagRule
+from localai_ci.matrix.kind import Kind
+from localai_ci.matrix.registries import TagRule
 from localai_ci.names import anchor_tag, split_entry_id
 from localai_ci.registry.image_merge import Options, Signer
 from localai_ci.registry.merge import Merge

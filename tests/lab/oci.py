@@ -227,9 +227,9 @@ class Registry:
 
 
 @contextmanager
-def oci_registry(**switches: Any) -> Iterator[Registry]:
+def oci_registry(host: str = "127.0.0.1", **switches: Any) -> Iterator[Registry]:
     """Start one on a free port."""
     made = Registry(**switches)
-    with serving(made.handle) as port:
-        made.address = f"127.0.0.1:{port}"
+    with serving(made.handle, host=host) as port:
+        made.address = f"{host}:{port}"
         yield made

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from lab.images import image, publish
-from lab.rooms import Lab, fresh
+from lab.oci import oci_registry
+from lab.rooms import QUICK, Lab, fresh
 
 from localai_ci.registry import blobs, manifests
 from localai_ci.registry.errors import DigestError, RegistryError
@@ -133,3 +135,15 @@ async def test_a_dry_run_cannot_write(lab: Lab) -> None:
         with pytest.raises(RegistryError, match="a dry run only reads"):
             await manifests.put(reader, repository.at("t"), Manifest(b"{}", "x"))
     assert json.dumps(lab.own.repos.get(repository.path) and 1) == "null"
+
+
+async def test_another_host_is_reached_without_tls_only_if_it_is_named() -> None:
+    """127.0.0.2 is a host like any other to the client."""
+    with oci_registry("127.0.0.2") as registry:
+        repository = fresh(registry.address)
+        async with Transport(plain_http=frozenset({registry.address}), policy=QUICK) as named:
+            written = await publish(named, repository, "t", "plain")
+            assert await manifests.find(named, repository.at("t")) == written.digest
+        async with Transport(policy=replace(QUICK, attempts=1)) as unnamed:
+            with pytest.raises(RegistryError, match="failed 1 time"):
+                await manifests.find(unnamed, repository.at("t"))

@@ -10,6 +10,7 @@ from lab.legs import BOTH, BRANCH, RELEASE, Scene, place, planned
 from lab.oci import oci_registry
 from lab.rooms import CANARY, QUICK, USER, Lab
 
+from localai_ci.matrix.kind import Kind
 from localai_ci.registry import blobs, manifests
 from localai_ci.registry.results import Status, TagState
 from localai_ci.registry.transport import Transport
@@ -202,7 +203,23 @@ async def test_anchors_of_merged_legs_are_deleted_by_name_and_the_image_stays(
 async def test_a_registry_that_cannot_delete_tags_is_a_note_and_no_failure(scene: Scene) -> None:
     result = await scene.merge(await scene.both())
     assert result.ok
-    assert "anchors stay" in result.images[0].notes[0]
+    assert "anchors stay: this registry deletes no tags by name" in result.images[0].notes[0]
+
+
+async def test_a_registry_that_cannot_delete_tags_is_not_asked_for_every_leg(
+    lab: Lab, transport: Transport
+) -> None:
+    scene = Scene(transport, (place("a", lab.basic.address),))
+    receipts = [await scene.leg(f"cpu-{number}/amd64") for number in range(4)]
+    assert (await scene.merge(receipts, at_once=1)).ok
+    assert transport.requests["DELETE"] == 1
+
+
+async def test_a_plan_of_backends_promises_nothing_of_the_server_image(scene: Scene) -> None:
+    backend, server = await scene.leg("cpu-test/amd64"), await scene.leg("core/amd64")
+    server = server.model_copy(update={"kind": Kind.images})
+    result = await scene.merge([backend, server], promised=["cpu-test/amd64"])
+    assert [row.status for row in result.images] == [Status.merged] * 2
 
 
 async def test_an_immutable_tag_with_the_same_digest_is_success_with_another_a_refusal(

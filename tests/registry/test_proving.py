@@ -9,6 +9,7 @@ from lab.legs import RUN, Scene, place
 from lab.rooms import Lab, fresh
 
 from localai_ci.errors import InputError
+from localai_ci.plan.estimates import from_receipts
 from localai_ci.registry import manifests
 from localai_ci.registry.copying import copy, exists, retag
 from localai_ci.registry.errors import RegistryError
@@ -102,3 +103,12 @@ async def test_an_image_is_copied_whole(transport: Transport, lab: Lab, same: bo
     image = await publish(transport, source, "one", "x")
     assert await copy(transport, source.at("one"), target.at("two")) == image.digest
     assert await manifests.get(transport, target.at("two")) == image
+
+
+async def test_estimates_learn_from_what_a_receipt_says_its_build_took(
+    scene: Scene, tmp_path: Path
+) -> None:
+    (await scene.leg("cpu-test/amd64")).model_copy(update={"seconds": 90.0}).write(tmp_path)
+    (await scene.leg("cpu-found/amd64")).write(tmp_path)
+    assert from_receipts(tmp_path) == {"cpu-test/amd64": 1.5}
+    assert {receipt.seconds for receipt in read_all(tmp_path)} == {90.0, 0.0}

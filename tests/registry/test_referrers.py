@@ -42,12 +42,12 @@ async def test_what_is_attached_is_listed_by_type(
     image = repository.at(subject.digest)
     assert await referrers.find(transport, image) == []
     one = await attached(transport, repository, subject, "application/one")
-    two = await attached(transport, repository, subject, "application/two")
-    await attached(transport, repository, subject, "application/two")
+    two = await attached(transport, repository, subject, "application/two+json")
+    await attached(transport, repository, subject, "application/two+json")
     found = await referrers.find(transport, image)
     assert {row["digest"] for row in found} == {one.digest, two.digest}
-    (row,) = await referrers.find(transport, image, "application/two")
-    assert row["annotations"] == {"made-for": "application/two"}
+    (row,) = await referrers.find(transport, image, "application/two+json")
+    assert row["annotations"] == {"made-for": "application/two+json"}
 
 
 async def test_writers_at_once_lose_nothing(transport: Transport, lab: Lab) -> None:

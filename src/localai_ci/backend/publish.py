@@ -9,8 +9,9 @@ from pathlib import Path
 from dagger import Directory, File, dag
 
 from localai_ci import backend
+from localai_ci.matrix.kind import Kind
 from localai_ci.matrix.loading import load_matrix
-from localai_ci.matrix.registries import Kind, Registries, registries
+from localai_ci.matrix.registries import Registries, registries
 from localai_ci.matrix.yamlfile import load
 from localai_ci.names import anchor_tag, receipt_file
 from localai_ci.push import Login, push

@@ -12,9 +12,10 @@ from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
 from localai_ci.cli.registries import RegistriesPath, load_registries
 from localai_ci.errors import InputError
-from localai_ci.matrix.registries import Kind, Registries
+from localai_ci.matrix.kind import Kind
 
 if TYPE_CHECKING:
+    from localai_ci.matrix.registries import Registries
     from localai_ci.registry.results import MergeResult
     from localai_ci.registry.sign import Cosign
     from localai_ci.registry.tags import Event, TagSet
@@ -179,13 +180,13 @@ def rollback(
         raise typer.Exit(1)
 
 
-def _event(file: Registries, event: str, ref: str, sha: str, epoch: int | None) -> "Event":
+def _event(file: "Registries", event: str, ref: str, sha: str, epoch: int | None) -> "Event":
     from localai_ci.registry.tags import Event
 
     return Event(event, ref, sha, file.default_branch, epoch)
 
 
-def _named(file: Registries, event: "Event", kind: Kind, suffix: str) -> "TagSet":
+def _named(file: "Registries", event: "Event", kind: Kind, suffix: str) -> "TagSet":
     from localai_ci.registry.tags import tags as named
 
     return named(event, file.tags.get(kind, ()), suffix)
@@ -204,7 +205,7 @@ def _promise(path: Path) -> list[str]:
         ) from None
 
 
-def _transport(file: Registries, *, dry_run: bool) -> "Transport":
+def _transport(file: "Registries", *, dry_run: bool) -> "Transport":
     from localai_ci.registry.credentials import Keyring
     from localai_ci.registry.targets import plain_http
     from localai_ci.registry.transport import Transport

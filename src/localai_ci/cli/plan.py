@@ -12,7 +12,7 @@ from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
 from localai_ci.cli.registries import RegistriesPath, load_registries
 from localai_ci.errors import InputError
-from localai_ci.plan.change import Event
+from localai_ci.plan.event import Event
 
 if TYPE_CHECKING:
     from localai_ci.matrix.registries import Registries

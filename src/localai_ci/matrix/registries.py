@@ -7,14 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from localai_ci.matrix.data import data_dir
+from localai_ci.matrix.kind import Kind
 from localai_ci.matrix.yamlfile import Strict, load
-
-
-class Kind(StrEnum):
-    """The two families of images, each with a repository and tag rules of its own."""
-
-    backends = "backends"
-    images = "images"
 
 
 class TagRule(StrEnum):

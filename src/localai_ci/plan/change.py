@@ -2,23 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from localai_ci import limits
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
+from localai_ci.plan.event import Event
 from localai_ci.plan.rules import InputsFile
-
-
-class Event(StrEnum):
-    """What started the run; only the first two look at what changed."""
-
-    pull_request = "pull_request"
-    push = "push"
-    tag = "tag"
-    schedule = "schedule"
-    workflow_dispatch = "workflow_dispatch"
-
 
 LIST_LIMIT = {
     Event.pull_request: limits.PULL_REQUEST_FILES,

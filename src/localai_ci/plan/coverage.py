@@ -14,8 +14,9 @@ from posixpath import dirname, normpath
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.tree import Tree
-from localai_ci.plan.change import Change, Event
+from localai_ci.plan.change import Change
 from localai_ci.plan.decide import decide
+from localai_ci.plan.event import Event
 from localai_ci.plan.reasons import Kind
 from localai_ci.plan.rules import Inputs, any_of
 

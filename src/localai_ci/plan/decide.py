@@ -7,7 +7,8 @@ from functools import cached_property
 
 from localai_ci.matrix.diff import diff
 from localai_ci.matrix.entry import Entry, Matrix
-from localai_ci.plan.change import Change, Event
+from localai_ci.plan.change import Change
+from localai_ci.plan.event import Event
 from localai_ci.plan.proto import breaking_changes
 from localai_ci.plan.reasons import Kind, Reason, listed
 from localai_ci.plan.rules import Inputs, Rule

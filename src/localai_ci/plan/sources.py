@@ -7,7 +7,8 @@ from pathlib import Path
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import load_matrix, matrix_in_tree
-from localai_ci.plan.change import Change, Event, from_list, parse_list
+from localai_ci.plan.change import Change, from_list, parse_list
+from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
 from localai_ci.plan.rules import Inputs, load_inputs
 

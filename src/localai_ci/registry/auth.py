@@ -73,6 +73,7 @@ class Authorizer:
         keyring: Where credentials are found.
         send: Sends one unsigned request (method, URL, headers, form) with the retry rules.
         now: Monotonic clock, seconds.
+        plain_http: Hosts besides this machine that get passwords without TLS.
     """
 
     def __init__(
@@ -80,11 +81,13 @@ class Authorizer:
         keyring: Keyring,
         send: Callable[..., Awaitable[httpx.Response]],
         now: Callable[[], float],
+        plain_http: frozenset[str] = frozenset(),
     ) -> None:
         """Start with nothing known of any registry."""
         self._keyring = keyring
         self._send = send
         self._now = now
+        self._plain_http = plain_http
         self._realms: dict[str, _Realm] = {}
 
     async def header(self, registry: str, base: str, wanted: Scopes) -> str | None:
@@ -153,7 +156,7 @@ class Authorizer:
     async def _token(self, asked: dict[str, str], registry: str, wanted: Scopes) -> _Token:
         realm = asked.get("realm", "")
         found = await self._keyring.find(registry)
-        if found and realm.startswith("http://") and not is_loopback(realm.split("/")[2]):
+        if found and realm.startswith("http://") and not self._trusts(realm.split("/")[2]):
             raise RegistryError(
                 f"its token address {realm} is plain HTTP: the password stays here", where=registry
             )
@@ -173,6 +176,10 @@ class Authorizer:
                 doing="asking for a token", where=registry, host=registry,
             )  # fmt: skip
         return self._read(answer.content, registry, wanted)
+
+    def _trusts(self, host: str) -> bool:
+        """Whether a password may go there without TLS."""
+        return is_loopback(host) or host in self._plain_http
 
     def _read(self, body: bytes, registry: str, granted: Scopes) -> _Token:
         try:

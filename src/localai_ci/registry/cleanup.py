@@ -1,15 +1,45 @@
-"""Anchors that no merge removed: found by their names, deleted by their names, never by digest."""
+"""Anchors are deleted by their names, never by digest: after a merge, and where none came."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 
 from localai_ci.errors import LocalaiCiError
 from localai_ci.names import anchor_day
 from localai_ci.registry import manifests
+from localai_ci.registry.manifests import NoTagDeleteError
 from localai_ci.registry.reference import Reference, Repository
 from localai_ci.registry.together import every
 from localai_ci.registry.transport import Transport
+
+
+@dataclass
+class Cleaner:
+    """Deletes anchors; a registry that cannot is asked no more than a few times."""
+
+    transport: Transport
+    _cannot: dict[str, LocalaiCiError] = field(default_factory=dict)
+
+    async def drop(self, anchor: Reference) -> bool:
+        """Delete one anchor by its name; nothing that is not named as an anchor.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            RegistryError: the registry cannot, or refused.
+        """
+        if not anchor_day(anchor.tag) or await manifests.find(self.transport, anchor) is None:
+            return False
+        if refusal := self._cannot.get(anchor.repository.registry):
+            raise refusal
+        try:
+            tag = Reference(anchor.repository, anchor.tag)
+            return await manifests.delete_tag(self.transport, tag)
+        except NoTagDeleteError as e:
+            self._cannot[anchor.repository.registry] = e
+            raise
 
 
 def stale(tags: Iterable[str], before: dt.date) -> list[str]:
@@ -39,11 +69,12 @@ async def collect(
         Whether all could be deleted.
     """
     well = True
+    cleaner = Cleaner(transport)
 
     async def drop(anchor: Reference) -> None:
         nonlocal well
         try:
-            gone = await manifests.delete_tag(transport, anchor)
+            gone = await cleaner.drop(anchor)
             report(anchor, "deleted" if gone else "was gone already")
         except LocalaiCiError as e:
             well = False

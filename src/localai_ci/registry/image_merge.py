@@ -14,9 +14,9 @@ from typing import Protocol
 import anyio
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.names import anchor_day
 from localai_ci.registry import manifests
 from localai_ci.registry import tags as naming
+from localai_ci.registry.cleanup import Cleaner
 from localai_ci.registry.copying import MovedError, bring, settled
 from localai_ci.registry.index import version_of
 from localai_ci.registry.manifests import Manifest
@@ -68,6 +68,7 @@ class ImageMerge:
         options: How to merge.
         signer: Signs before tags move, or None.
         newest: The newest release of a suffix by its tags in a registry.
+        cleaner: Deletes anchors.
     """
 
     transport: Transport
@@ -75,6 +76,7 @@ class ImageMerge:
     options: Options
     signer: Signer | None
     newest: Callable[[Target, str], Awaitable[str]]
+    cleaner: Cleaner
 
     async def run(self, image: Image, row: ImageRow) -> None:
         """Merge it, and keep ``row`` true at every moment.
@@ -101,7 +103,7 @@ class ImageMerge:
         await self._sign(image, image.index, row)
         await self._move(image.index, row)
         row.status = Status.merged if todo else Status.unchanged
-        if not self.options.keep_anchors:
+        if todo and not self.options.keep_anchors:
             await self._drop_anchors(image.receipts, row)
 
     async def _look(self, image: Image, index: Manifest) -> list[Seen]:
@@ -195,16 +197,10 @@ class ImageMerge:
         """Best effort: an anchor that stays costs space, and `gc` finds it by its name."""
         anchors = [place.reference for leg in legs for place in leg.publications]
         try:
-            dropped = await every(partial(self._drop, anchor) for anchor in anchors)
+            dropped = await every(partial(self.cleaner.drop, anchor) for anchor in anchors)
             row.anchors_deleted = sum(dropped)
         except LocalaiCiError as e:
             row.notes.append(f"anchors stay: {failures(e)[0].what}")
-
-    async def _drop(self, anchor: Reference) -> bool:
-        """Delete one anchor by its name; nothing that is not named as an anchor."""
-        if not anchor_day(anchor.tag) or await manifests.find(self.transport, anchor) is None:
-            return False
-        return await manifests.delete_tag(self.transport, Reference(anchor.repository, anchor.tag))
 
 
 def _planned(move: Move, digest: str) -> TagRow:

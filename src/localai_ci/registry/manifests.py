@@ -23,6 +23,10 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 ACCEPT = f"{OCI_MANIFEST}, {OCI_INDEX}, {DOCKER_MANIFEST}, {DOCKER_LIST}"
 
 
+class NoTagDeleteError(RegistryError):
+    """A registry that has no deletion of tags by name."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A manifest or an index, as its exact bytes; ``etag`` is what the registry calls them."""
@@ -161,7 +165,8 @@ async def delete_tag(transport: Transport, image: Reference) -> bool:
         Whether there was one.
 
     Raises:
-        RegistryError: the registry cannot do this, or refused.
+        NoTagDeleteError: the registry cannot do this.
+        RegistryError: it refused.
     """
     if image.digest or not image.tag:
         raise InputError("only a tag can be deleted", where=str(image), remedy="Name the tag.")
@@ -169,6 +174,15 @@ async def delete_tag(transport: Transport, image: Reference) -> bool:
     answer = await transport.send("DELETE", image.repository, path, doing="DELETE tag", push=True)
     if answer.status_code == HTTPStatus.NOT_FOUND:
         return False
+    if answer.status_code in _NO_TAG_DELETE:
+        refused = _refused(answer, "DELETE tag", image)
+        raise NoTagDeleteError(
+            f"this registry deletes no tags by name; {refused.what}",
+            where=str(image),
+            remedy="Delete it in the registry's own way. Never by digest: that deletes the image.",
+            status=refused.status,
+            codes=refused.codes,
+        )
     if not answer.is_success:
         raise _refused(answer, "DELETE tag", image)
     return True
@@ -190,6 +204,7 @@ async def list_tags(transport: Transport, repository: Repository, page: int = 10
     return found
 
 
+_NO_TAG_DELETE = {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 _IMMUTABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.METHOD_NOT_ALLOWED}
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import anyio
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.matrix.registries import Kind
+from localai_ci.matrix.kind import Kind
 from localai_ci.registry import manifests
+from localai_ci.registry.cleanup import Cleaner
 from localai_ci.registry.image_merge import ImageMerge, Options, Signer
 from localai_ci.registry.plan import Image
 from localai_ci.registry.reference import Repository
@@ -36,7 +37,12 @@ class Merge:
     signer: Signer | None = None
     report: Callable[[ImageRow], None] = lambda _: None
     result: MergeResult = field(default_factory=MergeResult)
+    _cleaner: Cleaner = field(init=False)
     _listed: dict[Repository, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """One memory of which registries cannot delete tags."""
+        self._cleaner = Cleaner(self.transport)
 
     async def run(self, images: Sequence[Image]) -> MergeResult:
         """Merge them all. An image that fails is a row with its error, never an exception."""
@@ -61,8 +67,9 @@ class Merge:
 
     async def _one(self, image: Image, row: ImageRow) -> None:
         started = time.monotonic()
+        where = self.targets[image.kind]
         work = ImageMerge(
-            self.transport, self.targets[image.kind], self.options, self.signer, self._newest
+            self.transport, where, self.options, self.signer, self._newest, self._cleaner
         )
         try:
             await work.run(image, row)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.matrix.registries import Kind
+from localai_ci.matrix.kind import Kind
 from localai_ci.names import split_entry_id
 from localai_ci.registry import tags as naming
 from localai_ci.registry.index import REVISION, VERSION, canonical
@@ -98,7 +98,8 @@ def images(
 
     Args:
         receipts: All legs that arrived.
-        promised: Entry ids that the plan promised; None takes what the receipts say themselves.
+        promised: Entry ids that the plan promised; None takes what the receipts say themselves,
+            as the server image's always do: a plan is one of backends.
         name: The tags of an image, from family and suffix.
         revision: The commit, for the index's annotations.
 
@@ -108,14 +109,12 @@ def images(
     groups: dict[tuple[Kind, str], list[Receipt]] = {}
     for receipt in receipts:
         groups.setdefault((receipt.kind, receipt.suffix), []).append(receipt)
-    known = {suffix: kind for kind, suffix in groups}
     for entry in promised or ():
-        suffix = split_entry_id(entry)[0]
-        groups.setdefault((known.get(suffix, Kind.backends), suffix), [])
+        groups.setdefault((Kind.backends, split_entry_id(entry)[0]), [])
     made = []
     for (kind, suffix), legs in sorted(groups.items()):
         bare = Image(kind, suffix, tuple(sorted(legs, key=lambda leg: leg.entry)), TagSet(()))
-        if promised is None:
+        if promised is None or kind is not Kind.backends:
             wanted = {leg for receipt in legs for leg in receipt.legs}
         else:
             wanted = {entry for entry in promised if split_entry_id(entry)[0] == suffix}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import anyio
 
-from localai_ci.matrix.registries import Kind
+from localai_ci.matrix.kind import Kind
 from localai_ci.names import split_entry_id
 from localai_ci.registry import blobs
 from localai_ci.registry.copying import appears

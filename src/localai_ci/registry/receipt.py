@@ -14,7 +14,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from localai_ci.errors import InputError
-from localai_ci.matrix.registries import Kind
+from localai_ci.matrix.kind import Kind
 from localai_ci.names import receipt_file, split_entry_id
 from localai_ci.registry.manifests import Manifest
 from localai_ci.registry.reference import Reference, Repository

@@ -87,7 +87,7 @@ async def _add(transport: Transport, subject: Reference, row: Descriptor) -> Non
 
 async def _ask(transport: Transport, image: Reference, artifact_type: str) -> httpx.Response | None:
     """The referrers API's answer, or None where the registry has no such API."""
-    query = f"?artifactType={httpx.QueryParams({'a': artifact_type})['a']}" if artifact_type else ""
+    query = f"?{httpx.QueryParams({'artifactType': artifact_type})}" if artifact_type else ""
     answer = await transport.send(
         "GET", image.repository, f"referrers/{image.digest}{query}", doing="list referrers"
     )

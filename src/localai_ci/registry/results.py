@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from localai_ci.errors import InputError
-from localai_ci.matrix.registries import Kind
+from localai_ci.matrix.kind import Kind
 
 
 class Status(StrEnum):

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from localai_ci.matrix.registries import Kind, Registries
+from localai_ci.matrix.kind import Kind
+from localai_ci.matrix.registries import Registries
 from localai_ci.registry.reference import Repository
 
 

@@ -40,7 +40,7 @@ class Transport:
     Args:
         keyring: Where credentials are found; the default signs in nowhere.
         policy: How long and how often to try.
-        plain_http: Hosts besides this machine to reach without TLS.
+        plain_http: Hosts (and port) besides this machine to reach without TLS.
         read_only: Refuse every request that could write: what a dry run is built on.
         client: The HTTP client to use instead of an own one; it is closed with this.
         sleep: Waits that many seconds.
@@ -73,7 +73,7 @@ class Transport:
         self._now = now
         self._hosts: dict[str, _Host] = {}
         self._locks: dict[str, anyio.Lock] = {}
-        self._auth = Authorizer(keyring or Keyring(), self._unsigned, now)
+        self._auth = Authorizer(keyring or Keyring(), self._unsigned, now, plain_http)
 
     async def __aenter__(self) -> Self:
         """Nothing to open."""

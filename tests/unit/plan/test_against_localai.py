@@ -14,8 +14,9 @@ from localai_ci.matrix import localai
 from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.tree import Tree
 from localai_ci.names import entry_id
-from localai_ci.plan.change import Change, Event
+from localai_ci.plan.change import Change
 from localai_ci.plan.decide import decide
+from localai_ci.plan.event import Event
 
 # Asks LocalAI's filter about one path at a time; on standard input the matrix and the paths.
 ASK = """

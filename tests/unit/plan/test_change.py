@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from unit.plan.deciding import EVERYTHING, INPUTS, MATRIX, NOTHING, counts, plan
 
 from localai_ci.errors import InputError
-from localai_ci.plan.change import Change, Event, from_list, parse_list
+from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.decide import Plan, decide
+from localai_ci.plan.event import Event
 from localai_ci.plan.reasons import Kind
 from localai_ci.plan.sources import Request, gather
 

@@ -161,3 +161,30 @@ async def test_a_configuration_for_others_is_read_back_the_same(tmp_path: Path) 
     (tmp_path / "config.json").write_text(docker_config(known))
     keyring = Keyring(config=tmp_path)
     assert {name: await keyring.find(name) for name in known} == known
+
+
+async def test_a_configuration_can_be_given_as_text() -> None:
+    known = {"docker.io": Credential("a", "b:c"), "r.io": Credential("", "t", identity=True)}
+    keyring = Keyring.of_config(docker_config(known))
+    assert {name: await keyring.find(name) for name in known} == known
+    assert await keyring.find("elsewhere.io") is None
+    assert await Keyring.of_config("{}").find("r.io") is None
+
+
+async def test_a_broken_given_configuration_is_told_without_its_content() -> None:
+    with pytest.raises(InputError, match="not a JSON object") as caught:
+        Keyring.of_config(f'{{"auths": {SECRET}')
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"credsStore": "test", "auths": {"r.io": {}}}, {"credHelpers": {"r.io": "test"}}],
+)
+async def test_a_given_configuration_runs_no_helper_of_another_machine(
+    config: dict[str, Any],
+) -> None:
+    keyring = Keyring.of_config(json.dumps(config))
+    with pytest.raises(InputError, match=r"leaves its credential to the helper 'test'"):
+        await keyring.find("r.io")
+    assert await keyring.find("anonymous.io") is None

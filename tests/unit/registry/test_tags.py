@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localai_ci.errors import InputError
-from localai_ci.matrix.registries import Kind, TagRule, registries
+from localai_ci.matrix.kind import Kind
+from localai_ci.matrix.registries import TagRule, registries
 from localai_ci.registry.reference import is_tag
 from localai_ci.registry.tags import Event, newest_release, prerelease, tags, version
 

@@ -1,0 +1,10 @@
+"""The two families of images. Apart from the models: commands name it without loading those."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The two families of images, each with a repository and tag rules of its own."""
+
+    backends = "backends"
+    images = "images"

@@ -1,0 +1,13 @@
+"""What started a run. Apart from the rest of the plan: commands name it without loading that."""
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """What started the run; only the first two look at what changed."""
+
+    pull_request = "pull_request"
+    push = "push"
+    tag = "tag"
+    schedule = "schedule"
+    workflow_dispatch = "workflow_dispatch"

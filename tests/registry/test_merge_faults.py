@@ -1,0 +1,165 @@
+"""The merge when registries fail: all registries say the same afterwards, or nothing has moved."""
+
+from collections.abc import Sequence
+
+import anyio
+import httpx
+import pytest
+from lab.http11 import Answer, Request, Response
+from lab.images import publish
+from lab.legs import BRANCH, RELEASE, Scene, place, planned
+from lab.oci import oci_registry
+from lab.proxy import Fault, Proxy, answering
+from lab.rooms import QUICK, Lab
+
+from localai_ci.registry import manifests
+from localai_ci.registry.reference import Reference
+from localai_ci.registry.results import Status, TagState
+from localai_ci.registry.transport import Transport
+
+pytestmark = pytest.mark.anyio
+NAMES = ("v4.2.2-cpu-test", "sha-a1b2c3d-cpu-test", "latest-cpu-test")
+NOTHING = dict.fromkeys(NAMES)
+
+
+@pytest.fixture
+def scene(lab: Lab, front: Proxy, transport: Transport) -> Scene:
+    """A sound registry, and one behind the fault proxy."""
+    return Scene(transport, (place("sound", lab.own.address), place("frail", front.address)))
+
+
+async def test_a_registry_that_dies_before_the_tags_leaves_the_others_tags_alone(
+    scene: Scene, front: Proxy
+) -> None:
+    receipts = await scene.both()
+    index = planned(receipts)[0].index
+    assert index
+    front.fail(Fault("PUT", f"/manifests/{index.digest}", times=99, before=answering(500)))
+    result = await scene.merge(receipts)
+    assert "PUT manifest failed 7 times" in result.images[0].error
+    assert await scene.tags(*NAMES) == [NOTHING, NOTHING]
+
+
+@pytest.mark.parametrize("tag", NAMES)
+async def test_a_tag_that_cannot_be_moved_puts_all_others_back(
+    scene: Scene, front: Proxy, tag: str
+) -> None:
+    await scene.merge(await scene.both())
+    before = await scene.tags(*NAMES)
+    receipts = await scene.both("newer")
+    front.fail(Fault("PUT", f"/manifests/{tag}", times=QUICK.attempts, before=answering(500)))
+    row = (await scene.merge(receipts)).images[0]
+    assert row.status is Status.failed
+    assert await scene.tags(*NAMES) == before
+    assert {t.state for t in row.tags} <= {TagState.restored, TagState.planned}
+    assert (await scene.merge(receipts)).images[0].status is Status.merged
+    first, second = await scene.tags(*NAMES)
+    assert first == second != before[0]
+
+
+async def test_a_leg_whose_manifest_alone_was_collected_comes_back_from_the_receipt(
+    scene: Scene, lab: Lab, front: Proxy
+) -> None:
+    """Here the sound registry forgets, and nothing is written in the other."""
+    receipts = await scene.both()
+    await scene.merge(receipts, BRANCH, keep_anchors=True)
+    repo = lab.own.repos[scene.targets[0].repository.path]
+    for leg in receipts:
+        del repo.manifests[leg.digest]
+    written = len(front.writes)
+    row = (await scene.merge(receipts, BRANCH, keep_anchors=True)).images[0]
+    assert sorted(row.healed) == [f"{leg.entry} in sound: manifest" for leg in receipts]
+    assert len(front.writes) == written
+
+
+async def test_a_leg_whose_blobs_were_collected_too_is_mounted_from_its_anchor(
+    scene: Scene, lab: Lab, front: Proxy
+) -> None:
+    receipts = await scene.both()
+    await scene.merge(receipts, BRANCH, keep_anchors=True)
+    repo = lab.own.repos[scene.targets[0].repository.path]
+    repo.manifests.clear()
+    repo.blobs.clear()
+    repo.tags.clear()
+    written, sent = len(front.writes), scene.transport.requests["PATCH"]
+    row = (await scene.merge(receipts, BRANCH, keep_anchors=True)).images[0]
+    assert sorted(row.healed) == [f"{leg.entry} in sound: manifest and blobs" for leg in receipts]
+    assert len(front.writes) == written
+    assert scene.transport.requests["PATCH"] == sent, "bytes moved that could be mounted"
+
+
+async def test_an_index_under_another_digest_moves_no_tag(scene: Scene, front: Proxy) -> None:
+    def other(_: Request, answer: Response) -> Answer:
+        headers = {k: v for k, v in answer.headers.items() if k != "docker-content-digest"}
+        said = {"Docker-Content-Digest": "sha256:" + "2" * 64}
+        return Response(answer.status, headers | said, answer.body)
+
+    receipts = await scene.both()
+    index = planned(receipts)[0].index
+    assert index
+    front.fail(Fault("PUT", f"/manifests/{index.digest}", after=other))
+    row = (await scene.merge(receipts)).images[0]
+    assert "the registry says sha256:2222" in row.error
+    assert await scene.tags(*NAMES) == [NOTHING, NOTHING]
+
+
+async def test_another_run_that_wins_a_tag_is_told_and_not_overwritten(
+    scene: Scene, front: Proxy
+) -> None:
+    receipts = await scene.both()
+    frail = scene.targets[1].repository
+    theirs = await publish(scene.transport, frail, "theirs", "of another run")
+
+    def they_come_after(request: Request, answer: Response) -> Answer:
+        httpx.put(
+            f"http://{front.upstream}{request.path}",
+            content=theirs.raw,
+            headers={
+                "Content-Type": theirs.media_type,
+                "Authorization": request.headers["authorization"],
+            },
+        ).raise_for_status()
+        return answer
+
+    front.fail(Fault("PUT", "/manifests/v4.2.2", after=they_come_after))
+    row = (await scene.merge(receipts)).images[0]
+    assert row.status is Status.failed
+    assert "another run writes it too" in row.error
+    assert theirs.digest in row.error
+    found = await manifests.find(scene.transport, frail.at("v4.2.2-cpu-test"))
+    assert found == theirs.digest
+
+
+class Hours:
+    """A signer that takes very long."""
+
+    late = 0.0
+
+    def now(self) -> float:
+        return anyio.current_time() + self.late
+
+    async def sign(self, _: Sequence[Reference]) -> None:
+        self.late = 10_000.0
+
+
+async def test_a_token_that_ends_in_the_middle_of_a_merge_is_renewed(lab: Lab) -> None:
+    hours = Hours()
+    async with Transport(lab.keyring(), policy=QUICK, now=hours.now) as transport:
+        scene = Scene(transport, (place("token", lab.token.address),), hours)
+        receipts = await scene.both()
+        asked = len(lab.service.asked)
+        assert (await scene.merge(receipts)).ok
+    assert len(lab.service.asked) > asked
+
+
+async def test_a_registry_that_refuses_a_second_value_of_a_tag_keeps_all_as_it_was(
+    lab: Lab, transport: Transport
+) -> None:
+    with oci_registry(immutable=True) as registry:
+        targets = (place("sound", lab.own.address), place("immutable", registry.address))
+        scene = Scene(transport, targets)
+        await scene.merge(await scene.both())
+        before = await scene.tags(*NAMES)
+        row = (await scene.merge(await scene.both("newer"), RELEASE)).images[0]
+        assert "TAG_IMMUTABLE" in row.error
+        assert await scene.tags(*NAMES) == before
