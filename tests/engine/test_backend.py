@@ -81,6 +81,7 @@ def test_a_base_that_is_published_with_the_same_inputs_is_pulled_and_the_report_
     assert given["bytes_by_part"]["lib/"] > 1_000_000
 
 
+@pytest.mark.slow
 def test_what_is_built_already_is_not_compiled(
     engine: Engine, registry: str, bases: str, tree: Path
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_base_that_is_nowhere_is_told_with_what_to_do(
     assert "--builder fromsource" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["docs/page.md", "backend/go/local-store/run.sh", "backend/cpp/llama-cpp/package/old"]
 )
@@ -120,6 +122,7 @@ def test_an_edit_elsewhere_leaves_the_build_cached(engine: Engine, tree: Path, p
     assert executed(engine.call(*build)) == []
 
 
+@pytest.mark.slow
 def test_an_edit_of_the_interface_compiles_again(engine: Engine, tree: Path) -> None:
     build = ("build-backend", f"--source={tree}", *QUICK, "platform")
     engine.ok(*build)
@@ -127,6 +130,7 @@ def test_an_edit_of_the_interface_compiles_again(engine: Engine, tree: Path) -> 
     assert any("make llama-cpp-fallback" in command for command in executed(engine.call(*build)))
 
 
+@pytest.mark.slow
 def test_third_party_sources_come_through_the_mirror_once_a_commit(
     engine: Engine, tree: Path, tmp_path: Path, bases: str
 ) -> None:
@@ -185,6 +189,7 @@ def test_a_package_that_is_not_fit_is_refused_with_all_that_is_wrong(
     assert "main.o is left of the build" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_build_that_became_another_one_is_refused(engine: Engine, tree: Path) -> None:
     """A Makefile that forgets a flag compiles for the machine at hand, and nobody notices."""
     edit(tree / "backend/cpp/llama-cpp/Makefile", "NATIVE_FLAG:=-DGGML_NATIVE=OFF", "UNUSED:=")

@@ -21,6 +21,10 @@ BUILD = (
 )
 
 
+# Each of these compiles several times over.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """The miniature, with a change that no other test has compiled."""
@@ -155,7 +159,6 @@ def test_the_canary_needs_a_cache_of_the_same_inputs(
     assert "no cache of the very same inputs" in done.stderr
 
 
-@pytest.mark.slow
 def test_a_wiped_engine_finds_the_cache_of_its_predecessor(tmp_path: Path) -> None:
     """What LocalAI's runners never did: 0 of 889, 0 of 537, 0 of 813."""
     source = f"--source={FIXTURES / 'localai'}"
