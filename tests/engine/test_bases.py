@@ -93,12 +93,13 @@ def check(report: dict[str, Any], name: str, packages: set[str]) -> None:
 
 
 def test_grpc_is_compiled_once_for_variants_of_one_release_and_architecture(
-    reports: dict[str, Any], internet: Internet
+    engine: Engine, internet: Internet, stocked_image: str
 ) -> None:
-    """Here noble and jammy start from one image, so one compile serves all."""
-    for name in PACKAGES:
-        assert reports[name]
-    clones = internet.asked("POST /github.com/grpc/grpc/git-upload-pack")
+    mirror = internet.faulty("counted", "grpc")
+    flags = ("--mirror", mirror, "--base-image", stocked_image, "sync")
+    for name in ("amd64", "cuda-12-amd64"):
+        engine.ok("build-base", "--variant", name, *flags)
+    clones = internet.asked("POST /~counted~grpc/github.com/grpc/grpc/git-upload-pack")
     per_clone = 2  # git asks for references, then for objects
     assert clones == per_clone
 

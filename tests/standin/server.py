@@ -3,7 +3,8 @@
 A path that starts with ``/~FAULT~TEXT/`` serves what follows, except that requests whose path
 holds TEXT meet the fault: ``404``, ``hang`` (no byte ever comes), ``cut`` (half of the bytes),
 ``other`` (another file: the one of that path below ``/other``), ``auth`` (who does not sign in
-as ``standin`` with the password ``canary-of-a-mirror`` is refused).
+as ``standin`` with the password ``canary-of-a-mirror`` is refused). Any other word is no fault: it
+only tells one test's requests from another's in the log.
 So one server answers for a sound mirror and for every broken one, by its URL.
 
     python3 server.py FOLDER ADDRESS PORT LOG
@@ -32,7 +33,7 @@ class Handler(SimpleHTTPRequestHandler):
     def log_request(self, code: object = "-", size: object = "-") -> None:
         """One line a request, for tests that count them."""
         with self.log.open("a") as file:
-            file.write(f"{self.command} {self.path} {code} {size}\n")
+            file.write(f"{self.command} {self.requestline.split()[1]} {code} {size}\n")
 
     def _route(self) -> bool:
         """Strip the fault's prefix; whether the request is answered as usual."""

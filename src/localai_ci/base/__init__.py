@@ -197,17 +197,16 @@ async def _execute(
 ) -> Container:
     variant = recipe.variant
     with get_tracer().start_as_current_span(f"{variant.name}: {step.name}"):
+        trusted = container
         if credentials:
             for path in _NETRC:
-                container = container.with_mounted_secret(path, credentials)
+                trusted = trusted.with_mounted_secret(path, credentials)
         try:
-            container = await container.with_(step).sync()
+            done = await trusted.with_(step).sync()
         except ExecError as e:
             raise failure.of_step(variant, step, e) from None
-        if credentials:
-            for path in _NETRC:
-                container = container.without_mount(path)
-    return container
+    # A mounted secret cannot be taken off a container again: only its files go on.
+    return container.with_rootfs(done.rootfs()) if credentials else done
 
 
 async def _verify(recipe: Recipe, container: Container, *, foreign: bool) -> None:
