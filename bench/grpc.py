@@ -22,8 +22,9 @@ SOURCE = """\
 sed -i -e 's/^Types: deb$/Types: deb deb-src/' -e '/^deb /{p;s/^deb /deb-src /}' \
   $(find /etc/apt -name '*.list' -o -name '*.sources')
 apt-get update -qq
-apt-get install -qq -y --no-install-recommends dpkg-dev build-essential cmake libabsl-dev \
-  libprotobuf-dev libprotoc-dev protobuf-compiler libc-ares-dev libre2-dev zlib1g-dev libssl-dev
+apt-get install -qq -y --no-install-recommends dpkg-dev build-essential cmake pkg-config \
+  libabsl-dev libprotobuf-dev libprotoc-dev protobuf-compiler libc-ares-dev libre2-dev \
+  zlib1g-dev libssl-dev
 cd /tmp && apt-get source -qq --download-only grpc
 mkdir /grpc && tar -xf grpc_*.orig.tar.* -C /grpc --strip-components 1
 # What is not there, CMake would download.
