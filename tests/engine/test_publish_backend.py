@@ -80,6 +80,18 @@ def test_the_receipt_says_what_both_registries_have(receipts: tuple[Path, Done])
     assert CANARY not in done.stdout + done.stderr + json.dumps(receipt)
 
 
+@pytest.mark.usefixtures("receipts")
+def test_the_next_build_of_the_same_inputs_finds_it_and_compiles_nothing(
+    engine: Engine, registry: str
+) -> None:
+    out = engine.ok(
+        *("backend-report", f"--source={FIXTURES / 'localai'}", "--entry=cpu-llama-cpp/amd64"),
+        *("--variant=debian-amd64", "--targets=fallback", "--insecure", "--as-json"),
+        *(f"--third-party={FIXTURES / 'llama.cpp'}", f"--images={registry}/ai/backends"),
+    )
+    assert f"{registry}/ai/backends:in-" in out
+
+
 def test_a_merge_that_misses_the_other_leg_is_refused_and_tags_nothing(
     receipts: tuple[Path, Done], places: Path, docker_config: Path
 ) -> None:

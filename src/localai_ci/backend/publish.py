@@ -13,8 +13,9 @@ from localai_ci.matrix.kind import Kind
 from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.registries import Registries, registries
 from localai_ci.matrix.yamlfile import load
-from localai_ci.names import anchor_tag, receipt_file
+from localai_ci.names import anchor_tag, input_tag, receipt_file
 from localai_ci.push import Login, push
+from localai_ci.registry import copying
 from localai_ci.registry.proving import prove_and_receipt
 from localai_ci.registry.receipt import Run
 from localai_ci.registry.targets import plain_http, targets
@@ -65,6 +66,10 @@ async def publish(
             input_hash=built.inputs,
             built_by={"localai-ci": version("localai-ci"), "dagger": await dag.version()},
         )
+        # Under the name of its inputs it is found by the next plan and the next build.
+        known = input_tag(built.inputs, built.entry.suffix, built.entry.arch)
+        for target in targets(file, Kind.backends):
+            await copying.copy(transport, anchors[target.name], target.repository.at(known))
     timed = receipt.model_copy(update={"seconds": 0.0 if built.found else round(seconds, 1)})
     text = timed.model_dump_json(indent=1) + "\n"
     return dag.directory().with_new_file(receipt_file(timed.entry), text)
