@@ -208,6 +208,12 @@ def test_a_command_can_be_run_in_the_engines_network(spare: Spare) -> None:
     assert spare.record.address in shown.stdout
 
 
+def test_a_disk_that_others_fill_keeps_what_was_built(spare: Spare) -> None:
+    """Free space asked for is a number of bytes, not a share of a disk that may be full."""
+    asked = spare.dagger("core", "engine", "local-cache", "min-free-space")
+    assert float(asked.stdout) == 10 * 2**30, asked.stderr
+
+
 @pytest.mark.slow
 def test_an_emulated_architecture_is_there_as_long_as_the_engine(spare: Spare) -> None:
     spare.command("stop")
