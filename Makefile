@@ -47,6 +47,6 @@ $(VENV)/ready: requirements-dev.lock pyproject.toml
 	@test -x $(PY) || python3 -m venv $(VENV) || \
 	  { echo "python3 cannot make a virtual environment: apt-get install python3-venv"; exit 1; }
 	$(PY) -m pip install --quiet --disable-pip-version-check uv
-	$(VENV)/bin/uv pip install --quiet --python $(PY) --no-sources -r requirements-dev.lock
+	$(VENV)/bin/uv pip install --quiet --python $(PY) --no-sources --compile-bytecode -r requirements-dev.lock
 	$(VENV)/bin/uv pip install --quiet --python $(PY) --no-sources --no-deps -e .
 	@touch $@

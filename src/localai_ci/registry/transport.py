@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -20,18 +20,11 @@ from localai_ci.registry.auth import Authorizer, scopes
 from localai_ci.registry.backoff import Policy
 from localai_ci.registry.credentials import Keyring
 from localai_ci.registry.errors import RegistryError
+from localai_ci.registry.host import Host
 from localai_ci.registry.reference import Repository, is_loopback
 
 _READS = {"GET", "HEAD"}
 _UNAUTHORIZED = 401
-
-
-@dataclass
-class _Host:
-    """What is known of one host by all that talk to it."""
-
-    slots: anyio.CapacityLimiter
-    incident: backoff.Incident = field(default_factory=backoff.Incident)
 
 
 class Transport:
@@ -42,7 +35,6 @@ class Transport:
         policy: How long and how often to try.
         plain_http: Hosts (and port) besides this machine to reach without TLS.
         read_only: Refuse every request that could write: what a dry run is built on.
-        client: The HTTP client to use instead of an own one; it is closed with this.
         sleep: Waits that many seconds.
         now: Monotonic clock, seconds.
     """
@@ -54,7 +46,6 @@ class Transport:
         policy: Policy | None = None,
         plain_http: frozenset[str] = frozenset(),
         read_only: bool = False,
-        client: httpx.AsyncClient | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         now: Callable[[], float] = anyio.current_time,
     ) -> None:
@@ -64,14 +55,16 @@ class Transport:
         """Requests sent so far, by method; token requests count as ``TOKEN``."""
         self._plain_http = plain_http
         self._read_only = read_only
-        self._client = client or httpx.AsyncClient(
+        self._connect = partial(
+            httpx.AsyncClient,
+            verify=httpx.create_ssl_context(),
             timeout=httpx.Timeout(self.policy.timeout, pool=None),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            limits=httpx.Limits(max_keepalive_connections=2),  # the second for a redirect's target
             headers={"User-Agent": "localai-ci"},
         )
         self._sleep = sleep
         self._now = now
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, Host] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._auth = Authorizer(keyring or Keyring(), self._unsigned, now, plain_http)
 
@@ -86,7 +79,8 @@ class Transport:
         trace: TracebackType | None,
     ) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        for host in self._hosts.values():
+            await host.close()
 
     @property
     def writes(self) -> int:
@@ -236,15 +230,17 @@ class Transport:
         form: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """How the authorizer asks: with the retry rules, without a signature."""
-        request = self._client.build_request(method, url, headers=dict(headers or {}), data=form)
-        host = request.url.netloc.decode()
+        address = httpx.URL(url)
+        host = address.netloc.decode()
 
         async def attempt(_: int) -> httpx.Response:
-            async with self._slot(host):
+            async with self._host(host).client() as client:
                 self.requests["TOKEN"] += 1
-                return await self._client.send(request, follow_redirects=True)
+                return await client.request(
+                    method, address, headers=headers, data=form, follow_redirects=True
+                )
 
-        where = str(request.url.copy_with(query=None))
+        where = str(address.copy_with(query=None))
         return await self.run(host, "signing in", where, attempt)
 
     async def _exchange(
@@ -255,39 +251,22 @@ class Transport:
         headers: Mapping[str, str] | None,
         content: bytes | None,
     ) -> httpx.Response:
-        request = self._request(method, url, signature, headers, content)
-        async with self._slot(request.url.netloc.decode()):
-            return await self._client.send(request, follow_redirects=method in _READS)
-
-    def _request(
-        self,
-        method: str,
-        url: str,
-        signature: str | None,
-        headers: Mapping[str, str] | None,
-        content: bytes | None,
-    ) -> httpx.Request:
         if self._read_only and method not in _READS:
             raise RegistryError(f"a dry run only reads, but this is a {method}", where=url)
-        self.requests[method] += 1
         signed = {"Authorization": signature} if signature else {}
-        return self._client.build_request(
-            method, url, headers={**(headers or {}), **signed}, content=content
-        )
+        address = httpx.URL(url)
+        async with self._host(address.netloc.decode()).client() as client:
+            self.requests[method] += 1
+            return await client.request(
+                method, address, headers={**(headers or {}), **signed}, content=content,
+                follow_redirects=method in _READS,
+            )  # fmt: skip
 
-    def _host(self, host: str) -> _Host:
-        if host not in self._hosts:
-            self._hosts[host] = _Host(anyio.CapacityLimiter(self.policy.concurrency))
-        return self._hosts[host]
-
-    @asynccontextmanager
-    async def _slot(self, host: str) -> AsyncIterator[None]:
-        """A place among the host's requests, once its gate is open."""
-        state = self._host(host)
-        async with state.slots:
-            while (wait := state.incident.opens - self._now()) > 0:
-                await self._sleep(wait)
-            yield
+    def _host(self, name: str) -> Host:
+        if name not in self._hosts:
+            places = self.policy.concurrency
+            self._hosts[name] = Host(places, self._connect, self._sleep, self._now)
+        return self._hosts[name]
 
 
 def _outcome(response: httpx.Response | None, error: httpx.TransportError | None) -> str:
