@@ -1,6 +1,7 @@
 """The merge when registries fail: all registries say the same afterwards, or nothing has moved."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import anyio
 import httpx
@@ -9,17 +10,31 @@ from lab.http11 import Answer, Request, Response
 from lab.images import publish
 from lab.legs import BRANCH, RELEASE, Scene, place, planned
 from lab.oci import oci_registry
-from lab.proxy import Fault, Proxy, answering
+from lab.proxy import Fault, Proxy, answering, proxy
 from lab.rooms import QUICK, Lab
 
 from localai_ci.registry import manifests
+from localai_ci.registry.manifests import Manifest
 from localai_ci.registry.reference import Reference
 from localai_ci.registry.results import Status, TagState
+from localai_ci.registry.rollback import rollback
 from localai_ci.registry.transport import Transport
 
 pytestmark = pytest.mark.anyio
 NAMES = ("v4.2.2-cpu-test", "sha-a1b2c3d-cpu-test", "latest-cpu-test")
 NOTHING = dict.fromkeys(NAMES)
+
+
+def overwrite(front: Proxy, request: Request, manifest: Manifest) -> None:
+    """Another client writes what a request is about."""
+    httpx.put(
+        f"http://{front.upstream}{request.path}",
+        content=manifest.raw,
+        headers={
+            "Content-Type": manifest.media_type,
+            "Authorization": request.headers["authorization"],
+        },
+    ).raise_for_status()
 
 
 @pytest.fixture
@@ -111,14 +126,7 @@ async def test_another_run_that_wins_a_tag_is_told_and_not_overwritten(
     theirs = await publish(scene.transport, frail, "theirs", "of another run")
 
     def they_come_after(request: Request, answer: Response) -> Answer:
-        httpx.put(
-            f"http://{front.upstream}{request.path}",
-            content=theirs.raw,
-            headers={
-                "Content-Type": theirs.media_type,
-                "Authorization": request.headers["authorization"],
-            },
-        ).raise_for_status()
+        overwrite(front, request, theirs)
         return answer
 
     front.fail(Fault("PUT", "/manifests/v4.2.2", after=they_come_after))
@@ -128,6 +136,113 @@ async def test_another_run_that_wins_a_tag_is_told_and_not_overwritten(
     assert theirs.digest in row.error
     found = await manifests.find(scene.transport, frail.at("v4.2.2-cpu-test"))
     assert found == theirs.digest
+
+
+ABSENT = answering(404)
+
+
+@pytest.mark.parametrize("question", range(3))
+async def test_a_tag_that_is_once_wrongly_said_to_be_absent_goes_back_when_the_merge_fails(
+    scene: Scene, front: Proxy, question: int
+) -> None:
+    """At the first look, the second, or the reading back; then a later tag cannot be moved."""
+    await scene.merge(await scene.both())
+    before = await scene.tags(*NAMES)
+    receipts = await scene.both("newer")
+    wrong = Fault("HEAD|GET", f"/manifests/{NAMES[1]}", skip=question, before=ABSENT)
+    down = Fault("PUT", f"/manifests/{NAMES[2]}", times=QUICK.attempts, before=answering(500))
+    front.fail(wrong, down)
+    row = (await scene.merge(receipts)).images[0]
+    assert row.status is Status.failed
+    assert (wrong.times, down.times) == (0, 0)
+    assert await scene.tags(*NAMES) == before
+
+
+@pytest.fixture
+def deleting(lab: Lab, transport: Transport) -> Iterator[tuple[Scene, Proxy]]:
+    """One registry that can delete tags, behind a fault proxy."""
+    with proxy(lab.own.address) as front:
+        yield Scene(transport, (place("own", front.address),)), front
+
+
+async def test_a_wrong_404_does_not_let_latest_go_back(deleting: tuple[Scene, Proxy]) -> None:
+    scene, front = deleting
+    await scene.merge([await scene.leg("cpu-test/amd64", text="new")])
+    before = await scene.tags("latest-cpu-test")
+    front.fail(Fault("HEAD", "/manifests/latest", before=ABSENT))
+    older = replace(RELEASE, ref="refs/tags/v4.1.9")
+    row = (await scene.merge([await scene.leg("cpu-test/amd64", text="old")], older)).images[0]
+    assert row.status is Status.merged
+    assert "stays at v4.2.2" in row.notes[0]
+    assert await scene.tags("latest-cpu-test") == before
+
+
+async def test_a_list_of_no_tags_beside_a_latest_is_not_believed(
+    deleting: tuple[Scene, Proxy],
+) -> None:
+    """The releases of an image that says no version are known by the list alone."""
+    scene, front = deleting
+    repository = scene.targets[0].repository
+    for tag in ("v4.3.0-cpu-test", "latest-cpu-test"):
+        await publish(scene.transport, repository, tag, "says no version")
+    leg = await scene.leg("cpu-test/amd64")
+    front.fail(Fault("GET", "/tags/list", before=ABSENT))
+    assert "lists no tags" in (await scene.merge([leg])).images[0].error
+    assert "stays at v4.3.0" in (await scene.merge([leg])).images[0].notes[0]
+
+
+async def test_an_undone_merge_deletes_the_tags_that_were_really_new(
+    deleting: tuple[Scene, Proxy],
+) -> None:
+    scene, front = deleting
+    front.fail(Fault("PUT", f"/manifests/{NAMES[2]}", times=QUICK.attempts, before=answering(500)))
+    row = (await scene.merge(await scene.both())).images[0]
+    assert row.status is Status.failed
+    assert await scene.tags(*NAMES) == [NOTHING]
+
+
+async def test_rollback_is_not_misled_by_a_wrong_404(deleting: tuple[Scene, Proxy]) -> None:
+    scene, front = deleting
+    await scene.merge(await scene.both())
+    before = await scene.tags(*NAMES)
+    result = await scene.merge(await scene.both("newer"))
+    front.fail(*(Fault("HEAD", f"/manifests/{name}", before=ABSENT) for name in NAMES))
+    assert await rollback(scene.transport, result, lambda *_: None)
+    assert await scene.tags(*NAMES) == before
+
+
+async def test_rollback_deletes_no_tag_of_which_one_answer_alone_said_it_was_new(
+    deleting: tuple[Scene, Proxy],
+) -> None:
+    """What a merge records that has not asked twice."""
+    scene, front = deleting
+    result = await scene.merge(await scene.both())
+    assert all(tag.new for tag in result.images[0].tags)
+    for tag in result.images[0].tags:
+        tag.new = False
+    after, told = await scene.tags(*NAMES), list[str]()
+    assert not await rollback(scene.transport, result, lambda _, done: told.append(done))
+    assert all("rests on one answer alone" in done for done in told)
+    assert await scene.tags(*NAMES) == after
+    assert not front.seen("DELETE", NAMES[0])
+
+
+async def test_tags_that_never_stay_as_they_were_seen_are_not_moved(
+    scene: Scene, front: Proxy
+) -> None:
+    """Another run writes a tag between every two looks."""
+    receipts = await scene.both()
+    frail = scene.targets[1].repository
+    theirs = [await publish(scene.transport, frail, f"t{n}", f"number {n}") for n in range(9)]
+
+    def they_write_first(request: Request, answer: Response) -> Answer:
+        overwrite(front, request, theirs.pop())
+        return answer
+
+    front.fail(Fault("HEAD", f"/manifests/{NAMES[0]}", times=9, after=they_write_first))
+    row = (await scene.merge(receipts)).images[0]
+    assert "its tags were different at each of 4 looks" in row.error
+    assert not [w for w in front.writes if w[0] == "PUT" and NAMES[2] in w[1]]
 
 
 class Hours:

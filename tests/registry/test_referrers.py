@@ -5,6 +5,7 @@ import json
 import anyio
 import pytest
 from lab.images import descriptor, publish
+from lab.proxy import Fault, Proxy, answering
 from lab.rooms import Lab, fresh
 
 from localai_ci.registry import blobs, manifests, referrers
@@ -67,3 +68,14 @@ async def test_the_fallback_tag_is_the_one_of_the_specification(
     await attached(transport, repository, subject, "application/one")
     tag = subject.digest.replace(":", "-")
     assert tag in await manifests.list_tags(transport, repository)
+
+
+async def test_a_fallback_list_that_is_once_wrongly_said_to_be_absent_loses_nothing(
+    transport: Transport, front: Proxy
+) -> None:
+    repository = fresh(front.address)
+    subject = await publish(transport, repository, "one", "x")
+    await attached(transport, repository, subject, "application/one")
+    front.fail(Fault("GET", "/manifests/sha256-", before=answering(404)))
+    await attached(transport, repository, subject, "application/two")
+    assert len(await referrers.find(transport, repository.at(subject.digest))) == 2

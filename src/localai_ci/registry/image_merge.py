@@ -1,8 +1,9 @@
 """The merge of one image.
 
 Look at every registry; bring back legs that were collected; write the index by digest
-everywhere; sign and verify; only then move tags, most specific first. Where a tag cannot be
-moved the others go back, so that all registries say the same or nothing changed.
+everywhere; sign and verify; look again whether the tags are as they were; only then move them,
+most specific first. Where a tag cannot be moved the others go back, so that all registries say
+the same or nothing changed.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +29,8 @@ from localai_ci.registry.rollback import restore
 from localai_ci.registry.targets import Target
 from localai_ci.registry.together import every, failures
 from localai_ci.registry.transport import Transport
+
+_LOOKS = 4  # of an image whose tags are not as they were seen before
 
 
 class Signer(Protocol):
@@ -89,22 +92,40 @@ class ImageMerge:
             row.status, row.error = Status.refused, image.refused
             return
         row.digest, row.index = image.index.digest, image.index.raw.decode()
-        seen = await self._look(image, image.index)
-        todo = steps(image, seen, force_latest=self.options.force_latest)
-        row.notes = list(todo.notes)
-        row.tags = [_planned(move, row.digest) for move in todo.moves]
+        todo = await self._plan(image, image.index, row)
         if self.options.dry_run:
             row.healed = [f"{leg.entry} in {target.name}" for target, leg in todo.heal]
             row.status = Status.planned if todo else Status.unchanged
             return
-        await every(
-            partial(self._complete, target, todo, image.index, row) for target in self.targets
-        )
-        await self._sign(image, image.index, row)
+        wrote = bool(todo)
+        for _ in range(_LOOKS):
+            await self._prepare(image, image.index, todo, row)
+            if await self._still(row):
+                break
+            todo = await self._plan(image, image.index, row)
+            wrote = wrote or bool(todo)
+        else:
+            raise LocalaiCiError(
+                f"its tags were different at each of {_LOOKS} looks, so none was moved",
+                where=image.suffix,
+                remedy="See which other run writes them, and run this merge again.",
+            )
         await self._move(image.index, row)
-        row.status = Status.merged if todo else Status.unchanged
-        if todo and not self.options.keep_anchors:
+        row.status = Status.merged if wrote else Status.unchanged
+        if wrote and not self.options.keep_anchors:
             await self._drop_anchors(image.receipts, row)
+
+    async def _plan(self, image: Image, index: Manifest, row: ImageRow) -> Steps:
+        seen = await self._look(image, index)
+        todo = steps(image, seen, force_latest=self.options.force_latest)
+        row.notes = list(todo.notes)
+        row.tags = [_planned(move, row.digest) for move in todo.moves]
+        return todo
+
+    async def _prepare(self, image: Image, index: Manifest, todo: Steps, row: ImageRow) -> None:
+        """All but the tags."""
+        await every(partial(self._complete, target, todo, index, row) for target in self.targets)
+        await self._sign(image, index, row)
 
     async def _look(self, image: Image, index: Manifest) -> list[Seen]:
         seen = await every(partial(self._look_at, target, image, index) for target in self.targets)
@@ -119,22 +140,18 @@ class ImageMerge:
     async def _look_at(self, target: Target, image: Image, index: Manifest) -> Seen:
         names = image.tags.names
         digests = [leg.digest for leg in image.receipts]
-        asked = [*names, *digests]
+        # Where no tag has the index it is written, there or not: asking first costs as much.
+        asked = [*names, *digests] if names else [*digests, index.digest]
         answers = await every(
             partial(manifests.find, self.transport, target.repository.at(name)) for name in asked
         )
         found = dict(zip(asked, answers, strict=True))
-        tagged = index.digest in {found[name] for name in names}
         return Seen(
             target=target,
             children=frozenset(digest for digest in digests if found[digest]),
-            index=tagged or await self._has(target, index),
+            index=index.digest in found.values(),
             tags={name: found[name] for name in names},
         )
-
-    async def _has(self, target: Target, manifest: Manifest) -> bool:
-        image = target.repository.at(manifest.digest)
-        return await manifests.find(self.transport, image) is not None
 
     async def _version(self, target: Target, suffix: str, digest: str | None) -> str:
         """What a present ``latest`` is: by its own word, else by the newest release's tag."""
@@ -163,6 +180,22 @@ class ImageMerge:
             for target in self.targets
         )
         row.signed = [target.name for target in self.targets]
+
+    async def _still(self, row: ImageRow) -> bool:
+        """Whether every tag to move is as it was seen.
+
+        Signing takes time, and others write too. A tag that was not there is asked for in
+        another way: one wrong 404 would let `latest` go back, and let undoing delete a release.
+        """
+
+        async def same(tag: TagRow) -> bool:
+            image = Reference.parse(tag.image)
+            if tag.previous is not None:
+                return await manifests.find(self.transport, image) == tag.previous
+            tag.new = await manifests.look(self.transport, image) is None
+            return tag.new
+
+        return all(await every(partial(same, tag) for tag in row.tags))
 
     async def _move(self, index: Manifest, row: ImageRow) -> None:
         """Move each tag in all registries at once; put all back if one cannot be moved."""

@@ -66,6 +66,14 @@ async def find(transport: Transport, image: Reference) -> str | None:
     return told
 
 
+async def surely(transport: Transport, image: Reference) -> str | None:
+    """As `find`, but that there is no such image must be the answer to HEAD and to GET."""
+    found = await find(transport, image)
+    if found is None and (there := await look(transport, image)):
+        return there.digest
+    return found
+
+
 async def get(transport: Transport, image: Reference) -> Manifest:
     """As `look`, for an image that must be there."""
     found = await look(transport, image)

@@ -10,6 +10,7 @@ from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.kind import Kind
 from localai_ci.registry import manifests
 from localai_ci.registry.cleanup import Cleaner
+from localai_ci.registry.errors import RegistryError
 from localai_ci.registry.image_merge import ImageMerge, Options, Signer
 from localai_ci.registry.plan import Image
 from localai_ci.registry.reference import Repository
@@ -83,5 +84,12 @@ class Merge:
         async with self.transport.alone(f"tags of {target.repository}"):
             if target.repository not in self._listed:
                 found = await manifests.list_tags(self.transport, target.repository)
+                if not found:
+                    raise RegistryError(
+                        f"it has latest{suffix}, but lists no tags: what release that is cannot "
+                        "be known",
+                        where=str(target.repository),
+                        remedy="Run it again. Where it never lists tags: --force-latest.",
+                    )
                 self._listed[target.repository] = found
         return newest_release(self._listed[target.repository], suffix)

@@ -14,6 +14,7 @@ import httpx
 
 from localai_ci.registry.errors import RegistryError, answered
 from localai_ci.registry.manifests import OCI_INDEX, Manifest, look, put
+from localai_ci.registry.manifests import find as find_manifest
 from localai_ci.registry.reference import Reference, Repository
 from localai_ci.registry.transport import Transport
 
@@ -68,6 +69,8 @@ async def _add(transport: Transport, subject: Reference, row: Descriptor) -> Non
     listing = _fallback(subject)
     for _ in range(_ROUNDS):
         before = await look(transport, listing)
+        if before is None and await find_manifest(transport, listing):
+            continue  # a list that is written anew must not forget what one wrong 404 hid
         rows = _rows(before.raw, listing) if before else []
         if any(known["digest"] == row["digest"] for known in rows):
             return

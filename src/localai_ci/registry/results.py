@@ -50,6 +50,9 @@ class TagRow(_Row):
     previous: str | None = Field(description="The digest it had; null where there was no such tag.")
     digest: str
     state: TagState
+    new: bool = Field(
+        default=False, description="Two different looks found no such tag, so undoing deletes it."
+    )
 
 
 class ImageRow(_Row):

@@ -20,14 +20,21 @@ async def restore(transport: Transport, tag: TagRow, *, dry_run: bool = False) -
         What was done, or would be: for people.
 
     Raises:
-        RegistryError: the previous image is gone, or the registry cannot delete tags.
+        RegistryError: the previous image is gone, it is not sure that there was none, or the
+            registry cannot delete tags.
     """
     image = Reference.parse(tag.image)
-    now = await manifests.find(transport, image)
+    now = await manifests.surely(transport, image)
     if now == tag.previous:
         return "is as it was"
     if now != tag.digest:
         return f"left alone: somebody moved it to {now}"
+    if tag.previous is None and not tag.new:
+        raise RegistryError(
+            "not deleted: that there was no such tag before rests on one answer alone",
+            where=tag.image,
+            remedy="If it was really new, delete it in the registry's own way, by its name.",
+        )
     if dry_run:
         return f"would go back to {tag.previous or 'nothing'}"
     if tag.previous is None:
