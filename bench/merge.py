@@ -104,7 +104,9 @@ class World:
         )
 
     def _environ(self) -> dict[str, str]:
-        return {**os.environ, "DOCKER_CONFIG": str(self.folder), "HOME": str(self.folder)}
+        # Python keeps the bytecode of what it loads, as wherever the program is installed.
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        return {**kept, "DOCKER_CONFIG": str(self.folder), "HOME": str(self.folder)}
 
     def ours(self, version: str) -> Iterator[Sequence[str]]:
         """One process."""

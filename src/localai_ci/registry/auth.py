@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -26,6 +27,7 @@ _SHORTEST_LIFE = 60.0  # s; also what a token lives that does not say (token spe
 _EARLY = 5.0  # s before its end
 
 
+@cache  # asked for every request, of a few repositories
 def scopes(*repositories: str, push: bool = False) -> Scopes:
     """Pull rights on all, and push rights on the first.
 
@@ -63,7 +65,7 @@ class _Realm:
     schemes: dict[str, dict[str, str]] = field(default_factory=dict)
     known: bool = False
     tokens: dict[frozenset[str], _Token] = field(default_factory=dict)
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    lock: anyio.Lock = field(default_factory=partial(anyio.Lock, fast_acquire=True))
 
 
 class Authorizer:

@@ -6,6 +6,7 @@ Source: the grammar of github.com/distribution/reference, with Docker's two conv
 
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from urllib.parse import urlsplit
 
 from localai_ci.errors import InputError
@@ -142,6 +143,7 @@ class Reference:
         return f"{self.repository}{tag}{digest}"
 
 
+@cache  # asked for every request, of a few hosts
 def is_loopback(host: str) -> bool:
     """Whether ``host`` (with or without a port) is this machine: plain HTTP is then no danger."""
     return urlsplit(f"//{host}").hostname in _LOOPBACK

@@ -20,8 +20,8 @@ async def restore(transport: Transport, tag: TagRow, *, dry_run: bool = False) -
         What was done, or would be: for people.
 
     Raises:
-        RegistryError: the previous image is gone, it is not sure that there was none, or the
-            registry cannot delete tags.
+        RegistryError: the previous image is gone, it is not certain that there was none, or
+            the registry cannot delete tags.
     """
     image = Reference.parse(tag.image)
     now = await manifests.surely(transport, image)
