@@ -2,12 +2,13 @@
 
 import json
 import re
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.rooms import CANARY, USER
+from lab.debian import output
+from lab.rooms import CANARY
 from live import Done, Engine, executed
 from typer.testing import CliRunner
 
@@ -29,14 +30,18 @@ def publish(engine: Engine, *flags: str) -> tuple[Done, list[dict[str, str]]]:
     return done, json.loads(done.stdout)
 
 
-def inspect(reference: str) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def inspect(docker_config: Path) -> Callable[[str], dict[str, Any]]:
     """What another client reads."""
-    command = ["skopeo", "inspect", "--tls-verify=false", "--creds", f"{USER}:{CANARY}"]
-    done = subprocess.run(
-        [*command, f"docker://{reference}"], check=True, capture_output=True, text=True
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    access = ("--tls-verify=false", "--authfile", str(docker_config))
+
+    def read(reference: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(
+            output("skopeo", "inspect", *access, f"docker://{reference}")
+        )
+        return found
+
+    return read
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,7 @@ def first(engine: Engine, flags: tuple[str, ...]) -> tuple[Done, list[dict[str, 
 
 
 def test_both_tags_of_both_registries_are_one_image(
-    first: tuple[Done, list[dict[str, str]]],
+    first: tuple[Done, list[dict[str, str]]], inspect: Callable[[str], dict[str, Any]]
 ) -> None:
     _, results = first
     assert [result["how"] for result in results] == ["built", "copied"]
@@ -68,7 +73,10 @@ def test_publishing_again_builds_and_pushes_nothing(
 
 
 def test_a_new_epoch_is_a_new_image_and_moves_the_moving_tag(
-    engine: Engine, flags: tuple[str, ...], first: tuple[Done, list[dict[str, str]]]
+    engine: Engine,
+    flags: tuple[str, ...],
+    first: tuple[Done, list[dict[str, str]]],
+    inspect: Callable[[str], dict[str, Any]],
 ) -> None:
     _, results = publish(engine, *flags, "--epoch", "2026-W47")
     assert results[0]["immutable"] != first[1][0]["immutable"]
@@ -76,7 +84,9 @@ def test_a_new_epoch_is_a_new_image_and_moves_the_moving_tag(
     assert inspect(first[1][1]["immutable"])["Digest"] == first[1][1]["digest"]
 
 
-def test_the_password_is_seen_nowhere(first: tuple[Done, list[dict[str, str]]]) -> None:
+def test_the_password_is_seen_nowhere(
+    first: tuple[Done, list[dict[str, str]]], inspect: Callable[[str], dict[str, Any]]
+) -> None:
     done, results = first
     assert CANARY not in done.stdout + done.stderr
     assert CANARY not in json.dumps(inspect(results[1]["moving"]))

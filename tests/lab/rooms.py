@@ -9,7 +9,7 @@ from pathlib import Path
 from lab import debian, tokens
 from lab.oci import Registry, oci_registry
 from localai_ci.registry.backoff import Policy
-from localai_ci.registry.credentials import Credential, Keyring
+from localai_ci.registry.credentials import Credential, Keyring, docker_config
 from localai_ci.registry.reference import Repository
 
 USER = "pusher"
@@ -33,6 +33,13 @@ class Lab:
         """A keyring for the first two, and for the proxies in front of them."""
         hosts = [self.basic.address, self.token.address, *more]
         return Keyring({host: Credential(USER, CANARY) for host in hosts})
+
+    def authfile(self, folder: Path) -> Path:
+        """Both passwords in a Docker ``config.json``: other people's clients read that."""
+        hosts = (self.basic.address, self.token.address)
+        path = folder / "config.json"
+        path.write_text(docker_config({host: Credential(USER, CANARY) for host in hosts}))
+        return path
 
 
 @contextmanager

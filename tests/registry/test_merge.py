@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from lab.debian import output
 from lab.images import publish
 from lab.legs import BOTH, BRANCH, RELEASE, Scene, place, planned
 from lab.oci import oci_registry
-from lab.rooms import CANARY, QUICK, USER, Lab
+from lab.rooms import CANARY, QUICK, Lab
 
 from localai_ci.matrix.kind import Kind
 from localai_ci.registry import blobs, manifests
@@ -238,9 +239,9 @@ async def test_an_immutable_tag_with_the_same_digest_is_success_with_another_a_r
         assert await scene.tags(*NAMES) == before
 
 
-async def test_what_we_wrote_is_read_by_skopeo(scene: Scene) -> None:
+async def test_what_we_wrote_is_read_by_skopeo(scene: Scene, lab: Lab, tmp_path: Path) -> None:
     result = await scene.merge(await scene.both())
-    access = ("--tls-verify=false", "--creds", f"{USER}:{CANARY}")
+    access = ("--tls-verify=false", "--authfile", str(lab.authfile(tmp_path)))
     for target in scene.targets:
         image = f"docker://{target.repository}:latest-cpu-test"
         assert output("skopeo", "inspect", "--raw", *access, image) == result.images[0].index

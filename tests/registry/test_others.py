@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from lab.debian import output
 from lab.legs import Scene, place
-from lab.rooms import CANARY, USER, Lab
+from lab.rooms import Lab
 
-from localai_ci.registry.credentials import Credential, docker_config
 from localai_ci.registry.transport import Transport
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -39,9 +38,7 @@ async def test_the_index_and_its_legs_are_read(
 ) -> None:
     monkeypatch.setenv("PATH", str(TOOLS), prepend=":")
     monkeypatch.setenv("HOME", str(tmp_path))
-    config_file = docker_config({lab.basic.address: Credential(USER, CANARY)})
-    (tmp_path / "config.json").write_text(config_file)
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONFIG", str(lab.authfile(tmp_path).parent))
     # not the one with tokens: crane refuses a token service on loopback
     targets = (place("a", lab.basic.address), place("own", lab.own.address))
     scene = Scene(transport, targets)
