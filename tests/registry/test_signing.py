@@ -11,11 +11,13 @@ from lab.legs import RELEASE, Scene, place
 from lab.rooms import CANARY, USER, Lab
 
 from localai_ci.errors import LocalaiCiError
+from localai_ci.matrix.registries import Registries
 from localai_ci.registry import manifests, referrers
 from localai_ci.registry.credentials import Credential
 from localai_ci.registry.reference import Reference
 from localai_ci.registry.results import Status
 from localai_ci.registry.sign import COSIGN, Cosign, Identity, sign_command, verify_command
+from localai_ci.registry.targets import plain_http
 from localai_ci.registry.transport import Transport
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +41,42 @@ def test_the_command_lines_name_the_digest_and_no_secret() -> None:
 async def test_a_tag_is_not_signed() -> None:
     with pytest.raises(LocalaiCiError, match="only a digest"):
         await Cosign(Identity("k", "p")).sign([Reference.parse("quay.io/a/b:t")])
+
+
+def test_http_is_allowed_to_this_machine_and_where_registries_yaml_says_so() -> None:
+    who = Identity("cosign.key", "cosign.pub")
+    remote = Reference.parse("registry.test:5000/a/b@sha256:" + "a" * 64)
+    declared = Registries.model_validate({
+        "registries": {
+            "lab": {
+                "backends": "other.test/a/b", "images": "registry.test:5000/a/b",
+                "plain_http": True,
+            }
+        },
+        "bases": "other.test/a/b",
+    })  # fmt: skip
+    for command in (sign_command, verify_command):
+        assert "--allow-http-registry" not in command(who, remote)
+        assert "--allow-http-registry" in command(who, remote, plain_http(declared))
+        near = Reference.parse("localhost:5000/a/b@sha256:" + "a" * 64)
+        assert "--allow-http-registry" in command(who, near)
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [('{"gitVersion": "v2.4.1"}', "v2.4.1"), ("GitVersion: v3.1.2", "of an unknown version")],
+)
+async def test_a_cosign_of_another_major_version_signs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, found: str
+) -> None:
+    program = tmp_path / "cosign"
+    program.write_text(f"#!/bin/sh\necho \"$@\" >>'{tmp_path}/log'\necho '{told}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(LocalaiCiError, match=rf"(?s){found}; .*{COSIGN}.*go install") as refusal:
+        await Cosign(Identity("k", "p")).sign([IMAGE, IMAGE])
+    assert refusal.value.where == str(program)
+    assert (tmp_path / "log").read_text() == "version --json\n"
 
 
 async def test_without_cosign_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,9 +103,11 @@ def merge(
     happened = _event(file, event, ref, sha, epoch)
     name = partial(_named, file, happened)
     wanted = images(read_all(receipts), _promise(plan) if plan else None, name, sha)
-    signer = _signer(sign_key, verify_key, verify_identity) if sign and not dry_run else None
+    signer = _signer(file, sign_key, verify_key, verify_identity) if sign and not dry_run else None
 
     async def act() -> "MergeResult":
+        if signer:
+            await signer.check()
         async with _transport(file, dry_run=dry_run) as transport:
             with progress(len(wanted)) as report:
                 work = Merge(
@@ -213,8 +215,9 @@ def _transport(file: "Registries", *, dry_run: bool) -> "Transport":
     return Transport(Keyring.default(), plain_http=plain_http(file), read_only=dry_run)
 
 
-def _signer(key: str, public: str, identity: str) -> "Cosign":
+def _signer(file: "Registries", key: str, public: str, identity: str) -> "Cosign":
     from localai_ci.registry.sign import Cosign, Identity
+    from localai_ci.registry.targets import plain_http
 
     if not (public if key else identity):
         needed = "--verify-key" if key else "--verify-identity"
@@ -222,7 +225,7 @@ def _signer(key: str, public: str, identity: str) -> "Cosign":
             f"--sign without {needed}: a signature that nobody can check is refused",
             remedy=f"Give {needed}.",
         )
-    return Cosign(Identity(key, public, identity))
+    return Cosign(Identity(key, public, identity), plain_http=plain_http(file))
 
 
 def _show(done: "MergeResult", format_: Format) -> None:

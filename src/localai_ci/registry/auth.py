@@ -18,7 +18,7 @@ import httpx
 
 from localai_ci.registry.credentials import Credential, Keyring
 from localai_ci.registry.errors import RegistryError, answered
-from localai_ci.registry.reference import is_loopback
+from localai_ci.registry.reference import without_tls
 
 Scopes = frozenset[tuple[str, str]]
 """Pairs of a resource (``repository:org/name``) and an action (``pull``)."""
@@ -158,7 +158,7 @@ class Authorizer:
     async def _token(self, asked: dict[str, str], registry: str, wanted: Scopes) -> _Token:
         realm = asked.get("realm", "")
         found = await self._keyring.find(registry)
-        if found and realm.startswith("http://") and not self._trusts(realm.split("/")[2]):
+        if found and realm.startswith("http://") and not self._trusts(realm):
             raise RegistryError(
                 f"its token address {realm} is plain HTTP: the password stays here", where=registry
             )
@@ -179,9 +179,9 @@ class Authorizer:
             )  # fmt: skip
         return self._read(answer.content, registry, wanted)
 
-    def _trusts(self, host: str) -> bool:
+    def _trusts(self, realm: str) -> bool:
         """Whether a password may go there without TLS."""
-        return is_loopback(host) or host in self._plain_http
+        return without_tls(realm.split("/")[2], self._plain_http)
 
     def _read(self, body: bytes, registry: str, granted: Scopes) -> _Token:
         try:

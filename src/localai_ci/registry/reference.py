@@ -144,6 +144,9 @@ class Reference:
 
 
 @cache  # asked for every request, of a few hosts
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` (with or without a port) is this machine: plain HTTP is then no danger."""
-    return urlsplit(f"//{host}").hostname in _LOOPBACK
+def without_tls(host: str, declared: frozenset[str] = frozenset()) -> bool:
+    """Whether ``host`` (with its port, if it has one) is reached by plain HTTP.
+
+    So is this machine, where that is no danger, and what registries.yaml declares so.
+    """
+    return host in declared or urlsplit(f"//{host}").hostname in _LOOPBACK

@@ -35,7 +35,9 @@ def targets(registries: Registries, kind: Kind) -> tuple[Target, ...]:
 def plain_http(registries: Registries) -> frozenset[str]:
     """Hosts that are reached without TLS because registries.yaml says so."""
     return frozenset(
-        Repository.parse(registry.backends).host
+        Repository.parse(repository).host
         for registry in registries.registries.values()
         if registry.plain_http
+        for repository in (registry.backends, registry.images, registry.cache)
+        if repository
     )

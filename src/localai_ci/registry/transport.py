@@ -21,7 +21,7 @@ from localai_ci.registry.backoff import Policy
 from localai_ci.registry.credentials import Keyring
 from localai_ci.registry.errors import RegistryError
 from localai_ci.registry.host import Host
-from localai_ci.registry.reference import Repository, is_loopback
+from localai_ci.registry.reference import Repository, without_tls
 
 _READS = {"GET", "HEAD"}
 _UNAUTHORIZED = 401
@@ -90,8 +90,7 @@ class Transport:
     def base(self, repository: Repository) -> str:
         """The address of a repository's registry, ``https://host``."""
         host = repository.host
-        plain = is_loopback(host) or host in self._plain_http
-        return f"{'http' if plain else 'https'}://{host}"
+        return f"{'http' if without_tls(host, self._plain_http) else 'https'}://{host}"
 
     async def run(
         self, host: str, doing: str, where: str, attempt: Callable[[int], Awaitable[httpx.Response]]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localai_ci.errors import InputError
-from localai_ci.registry.reference import Reference, Repository, is_loopback
+from localai_ci.registry.reference import Reference, Repository, without_tls
 
 D = "sha256:" + "a" * 64
 
@@ -73,9 +73,10 @@ def test_an_image_without_tag_means_latest() -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:5000", "[::1]:80", "LOCALHOST:1"])
 def test_this_machine_is_known(host: str) -> None:
-    assert is_loopback(host)
+    assert without_tls(host)
 
 
 @pytest.mark.parametrize("host", ["quay.io", "127.0.0.1.evil.example", "localhost.example:80"])
 def test_others_are_not_this_machine(host: str) -> None:
-    assert not is_loopback(host)
+    assert not without_tls(host)
+    assert without_tls(host, frozenset({host}))
