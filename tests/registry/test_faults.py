@@ -157,6 +157,28 @@ async def test_416_asks_where_the_registry_stands(
         assert await blobs.push(transport, fresh(resumable.address), blob, source)
 
 
+@pytest.mark.parametrize("told", ["0-99999", "500-999", "nonsense", ""])
+async def test_an_impossible_range_starts_over(
+    resumable: Proxy, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    """The registry says that it has what was never sent, or nothing that can be understood."""
+    monkeypatch.setattr(blobs, "CHUNK", 1000)
+    blob, source = blobs.of_bytes(b"t" * 2500)
+
+    def lie(_: Request, answer: Response) -> Answer:
+        kept = {k: v for k, v in answer.headers.items() if k.lower() != "range"}
+        return replace(answer, headers=kept | ({"Range": told} if told else {}))
+
+    resumable.fail(
+        Fault("PATCH", skip=1, after=answer_lost), Fault("GET", "uploads", times=1, after=lie)
+    )
+    async with Transport(policy=QUICK) as transport:
+        repository = fresh(resumable.address)
+        assert await blobs.push(transport, repository, blob, source)
+        assert await blobs.exists(transport, repository, blob.digest)
+    assert len(resumable.seen("POST")) == 2
+
+
 async def test_a_forgotten_upload_starts_over(
     transport: Transport, front: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

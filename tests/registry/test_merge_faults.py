@@ -118,6 +118,34 @@ async def test_an_index_under_another_digest_moves_no_tag(scene: Scene, front: P
     assert await scene.tags(*NAMES) == [NOTHING, NOTHING]
 
 
+class Broken:
+    """A signer that breaks in a way that nobody foresaw, for one image."""
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+
+    async def sign(self, images: Sequence[Reference]) -> None:
+        if self.digest in {image.digest for image in images}:
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("fault", ["redirects in a circle", "a fault of our own"])
+async def test_one_images_trouble_of_whatever_kind_stops_no_other(
+    scene: Scene, front: Proxy, fault: str
+) -> None:
+    bad, good = await scene.leg("cpu-bad/amd64"), await scene.leg("cpu-good/amd64")
+    if fault == "redirects in a circle":
+        path = f"/v2/{scene.targets[1].repository.path}/manifests/v4.2.2-cpu-bad"
+        circle = answering(307, {"Location": path})
+        front.fail(Fault("HEAD", "manifests/v4.2.2-cpu-bad", times=999, before=circle))
+    else:
+        scene.signer = Broken(bad.digest)
+    rows = {row.suffix: row for row in (await scene.merge([bad, good])).images}
+    assert rows["-cpu-good"].status is Status.merged
+    assert rows["-cpu-bad"].status is Status.failed
+    assert "Redirects" in rows["-cpu-bad"].error or "ZeroDivision" in rows["-cpu-bad"].error
+
+
 async def test_another_run_that_wins_a_tag_is_told_and_not_overwritten(
     scene: Scene, front: Proxy
 ) -> None:
@@ -177,7 +205,7 @@ async def test_a_wrong_404_does_not_let_latest_go_back(deleting: tuple[Scene, Pr
     assert await scene.tags("latest-cpu-test") == before
 
 
-async def test_a_list_of_no_tags_beside_a_latest_is_not_believed(
+async def test_a_list_without_tags_beside_a_latest_is_not_believed(
     deleting: tuple[Scene, Proxy],
 ) -> None:
     """The releases of an image that says no version are known by the list alone."""
@@ -186,8 +214,10 @@ async def test_a_list_of_no_tags_beside_a_latest_is_not_believed(
     for tag in ("v4.3.0-cpu-test", "latest-cpu-test"):
         await publish(scene.transport, repository, tag, "says no version")
     leg = await scene.leg("cpu-test/amd64")
-    front.fail(Fault("GET", "/tags/list", before=ABSENT))
+    nonsense = answering(200, {}, b"<html>")
+    front.fail(*(Fault("GET", "/tags/list", before=before) for before in (ABSENT, nonsense)))
     assert "lists no tags" in (await scene.merge([leg])).images[0].error
+    assert "no list of tags" in (await scene.merge([leg])).images[0].error
     assert "stays at v4.3.0" in (await scene.merge([leg])).images[0].notes[0]
 
 

@@ -287,7 +287,7 @@ async def _start(
 
 async def _cancel(transport: Transport, repository: Repository, session: str) -> None:
     """Give up an upload. Best effort: registries also forget sessions by themselves."""
-    with suppress(RegistryError, httpx.TransportError):
+    with suppress(RegistryError, httpx.RequestError):
         await transport.once("DELETE", repository, session, push=True)
 
 

@@ -206,7 +206,7 @@ async def list_tags(transport: Transport, repository: Repository, page: int = 10
             return found
         if not answer.is_success:
             raise _refused(answer, "list tags", Reference(repository))
-        found += answer.json().get("tags") or []
+        found += _tags_of(answer, repository)
         following = answer.links.get("next", {}).get("url", "")
         path = transport.url(repository, following) if following else ""
     return found
@@ -214,6 +214,17 @@ async def list_tags(transport: Transport, repository: Repository, page: int = 10
 
 _NO_TAG_DELETE = {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 _IMMUTABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.METHOD_NOT_ALLOWED}
+
+
+def _tags_of(answer: httpx.Response, repository: Repository) -> list[str]:
+    try:
+        return [str(name) for name in answer.json()["tags"] or []]
+    except (ValueError, KeyError, TypeError):
+        raise RegistryError(
+            "what it answered is no list of tags",
+            where=str(repository),
+            remedy="See whether this address is a registry, and run it again.",
+        ) from None
 
 
 async def _peek(transport: Transport, image: Reference) -> httpx.Response:

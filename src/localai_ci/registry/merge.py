@@ -76,6 +76,8 @@ class Merge:
             await work.run(image, row)
         except LocalaiCiError as e:
             row.status, row.error = Status.failed, str(e)
+        except Exception as e:  # noqa: BLE001 - whatever it is, the other images go on
+            row.status, row.error = Status.failed, f"a fault of localai-ci itself: {_first(e)!r}"
         row.seconds = round(time.monotonic() - started, 3)
         self.report(row)
 
@@ -93,3 +95,10 @@ class Merge:
                     )
                 self._listed[target.repository] = found
         return newest_release(self._listed[target.repository], suffix)
+
+
+def _first(error: Exception) -> Exception:
+    """What is at the bottom of an error of several tasks."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

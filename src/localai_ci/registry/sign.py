@@ -157,6 +157,10 @@ class Cosign:
                 )  # fmt: skip
             except FileNotFoundError:
                 raise LocalaiCiError("cosign is not installed", remedy=_INSTALL) from None
+            except OSError as e:
+                raise LocalaiCiError(
+                    f"cosign cannot be started: {e.strerror}", remedy=_INSTALL
+                ) from None
             except subprocess.TimeoutExpired:
                 raise LocalaiCiError(f"cosign {command[1]} took over 300 s") from None
 

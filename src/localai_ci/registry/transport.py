@@ -120,6 +120,10 @@ class Transport:
                 response = await attempt(number)
             except httpx.TransportError as e:
                 error = e
+            except (httpx.RequestError, httpx.InvalidURL) as e:  # redirects in a circle, bad gzip
+                raise RegistryError(
+                    f"{doing}: its answer is of no use: {type(e).__name__}: {e}", where=where
+                ) from e
             if response is not None and not backoff.worth_retrying(response.status_code):
                 incident.succeeded()
                 return response
