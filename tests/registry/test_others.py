@@ -1,36 +1,22 @@
 """Other people's clients read what we wrote."""
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from lab.debian import output
 from lab.legs import Scene, place
 from lab.rooms import Lab
+from lab.tools import TOOLS, built
 
 from localai_ci.registry.transport import Transport
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "localai-ci/tools"
-MODULES = {
-    "crane": "github.com/google/go-containerregistry/cmd/crane@v0.21.9",
-    "regctl": "github.com/regclient/regclient/cmd/regctl@v0.11.5",
-}
 
 
-@pytest.fixture(scope="session", params=sorted(MODULES))
+@pytest.fixture(scope="session", params=["crane", "regctl"])
 def client(request: pytest.FixtureRequest) -> str:
-    """Crane and regctl, built once with Go."""
-    name = str(request.param)
-    if not (TOOLS / name).is_file():
-        if shutil.which("go") is None:
-            pytest.fail(f"neither {name} nor go is installed", pytrace=False)
-        environment = {**os.environ, "GOBIN": str(TOOLS)}
-        subprocess.run(["go", "install", MODULES[name]], env=environment, check=True)
-    return name
+    return built(request.param).name
 
 
 async def test_the_index_and_its_legs_are_read(

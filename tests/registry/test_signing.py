@@ -1,14 +1,13 @@
 """Signing: cosign's command lines always, and cosign itself where Go can build it."""
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from lab.legs import RELEASE, Scene, place
 from lab.rooms import CANARY, USER, Lab
+from lab.tools import built
 
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.registries import Registries
@@ -22,7 +21,6 @@ from localai_ci.registry.transport import Transport
 
 pytestmark = pytest.mark.anyio
 IMAGE = Reference.parse("quay.io/a/b@sha256:" + "a" * 64)
-TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "localai-ci/tools"
 
 
 def test_the_command_lines_name_the_digest_and_no_secret() -> None:
@@ -87,16 +85,8 @@ async def test_without_cosign_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture(scope="session")
 def cosign() -> Path:
-    """The tools' folder with cosign in it, built once; that takes some minutes."""
-    if not (TOOLS / "cosign").is_file():
-        if shutil.which("go") is None:
-            pytest.fail("neither cosign nor go is installed", pytrace=False)
-        subprocess.run(
-            ["go", "install", f"github.com/sigstore/cosign/v3/cmd/cosign@{COSIGN}"],
-            env={**os.environ, "GOBIN": str(TOOLS)},
-            check=True,
-        )
-    return TOOLS
+    """The folder with cosign in it, built once; that takes some minutes."""
+    return built("cosign").parent
 
 
 @pytest.fixture
