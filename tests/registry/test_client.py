@@ -9,6 +9,7 @@ from lab.images import image, publish
 from lab.oci import oci_registry
 from lab.rooms import QUICK, Lab, fresh
 
+from localai_ci.errors import InputError
 from localai_ci.registry import blobs, manifests
 from localai_ci.registry.errors import DigestError, RegistryError
 from localai_ci.registry.manifests import Manifest
@@ -109,6 +110,20 @@ async def test_tags_are_listed_over_pages_and_deleted_by_name(
     assert not await manifests.delete_tag(transport, repository.at("c"))
     assert await manifests.list_tags(transport, repository) == list("abde")
     assert await manifests.find(transport, repository.at("a")) == written.digest
+
+
+async def test_nothing_is_ever_deleted_by_digest(
+    transport: Transport, repository: Repository
+) -> None:
+    """That would take every tag of the image along."""
+    manifest = await publish(transport, repository, "one", "x")
+    for target in (
+        repository.at(manifest.digest),
+        replace(repository.at("one"), digest="sha256:0"),
+    ):
+        with pytest.raises(InputError, match="only a tag can be deleted"):
+            await manifests.delete_tag(transport, target)
+    assert transport.requests["DELETE"] == 0
 
 
 async def test_a_manifest_under_a_wrong_digest_is_never_sent(

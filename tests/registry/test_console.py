@@ -1,6 +1,7 @@
 """The commands as a user types them, against real registries."""
 
 import json
+import sys
 from pathlib import Path
 
 import anyio
@@ -96,6 +97,17 @@ def test_an_incomplete_merge_ends_with_one(shop: Shop, capsys: pytest.CaptureFix
         plan = shop.folder / "plan.json"
         plan.write_text(json.dumps({"entries": [{"id": entry} for entry in BOTH]}))
         assert shop.merge("--plan", str(plan)) == 1
+
+
+def test_at_a_terminal_the_merge_shows_how_far_it_is(
+    shop: Shop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with oci_registry() as registry:
+        shop.stock(registry)
+        for terminal in (False, True):
+            monkeypatch.setattr(sys.stderr, "isatty", lambda answer=terminal: answer)
+            assert shop.merge() == 0
+            assert ("100%" in capsys.readouterr().err) is terminal
 
 
 def test_gc_shows_before_it_deletes_and_only_old_anchors(

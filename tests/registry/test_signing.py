@@ -60,6 +60,31 @@ def test_http_is_allowed_to_this_machine_and_where_registries_yaml_says_so() -> 
         assert "--allow-http-registry" in command(who, near)
 
 
+def stand_in(folder: Path, patch: pytest.MonkeyPatch, version: str) -> Path:
+    """A cosign that says a version, does nothing well, and writes down how it was started."""
+    program = folder / "cosign"
+    program.write_text(
+        f"#!/bin/sh\nexec 3>>'{folder}/log'\necho \"$@\" >&3\n"
+        "ls -l $DOCKER_CONFIG/config.json >&3 2>&3\n"
+        f"if [ $1 = version ]; then echo '{version}'; fi\n"
+    )
+    program.chmod(0o755)
+    patch.setenv("PATH", str(folder), prepend=":")
+    return program
+
+
+async def test_a_password_reaches_cosign_in_a_file_of_this_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch, json.dumps({"gitVersion": COSIGN}))
+    credentials = {"quay.io": Credential(USER, CANARY)}
+    await Cosign(Identity("k", "p"), credentials).sign([IMAGE])
+    log = (tmp_path / "log").read_text()
+    assert "verify --output json" in log
+    assert "-rw------- " in log
+    assert CANARY not in log
+
+
 @pytest.mark.parametrize(
     ("told", "found"),
     [('{"gitVersion": "v2.4.1"}', "v2.4.1"), ("GitVersion: v3.1.2", "of an unknown version")],
@@ -67,14 +92,13 @@ def test_http_is_allowed_to_this_machine_and_where_registries_yaml_says_so() -> 
 async def test_a_cosign_of_another_major_version_signs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, found: str
 ) -> None:
-    program = tmp_path / "cosign"
-    program.write_text(f"#!/bin/sh\necho \"$@\" >>'{tmp_path}/log'\necho '{told}'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    program = stand_in(tmp_path, monkeypatch, told)
     with pytest.raises(LocalaiCiError, match=rf"(?s){found}; .*{COSIGN}.*go install") as refusal:
         await Cosign(Identity("k", "p")).sign([IMAGE, IMAGE])
     assert refusal.value.where == str(program)
-    assert (tmp_path / "log").read_text() == "version --json\n"
+    log = (tmp_path / "log").read_text()
+    assert "version --json" in log
+    assert "sign" not in log
 
 
 async def test_without_cosign_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
