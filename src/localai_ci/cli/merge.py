@@ -74,6 +74,9 @@ def merge(
     keep_anchors: Annotated[
         bool, typer.Option("--keep-anchors", help="Do not delete the anchors of merged legs.")
     ] = False,
+    provenance: Annotated[
+        bool, typer.Option("--provenance", help="Attach SLSA provenance to every image.")
+    ] = False,
     sign: Annotated[bool, typer.Option("--sign", help="Sign before tags move.")] = False,
     sign_key: Annotated[
         str, typer.Option("--sign-key", help="A private key's file; absent: keyless.")
@@ -113,7 +116,7 @@ def merge(
                 work = Merge(
                     transport,
                     {kind: targets(file, kind) for kind in Kind},
-                    Options(dry_run, force_latest, keep_anchors),
+                    Options(dry_run, force_latest, keep_anchors, provenance),
                     signer,
                     report,
                 )

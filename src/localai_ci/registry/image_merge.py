@@ -15,7 +15,7 @@ from typing import Protocol
 import anyio
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.registry import manifests
+from localai_ci.registry import manifests, provenance
 from localai_ci.registry import tags as naming
 from localai_ci.registry.cleanup import Cleaner
 from localai_ci.registry.copying import MovedError, bring, settled
@@ -52,12 +52,14 @@ class Options:
         dry_run: Decide and tell, write nothing.
         force_latest: Let ``latest`` move to an older version.
         keep_anchors: Leave the anchors of merged legs where they are.
+        provenance: Attach where the image comes from, beside it.
         at_once: Images under way at the same time.
     """
 
     dry_run: bool = False
     force_latest: bool = False
     keep_anchors: bool = False
+    provenance: bool = False
     at_once: int = 16
 
 
@@ -99,11 +101,11 @@ class ImageMerge:
             return
         wrote = bool(todo)
         for _ in range(_LOOKS):
-            await self._prepare(image, image.index, todo, row)
+            wrote |= await self._prepare(image, image.index, todo, row)
             if await self._still(row):
                 break
             todo = await self._plan(image, image.index, row)
-            wrote = wrote or bool(todo)
+            wrote |= bool(todo)
         else:
             raise LocalaiCiError(
                 f"its tags were different at each of {_LOOKS} looks, so none was moved",
@@ -122,10 +124,21 @@ class ImageMerge:
         row.tags = [_planned(move, row.digest) for move in todo.moves]
         return todo
 
-    async def _prepare(self, image: Image, index: Manifest, todo: Steps, row: ImageRow) -> None:
-        """All but the tags."""
+    async def _prepare(self, image: Image, index: Manifest, todo: Steps, row: ImageRow) -> bool:
+        """All but the tags; whether provenance was written."""
         await every(partial(self._complete, target, todo, index, row) for target in self.targets)
+        wrote = self.options.provenance and await self._attach(image, index, row)
         await self._sign(image, index, row)
+        return wrote
+
+    async def _attach(self, image: Image, index: Manifest, row: ImageRow) -> bool:
+        about = provenance.statement(index, image.receipts)
+        written = await every(
+            partial(provenance.attach, self.transport, target.repository, index, about)
+            for target in self.targets
+        )
+        row.provenance = provenance.artifact(index, about).digest
+        return any(written)
 
     async def _look(self, image: Image, index: Manifest) -> list[Seen]:
         seen = await every(partial(self._look_at, target, image, index) for target in self.targets)
@@ -174,6 +187,7 @@ class ImageMerge:
         if self.signer is None:
             return
         digests = [index.digest, *(leg.digest for leg in image.receipts)]
+        digests += [row.provenance] if row.provenance else []
         sign = self.signer.sign
         await every(
             partial(sign, [target.repository.at(digest) for digest in digests])

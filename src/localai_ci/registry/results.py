@@ -66,6 +66,7 @@ class ImageRow(_Row):
     legs: list[str] = Field(default_factory=list)
     healed: list[str] = Field(default_factory=list)
     tags: list[TagRow] = Field(default_factory=list)
+    provenance: str = Field(default="", description="The digest of what was attached, if it was.")
     signed: list[str] = Field(default_factory=list)
     anchors_deleted: int = 0
     notes: list[str] = Field(default_factory=list)
