@@ -46,7 +46,7 @@ class Seen:
     Args:
         target: The registry.
         children: Digests of the legs that are there.
-        index: Whether the index is there.
+        index: Whether one of the tags has the index (or, of an image without tags, it is there).
         tags: The digest of each tag of the image, None where there is no such tag.
         latest: The version that the present ``latest`` is, where it is known.
     """
