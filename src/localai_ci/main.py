@@ -17,20 +17,26 @@ from localai_ci.args import (
     BaseVariant,
     CcacheRepository,
     CcacheSave,
+    ChangedFiles,
     CompileTargets,
     DepsRefresh,
     DockerConfig,
     EntryId,
     Epoch,
+    Forced,
     Images,
     Insecure,
     Mirror,
     MirrorCredentials,
+    PlanForm,
+    RebuiltBases,
     RegistriesFile,
     Repositories,
+    RunEvent,
     RunId,
     SourceDir,
     ThirdParty,
+    TreeBefore,
     VariantName,
 )
 from localai_ci.builder import Builder
@@ -364,3 +370,40 @@ class LocalaiCi:
         )
         file = await publish.read_registries(registries)
         return await publish.publish(request, file, login, run_id, run_url, revision)
+
+    @function
+    async def plan(
+        self,
+        source: SourceDir,
+        event: RunEvent = None,
+        before: TreeBefore = None,
+        changed_files: ChangedFiles = None,
+        force: Forced = None,
+        rebuilt_base: RebuiltBases = None,
+        pack: Annotated[bool, Doc("Entries that share a base share a job")] = False,
+        runners: Annotated[int, Doc("How many jobs run at once")] = 20,
+        form: PlanForm = None,
+    ) -> dagger.File:
+        """Decide what a change builds, and say why; without a change, everything.
+
+        `localai-ci plan` does the same without an engine, and without a tree.
+        """
+        from localai_ci import trees
+        from localai_ci.plan.event import likely
+        from localai_ci.plan.form import PlanFormat, render
+        from localai_ci.plan.sources import Request
+
+        known = event or likely(changed=bool(before or changed_files))
+        request = Request(known, bases=tuple(rebuilt_base or ()), forced=tuple(force or ()))
+        report = await trees.plan(
+            request, source, before, changed_files, pack=pack, runners=runners
+        )
+        wanted = form or PlanFormat.json
+        return dag.file(f"plan.{wanted.suffix}", render(report, wanted))
+
+    @function
+    async def check(self, source: SourceDir) -> str:
+        """Say what is wrong with matrix, names and rules, and between them and a LocalAI tree."""
+        from localai_ci import trees
+
+        return await trees.check(source)
