@@ -368,7 +368,7 @@ class LocalaiCi:
             third_party=third_party,
             login=login,
         )
-        file = await publish.read_registries(registries)
+        file = await push.read_registries(registries)
         return await publish.publish(request, file, login, run_id, run_url, revision)
 
     @function
@@ -407,3 +407,38 @@ class LocalaiCi:
         from localai_ci import trees
 
         return await trees.check(source)
+
+    @never_cached
+    async def merge(
+        self,
+        receipts: Annotated[dagger.Directory, Doc("All receipts of a run")],
+        ref: Annotated[str, Doc("refs/heads/master, refs/tags/v4.2.2")],
+        sha: Annotated[str, Doc("The commit, 40 hex digits")],
+        event: Annotated[str, Doc("What happened: push, schedule, workflow_dispatch")] = "push",
+        plan: Annotated[
+            dagger.File | None, Doc("The run's plan as JSON: all it promised is demanded")
+        ] = None,
+        registries: RegistriesFile = None,
+        docker_config: DockerConfig = None,
+        dry_run: Annotated[bool, Doc("Only read, and show all")] = False,
+        force_latest: Annotated[bool, Doc("Move `latest` to an older version too")] = False,
+        keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
+    ) -> dagger.File:
+        """Merge the legs of every image into one index, the same in all registries, tags last.
+
+        Returns what was done, for `localai-ci rollback`; `ok` in it says whether all went well.
+        """
+        from localai_ci import merging, push
+        from localai_ci.registry.image_merge import Options
+        from localai_ci.registry.tags import Event
+
+        file = await push.read_registries(registries)
+        result = await merging.merge(
+            receipts,
+            plan,
+            Event(event, ref, sha, file.default_branch),
+            file,
+            await push.login(docker_config, insecure=False),
+            Options(dry_run, force_latest, keep_anchors),
+        )
+        return dag.file("merge-result.json", result.as_text())

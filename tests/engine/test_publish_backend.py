@@ -91,3 +91,25 @@ def test_a_promised_leg_is_merged_healed_and_read_by_tag(
     again = merge(places, docker_config, *arguments)
     assert again["code"] == 0
     assert again["writes"] == 0
+
+
+def test_the_function_merges_as_the_console_does(
+    engine: Engine, receipts: tuple[Path, Done], places: Path, docker_config: Path, tmp_path: Path
+) -> None:
+    """Everything is there by now; the leg that is promised beyond it is refused, not forgotten."""
+    ids = ("cpu-llama-cpp/amd64", "cpu-other/amd64")
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"entries": [{"id": name} for name in ids]}))
+    told = engine.ok(
+        *("merge", f"--receipts={receipts[0]}", "--ref=refs/tags/v4.2.2", f"--sha={SHA}"),
+        *(f"--plan={plan}", f"--registries={places}", "--keep-anchors"),
+        *(f"--docker-config=file://{docker_config}", "contents"),
+    )
+    result = json.loads(told)
+    assert not result["ok"]
+    assert {row["suffix"]: row["status"] for row in result["images"]} == {
+        "-cpu-llama-cpp": "unchanged",
+        "-cpu-other": "refused",
+    }
+    assert result["writes"] == 0
+    assert CANARY not in told
