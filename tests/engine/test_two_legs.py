@@ -56,8 +56,8 @@ def _digest(folder: Path, arch: str) -> str:
 
 def _collect(data: Path) -> None:
     """Untag all, and run the registry's own collector: as quay does with what no tag holds."""
-    for tags in list(data.rglob("_manifests/tags")):
-        shutil.rmtree(tags)
+    for tag in list(data.rglob("_manifests/tags/*")):
+        shutil.rmtree(tag)
     collector = ("garbage-collect", "--delete-untagged", str(data / "config.yml"))
     output("docker-registry", *collector)
 
