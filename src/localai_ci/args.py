@@ -5,7 +5,13 @@ Plain assignments: Dagger's type reader cannot resolve ``type X = …``.
 
 from typing import Annotated, TypeAlias
 
-from dagger import Container, Directory, Doc, File, Ignore, Secret
+from dagger import Container, Directory, Doc, File, Ignore, Name, Secret, enum_type
+
+from localai_ci.plan.event import Event
+from localai_ci.plan.form import PlanFormat
+
+for _words in (Event, PlanFormat):
+    enum_type(_words)
 
 VariantName: TypeAlias = Annotated[str, Doc("Builder base; `dagger call variants` lists them")]
 BaseImage: TypeAlias = Annotated[
@@ -41,10 +47,29 @@ DockerConfig: TypeAlias = Annotated[
 ]
 Insecure: TypeAlias = Annotated[bool, Doc("Reach these registries without TLS: test registries")]
 # What a working tree holds beside its files; none of it is ever part of a backend.
+NO_SOURCE = [".git", "**/node_modules", "**/venv", "backend-images", "models"]
 SourceDir: TypeAlias = Annotated[
     Directory,
     Doc("A LocalAI tree: a folder, or https://github.com/mudler/LocalAI#REVISION"),
-    Ignore([".git", "**/node_modules", "**/venv", "backend-images", "models"]),
+    Ignore(NO_SOURCE),
+]
+TreeBefore: TypeAlias = Annotated[
+    Directory | None, Doc("The tree before the change; the engine tells what differs")
+]
+ChangedFiles: TypeAlias = Annotated[
+    File | None, Doc("A list of changed paths, one a line, instead of --before")
+]
+RunEvent: TypeAlias = Annotated[
+    Event | None, Doc("What started the run; default: a pull request if a change is given")
+]
+Forced: TypeAlias = Annotated[
+    list[str] | None, Name("force"), Doc("Build what matches this glob in any case")
+]
+RebuiltBases: TypeAlias = Annotated[
+    list[str] | None, Name("rebuilt-base"), Doc("A builder variant that is new")
+]
+PlanForm: TypeAlias = Annotated[
+    PlanFormat | None, Name("format"), Doc("What the file holds; default: json")
 ]
 EntryId: TypeAlias = Annotated[
     str, Doc("What to build, SUFFIX/ARCHITECTURE; `localai-ci matrix show` lists them")

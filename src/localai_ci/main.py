@@ -17,20 +17,26 @@ from localai_ci.args import (
     BaseVariant,
     CcacheRepository,
     CcacheSave,
+    ChangedFiles,
     CompileTargets,
     DepsRefresh,
     DockerConfig,
     EntryId,
     Epoch,
+    Forced,
     Images,
     Insecure,
     Mirror,
     MirrorCredentials,
+    PlanForm,
+    RebuiltBases,
     RegistriesFile,
     Repositories,
+    RunEvent,
     RunId,
     SourceDir,
     ThirdParty,
+    TreeBefore,
     VariantName,
 )
 from localai_ci.builder import Builder
@@ -362,5 +368,77 @@ class LocalaiCi:
             third_party=third_party,
             login=login,
         )
-        file = await publish.read_registries(registries)
+        file = await push.read_registries(registries)
         return await publish.publish(request, file, login, run_id, run_url, revision)
+
+    @function
+    async def plan(
+        self,
+        source: SourceDir,
+        event: RunEvent = None,
+        before: TreeBefore = None,
+        changed_files: ChangedFiles = None,
+        force: Forced = None,
+        rebuilt_base: RebuiltBases = None,
+        pack: Annotated[bool, Doc("Entries that share a base share a job")] = False,
+        runners: Annotated[int, Doc("How many jobs run at once")] = 20,
+        form: PlanForm = None,
+    ) -> dagger.File:
+        """Decide what a change builds, and say why; without a change, everything.
+
+        `localai-ci plan` does the same without an engine, and without a tree.
+        """
+        from localai_ci import trees
+        from localai_ci.plan.event import likely
+        from localai_ci.plan.form import PlanFormat, render
+        from localai_ci.plan.sources import Request
+
+        known = event or likely(changed=bool(before or changed_files))
+        request = Request(known, bases=tuple(rebuilt_base or ()), forced=tuple(force or ()))
+        report = await trees.plan(
+            request, source, before, changed_files, pack=pack, runners=runners
+        )
+        wanted = form or PlanFormat.json
+        return dag.file(f"plan.{wanted.suffix}", render(report, wanted))
+
+    @function
+    async def check(self, source: SourceDir) -> str:
+        """Say what is wrong with matrix, names and rules, and between them and a LocalAI tree."""
+        from localai_ci import trees
+
+        return await trees.check(source)
+
+    @never_cached
+    async def merge(
+        self,
+        receipts: Annotated[dagger.Directory, Doc("All receipts of a run")],
+        ref: Annotated[str, Doc("refs/heads/master, refs/tags/v4.2.2")],
+        sha: Annotated[str, Doc("The commit, 40 hex digits")],
+        event: Annotated[str, Doc("What happened: push, schedule, workflow_dispatch")] = "push",
+        plan: Annotated[
+            dagger.File | None, Doc("The run's plan as JSON: all it promised is demanded")
+        ] = None,
+        registries: RegistriesFile = None,
+        docker_config: DockerConfig = None,
+        dry_run: Annotated[bool, Doc("Only read, and show all")] = False,
+        force_latest: Annotated[bool, Doc("Move `latest` to an older version too")] = False,
+        keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
+    ) -> dagger.File:
+        """Merge the legs of every image into one index, the same in all registries, tags last.
+
+        Returns what was done, for `localai-ci rollback`; `ok` in it says whether all went well.
+        """
+        from localai_ci import merging, push
+        from localai_ci.registry.image_merge import Options
+        from localai_ci.registry.tags import Event
+
+        file = await push.read_registries(registries)
+        result = await merging.merge(
+            receipts,
+            plan,
+            Event(event, ref, sha, file.default_branch),
+            file,
+            await push.login(docker_config, insecure=False),
+            Options(dry_run, force_latest, keep_anchors),
+        )
+        return dag.file("merge-result.json", result.as_text())

@@ -1,10 +1,14 @@
 """Push a container from the engine, signed in as our own client is. The one way to push here."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from dagger import Container, ImageLayerCompression, ImageMediaTypes, Secret, dag
+from dagger import Container, File, ImageLayerCompression, ImageMediaTypes, Secret, dag
 
+from localai_ci.matrix.registries import Registries, registries
+from localai_ci.matrix.yamlfile import load
 from localai_ci.registry.backoff import Policy
 from localai_ci.registry.credentials import Keyring
 from localai_ci.registry.reference import Reference, Repository
@@ -55,3 +59,17 @@ async def push(container: Container, target: Reference, by: Login) -> None:
         forced_compression=ImageLayerCompression.Gzip,
         media_types=ImageMediaTypes.OCIMediaTypes,
     )
+
+
+async def read_registries(file: File | None) -> Registries:
+    """The given registries.yaml, else the module's own.
+
+    Raises:
+        InputError: the file is at fault, with its line.
+    """
+    if file is None:
+        return registries()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registries.yaml"
+        path.write_text(await file.contents())
+        return load(path, Registries)[0]

@@ -117,12 +117,18 @@ def standin_image(engine: Engine, internet: Internet, registry: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def standin_image_arm64(engine: Engine, internet: Internet, registry: str) -> str:
-    """The same for arm64, where the engine runs that."""
+def arm64(engine: Engine) -> str:
+    """The name of the architecture, where the engine runs it."""
     emulated = re.findall(r"^emulates +(.*)$", engine.command("status").stdout, re.MULTILINE)
     if platform.machine() != "aarch64" and "arm64" not in "".join(emulated):
         pytest.skip("this engine does not emulate arm64 (make test-all starts one that does)")
-    return publish_standin(engine, internet, f"{registry}/standin:arm64", arch="arm64")
+    return "arm64"
+
+
+@pytest.fixture(scope="session")
+def standin_image_arm64(engine: Engine, internet: Internet, registry: str, arm64: str) -> str:
+    """The same for arm64."""
+    return publish_standin(engine, internet, f"{registry}/standin:arm64", arch=arm64)
 
 
 @pytest.fixture(scope="session")

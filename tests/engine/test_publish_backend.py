@@ -1,36 +1,20 @@
 """From a source tree to a tag in two registries: publish, lose, merge, heal, pull."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
+import publishing
 import pytest
 from lab.debian import program
 from lab.rooms import CANARY, USER
-from live import REPO, Done, Engine
-
-FIXTURES = REPO / "tests/fixtures"
-SHA = "0123456789abcdef0123456789abcdef01234567"
+from live import Done, Engine
+from publishing import FIXTURES, SHA, merge
 
 
 @pytest.fixture(scope="module")
 def places(registry: str, closed_registry: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registries.yaml: anchors in a cache repository, and beside the images."""
-    path = tmp_path_factory.mktemp("places") / "registries.yaml"
-    one = {"backends": f"{registry}/ai/backends", "images": f"{registry}/ai/server"}
-    two = {"backends": f"{closed_registry}/b", "images": f"{closed_registry}/s"}
-    data = {
-        "registries": {
-            "open": one | {"cache": f"{registry}/ai/cache", "anchors": "cache", "plain_http": True},
-            "closed": two | {"plain_http": True},
-        },
-        "bases": f"{registry}/ai/cache",
-        "tags": {"backends": ["semver", "branch", "sha"]},
-    }
-    path.write_text(json.dumps(data))  # JSON is YAML
-    return path
+    return publishing.places(tmp_path_factory.mktemp("places"), registry, closed_registry)
 
 
 @pytest.fixture(scope="module")
@@ -39,32 +23,7 @@ def receipts(
 ) -> tuple[Path, Done]:
     """The receipt of the one leg, and the call that made it."""
     folder = tmp_path_factory.mktemp("receipts")
-    done = engine.dagger(
-        *("call", "-o", str(folder), "publish-backend", f"--source={FIXTURES / 'localai'}"),
-        *("--entry=cpu-llama-cpp/amd64", "--variant=debian-amd64", "--targets=fallback"),
-        *(f"--third-party={FIXTURES / 'llama.cpp'}", "--run-id=4711", f"--revision={SHA}"),
-        *(f"--registries={places}", f"--docker-config=file://{docker_config}"),
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return folder, done
-
-
-def merge(places: Path, docker_config: Path, *arguments: str) -> dict[str, Any]:
-    """`localai-ci merge` as a user runs it; its result."""
-    result = places.parent / "result.json"
-    command = ["localai-ci", "merge", "--registries", str(places), "--result", str(result)]
-    push = ("--event", "push", "--ref", "refs/tags/v4.2.2", "--sha", SHA)
-    done = subprocess.run(
-        [str(REPO / ".venv/bin" / command[0]), *command[1:], *push, *arguments],
-        env=os.environ | {"DOCKER_CONFIG": str(docker_config.parent)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert CANARY not in done.stdout + done.stderr
-    return {"code": done.returncode, "said": done.stdout + done.stderr} | (
-        json.loads(result.read_text()) if result.exists() else {}
-    )
+    return folder, publishing.publish(engine, places, docker_config, "amd64", folder)
 
 
 def test_the_receipt_says_what_both_registries_have(receipts: tuple[Path, Done]) -> None:
@@ -132,3 +91,25 @@ def test_a_promised_leg_is_merged_healed_and_read_by_tag(
     again = merge(places, docker_config, *arguments)
     assert again["code"] == 0
     assert again["writes"] == 0
+
+
+def test_the_function_merges_as_the_console_does(
+    engine: Engine, receipts: tuple[Path, Done], places: Path, docker_config: Path, tmp_path: Path
+) -> None:
+    """Everything is there by now; the leg that is promised beyond it is refused, not forgotten."""
+    ids = ("cpu-llama-cpp/amd64", "cpu-other/amd64")
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"entries": [{"id": name} for name in ids]}))
+    told = engine.ok(
+        *("merge", f"--receipts={receipts[0]}", "--ref=refs/tags/v4.2.2", f"--sha={SHA}"),
+        *(f"--plan={plan}", f"--registries={places}", "--keep-anchors"),
+        *(f"--docker-config=file://{docker_config}", "contents"),
+    )
+    result = json.loads(told)
+    assert not result["ok"]
+    assert {row["suffix"]: row["status"] for row in result["images"]} == {
+        "-cpu-llama-cpp": "unchanged",
+        "-cpu-other": "refused",
+    }
+    assert result["writes"] == 0
+    assert CANARY not in told

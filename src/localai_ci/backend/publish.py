@@ -1,18 +1,15 @@
 """Publish one leg: push it under its run's anchor to every registry, prove it, write a receipt."""
 
 import datetime as dt
-import tempfile
 import time
 from importlib.metadata import version
-from pathlib import Path
 
-from dagger import Directory, File, dag
+from dagger import Directory, dag
 
 from localai_ci import backend
 from localai_ci.matrix.kind import Kind
 from localai_ci.matrix.loading import load_matrix
-from localai_ci.matrix.registries import Registries, registries
-from localai_ci.matrix.yamlfile import load
+from localai_ci.matrix.registries import Registries
 from localai_ci.names import anchor_tag, input_tag, receipt_file
 from localai_ci.push import Login, push
 from localai_ci.registry import copying
@@ -20,20 +17,6 @@ from localai_ci.registry.proving import prove_and_receipt
 from localai_ci.registry.receipt import Run
 from localai_ci.registry.targets import plain_http, targets
 from localai_ci.registry.transport import Transport
-
-
-async def read_registries(file: File | None) -> Registries:
-    """The given registries.yaml, else the module's own.
-
-    Raises:
-        InputError: the file is at fault, with its line.
-    """
-    if file is None:
-        return registries()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "registries.yaml"
-        path.write_text(await file.contents())
-        return load(path, Registries)[0]
 
 
 async def publish(

@@ -9,7 +9,6 @@ import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
-from localai_ci.text import plural
 
 if TYPE_CHECKING:
     from localai_ci.matrix.entry import Entry
@@ -134,15 +133,12 @@ def check(
 ) -> None:
     """Say what is wrong: with the names, the bases, and (--source) with a LocalAI tree."""
     from localai_ci.matrix.finding import Severity
-    from localai_ci.plan.checking import check_all
+    from localai_ci.plan.checking import as_text, check_all
 
     loaded, found = check_all(matrix, source)
     if format_ is Format.json:
         output.line(json.dumps([vars(f) for f in found], indent=1))
     else:
-        for f in found:
-            output.line(f"{f.severity}: {f.where}: {f.what}\n  {f.remedy}")
-        counts = ", ".join(plural(sum(f.severity is s for f in found), s) for s in Severity)
-        output.line(f"{len(loaded.entries)} entries of {loaded.source}: {counts}")
+        output.line(as_text(loaded, found))
     if any(f.severity is Severity.error for f in found):
         raise typer.Exit(1)

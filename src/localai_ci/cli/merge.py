@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from localai_ci.matrix.registries import Registries
     from localai_ci.registry.results import MergeResult
     from localai_ci.registry.sign import Cosign
-    from localai_ci.registry.tags import Event, TagSet
+    from localai_ci.registry.tags import Event
     from localai_ci.registry.transport import Transport
 
 EventName = Annotated[str, typer.Option("--event", help="What happened: push, schedule, …")]
@@ -48,8 +47,10 @@ def tags(
     format_: FormatOption = Format.table,
 ) -> None:
     """Print the tags that an image gets, as docker/metadata-action would name them."""
+    from localai_ci.registry import wanted
+
     file = load_registries(registries_file)
-    named = _named(file, _event(file, event, ref, sha, epoch), kind, suffix)
+    named = wanted.named(file, _event(file, event, ref, sha, epoch), kind, suffix)
     if format_ is Format.json:
         told = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
         output.line(json.dumps(told))
@@ -98,14 +99,11 @@ def merge(
     from localai_ci.cli.progress import progress
     from localai_ci.registry.image_merge import Options
     from localai_ci.registry.merge import Merge
-    from localai_ci.registry.plan import images
-    from localai_ci.registry.receipt import read_all
     from localai_ci.registry.targets import targets
+    from localai_ci.registry.wanted import wanted as read_wanted
 
     file = load_registries(registries_file)
-    happened = _event(file, event, ref, sha, epoch)
-    name = partial(_named, file, happened)
-    wanted = images(read_all(receipts), _promise(plan) if plan else None, name, sha)
+    wanted = read_wanted(receipts, plan, file, _event(file, event, ref, sha, epoch))
     signer = _signer(file, sign_key, verify_key, verify_identity) if sign and not dry_run else None
 
     async def act() -> "MergeResult":
@@ -189,25 +187,6 @@ def _event(file: "Registries", event: str, ref: str, sha: str, epoch: int | None
     from localai_ci.registry.tags import Event
 
     return Event(event, ref, sha, file.default_branch, epoch)
-
-
-def _named(file: "Registries", event: "Event", kind: Kind, suffix: str) -> "TagSet":
-    from localai_ci.registry.tags import tags as named
-
-    return named(event, file.tags.get(kind, ()), suffix)
-
-
-def _promise(path: Path) -> list[str]:
-    """The Linux entries of a plan: Darwin's are pushed by other means."""
-    try:
-        entries = json.loads(path.read_bytes())["entries"]
-        return [entry["id"] for entry in entries if entry.get("os", "linux") == "linux"]
-    except FileNotFoundError:
-        raise InputError("there is no such file", where=str(path)) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            "not a plan", where=str(path), remedy="Give what `localai-ci plan --format json` wrote."
-        ) from None
 
 
 def _transport(file: "Registries", *, dry_run: bool) -> "Transport":

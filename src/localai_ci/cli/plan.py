@@ -1,10 +1,8 @@
 """`localai-ci plan`: what to build and why, and `plan simulate`."""
 
-import json
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, assert_never
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +10,8 @@ from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
 from localai_ci.cli.registries import RegistriesPath, load_registries
 from localai_ci.errors import InputError
-from localai_ci.plan.event import Event
+from localai_ci.plan.event import Event, likely
+from localai_ci.plan.form import PlanFormat
 
 if TYPE_CHECKING:
     from localai_ci.matrix.registries import Registries
@@ -24,16 +23,6 @@ app = typer.Typer(
     help="What a change builds, and why. On any doubt: everything, and the doubt is named.",
     invoke_without_command=True,
 )
-
-
-class PlanFormat(StrEnum):
-    """How a plan is printed."""
-
-    table = "table"
-    json = "json"
-    github = "github"
-    markdown = "markdown"
-    html = "html"
 
 
 Source = Annotated[
@@ -110,7 +99,7 @@ def plan(
     from localai_ci.plan.sources import Request
 
     request = Request(
-        event=event or _event(changed_files or base),
+        event=event or likely(changed=bool(changed_files or base)),
         source=source,
         base=base,
         head=head,
@@ -130,7 +119,9 @@ def plan(
     if format_ is PlanFormat.table and not out:
         _print_table(report)
         return
-    text = _render(report, format_, shard_size, blocks)
+    from localai_ci.plan.form import render
+
+    text = render(report, format_, shard_size, blocks)
     if out:
         output.write(out, text)
     else:
@@ -146,26 +137,14 @@ def _report(
     asked: "tuple[str, Registries] | None" = None,
 ) -> "Report":
     from localai_ci.plan.decide import decide
-    from localai_ci.plan.estimates import load_estimates
-    from localai_ci.plan.jobs import packed, single
-    from localai_ci.plan.report import Report
-    from localai_ci.plan.simulate import best_packing, simulate
+    from localai_ci.plan.report import report_of
     from localai_ci.plan.sources import gather
 
     matrix, inputs, change = gather(request, sys.stdin.buffer.read)
     decided = decide(matrix, inputs, change)
     if asked:
         decided = _without_built(decided, request, *asked)
-    estimates = load_estimates()
-    entries = [p.entry for p in decided.entries]
-    if budget is not None:
-        jobs = packed(entries, estimates, budget)
-    elif pack:
-        jobs = best_packing(entries, estimates, runners)
-    else:
-        jobs = single(entries, estimates)
-    run = simulate(jobs, runners, estimates, one_merge=True)
-    return Report(decided, jobs, run, runners, estimates)
+    return report_of(decided, runners, budget, pack=pack)
 
 
 def _without_built(
@@ -204,35 +183,6 @@ def _without_built(
             return left
 
     return anyio.run(ask)
-
-
-def _event(given: str) -> Event:
-    return Event.pull_request if given else Event.workflow_dispatch
-
-
-def _render(report: "Report", format_: PlanFormat, shard_size: int, blocks: int) -> str:
-    match format_:
-        case PlanFormat.json:
-            from localai_ci.plan.report import as_json
-
-            return json.dumps(as_json(report), indent=1)
-        case PlanFormat.github:
-            from localai_ci.plan import github
-
-            complete = report.plan.complete
-            return github.render(
-                github.outputs(report.jobs, run_all=complete, size=shard_size, blocks=blocks)
-            )
-        case PlanFormat.markdown | PlanFormat.table:
-            from localai_ci.plan.report import markdown
-
-            return markdown(report)
-        case PlanFormat.html:
-            from localai_ci.plan.html import page
-
-            return page(report)
-        case _:
-            assert_never(format_)
 
 
 def _print_table(report: "Report") -> None:
@@ -274,7 +224,9 @@ def simulate(
     from localai_ci.plan.report import comparison
     from localai_ci.plan.sources import Request, gather
 
-    request = Request(event or _event(changed_files), changed_files=changed_files, matrix=matrix)
+    request = Request(
+        event or likely(changed=bool(changed_files)), changed_files=changed_files, matrix=matrix
+    )
     loaded, inputs, change = gather(request, sys.stdin.buffer.read)
     changes = {"this change": change}
     if not changed_files:

@@ -11,6 +11,9 @@ from localai_ci.matrix.expand import expand
 from localai_ci.matrix.models import Backends, Build, Profiles
 from localai_ci.matrix.yamlfile import Document, Loc, load
 
+MATRIX_PATHS = ("matrix/profiles.yaml", "matrix/backends.yaml", localai.MATRIX_FILE)
+"""Where a tree may carry its matrix."""
+
 
 def load_matrix(path: Path | None = None) -> Matrix:
     """Read a matrix.

@@ -1,6 +1,6 @@
 """All checks together, on what the user names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from localai_ci.matrix.check import check
@@ -13,6 +13,7 @@ from localai_ci.matrix.tree import Tree
 from localai_ci.matrix.variants import load_variants
 from localai_ci.plan.coverage import coverage
 from localai_ci.plan.rules import load_inputs
+from localai_ci.text import plural
 
 
 def check_all(path: Path | None, source: Path | None) -> tuple[Matrix, list[Finding]]:
@@ -35,6 +36,13 @@ def check_all(path: Path | None, source: Path | None) -> tuple[Matrix, list[Find
         found += check_tree(matrix, tree)
         found += coverage(matrix, load_inputs(), tree)
     return matrix, sorted(found, key=lambda f: list(Severity).index(f.severity))
+
+
+def as_text(matrix: Matrix, found: Sequence[Finding]) -> str:
+    """Two lines a finding, and how many there are."""
+    lines = [f"{f.severity}: {f.where}: {f.what}\n  {f.remedy}" for f in found]
+    counts = ", ".join(plural(sum(f.severity is s for f in found), s) for s in Severity)
+    return "\n".join([*lines, f"{len(matrix.entries)} entries of {matrix.source}: {counts}"])
 
 
 def _reader(tree: Tree) -> Callable[[str], bytes | None]:

@@ -11,3 +11,8 @@ class Event(StrEnum):
     tag = "tag"
     schedule = "schedule"
     workflow_dispatch = "workflow_dispatch"
+
+
+def likely(*, changed: bool) -> Event:
+    """What a user means who names no event: to look at a change, or to build all by hand."""
+    return Event.pull_request if changed else Event.workflow_dispatch

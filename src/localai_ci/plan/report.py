@@ -8,7 +8,7 @@ from localai_ci import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
 from localai_ci.plan.decide import FORCED, Plan, Planned
-from localai_ci.plan.estimates import Estimates
+from localai_ci.plan.estimates import Estimates, load_estimates
 from localai_ci.plan.jobs import Job, packed, single
 from localai_ci.plan.reasons import listed
 from localai_ci.plan.simulate import Run, best_packing, simulate
@@ -24,6 +24,27 @@ class Report:
     run: Run
     runners: int
     estimates: Estimates
+
+
+def report_of(plan: Plan, runners: int, budget: float | None = None, *, pack: bool) -> Report:
+    """The jobs of a plan, and what they take.
+
+    Args:
+        plan: What is built.
+        runners: How many jobs run at once.
+        budget: Minutes of a packed job.
+        pack: Several entries a job, in jobs that end first on these runners if no budget is given.
+    """
+    estimates = load_estimates()
+    entries = [p.entry for p in plan.entries]
+    if budget is not None:
+        jobs = packed(entries, estimates, budget)
+    elif pack:
+        jobs = best_packing(entries, estimates, runners)
+    else:
+        jobs = single(entries, estimates)
+    run = simulate(jobs, runners, estimates, one_merge=True)
+    return Report(plan, jobs, run, runners, estimates)
 
 
 def entry_json(entry: Entry) -> dict[str, object]:

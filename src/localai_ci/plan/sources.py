@@ -31,19 +31,27 @@ class Request:
     forced: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Span:
-    """Two commits of a checkout that can be compared."""
+Read = Callable[[str], bytes | None]
+"""The content of a path of a tree, None if it is not there."""
 
-    checkout: Checkout
-    old: str
-    new: str
+
+@dataclass(frozen=True)
+class Compared:
+    """Two states of a tree.
+
+    Attributes:
+        paths: Every path that differs; of a renamed file both names.
+        before: Reads the old state.
+        after: Reads the new one.
+    """
+
+    paths: tuple[str, ...]
+    before: Read
+    after: Read
 
 
 def gather(request: Request, read_stdin: Callable[[], bytes]) -> tuple[Matrix, Inputs, Change]:
-    """Read what the request names.
-
-    Matrix and rules are those of the checkout's head where it has them, else the installed ones.
+    """Read what the request names from a checkout, files and standard input.
 
     Raises:
         InputError: a file, folder or list that cannot be read. A revision that is not there
@@ -55,27 +63,49 @@ def gather(request: Request, read_stdin: Callable[[], bytes]) -> tuple[Matrix, I
         )
     checkout = Checkout(request.source) if request.source else None
     read = _reader(checkout, request.head)
+    compared = _compare(checkout, request) if checkout and request.base else None
+    listed = None
+    if request.changed_files:
+        listed = _read_list(request.changed_files, read_stdin)
+    return put_together(request, read, compared, listed)
+
+
+def put_together(
+    request: Request, read: Read, compared: Compared | str | None, listed: tuple[str, ...] | None
+) -> tuple[Matrix, Inputs, Change]:
+    """The matrix, the rules and the change, from wherever trees and lists are read.
+
+    Matrix and rules are those of the tree where it has them, else the installed ones.
+
+    Args:
+        request: What the user said; its source and revisions are not looked at.
+        read: Reads the tree to build.
+        compared: What was before it, why that is not known, or None if nobody said.
+        listed: The changed paths, where the user lists them.
+
+    Raises:
+        InputError: a fault in a matrix or in the rules, or an unknown name.
+    """
     matrix = (None if request.matrix else matrix_in_tree(read)) or load_matrix(request.matrix)
     rules = read(RULES)
     inputs = load_inputs() if rules is None else load_inputs(Path(RULES), rules)
-    span = _span(checkout, request) if checkout and request.base else None
-    if request.changed_files:
-        change = from_list(request.event, _read_list(request.changed_files, read_stdin))
-    elif isinstance(span, _Span):
-        change = Change(request.event, span.checkout.changed(span.old, span.new))
+    if listed is not None:
+        change = from_list(request.event, listed)
+    elif isinstance(compared, Compared):
+        change = Change(request.event, compared.paths)
     else:
-        change = Change(request.event, None, span or "nothing was said about what changed")
+        change = Change(request.event, None, compared or "nothing was said about what changed")
     bases = _known_bases(request.bases, matrix)
     change = replace(change, bases=bases, forced=request.forced)
-    if isinstance(span, _Span) and change.paths is not None:
-        change = _with_previous(change, span, inputs)
+    if isinstance(compared, Compared) and change.paths is not None:
+        change = _with_previous(change, compared, inputs)
     if request.previous_matrix:
         change = replace(change, previous=load_matrix(request.previous_matrix))
     return matrix, inputs, change
 
 
-def _span(checkout: Checkout, request: Request) -> _Span | str:
-    """The commits to compare, or why there are none.
+def _compare(checkout: Checkout, request: Request) -> Compared | str:
+    """What differs between two commits, or why there are none.
 
     A pull request changes what it did since it left its base; a push, what was there before.
     """
@@ -89,7 +119,11 @@ def _span(checkout: Checkout, request: Request) -> _Span | str:
     start = checkout.merge_base(base, head) if request.event is Event.pull_request else base
     if not start:
         return f"{request.base} and {request.head} have no common history in the checkout"
-    return _Span(checkout, start, head)
+    return Compared(
+        checkout.changed(start, head),
+        lambda path: checkout.read(start, path),
+        lambda path: checkout.read(head, path),
+    )
 
 
 def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
@@ -116,7 +150,7 @@ def _read_list(name: str, read_stdin: Callable[[], bytes]) -> tuple[str, ...]:
         ) from None
 
 
-def _reader(checkout: Checkout | None, head: str) -> Callable[[str], bytes | None]:
+def _reader(checkout: Checkout | None, head: str) -> Read:
     """Reads files of the checkout's head; without a checkout or such a head there are none."""
     commit = checkout.resolve(head) if checkout else None
 
@@ -126,13 +160,10 @@ def _reader(checkout: Checkout | None, head: str) -> Callable[[str], bytes | Non
     return read
 
 
-def _with_previous(change: Change, span: _Span, inputs: Inputs) -> Change:
+def _with_previous(change: Change, compared: Compared, inputs: Inputs) -> Change:
     """Add what the compared files said before, where the change touches them."""
     paths = change.paths or ()
-
-    def before(path: str) -> bytes | None:
-        return span.checkout.read(span.old, path)
-
+    before = compared.before
     try:
         if any(map(inputs.is_matrix, paths)):
             change = replace(change, previous=matrix_in_tree(before))
@@ -141,7 +172,7 @@ def _with_previous(change: Change, span: _Span, inputs: Inputs) -> Change:
     except InputError as e:
         change = replace(change, notes=(f"before the change it was not sound: {e}",))
     if PROTO in paths:
-        texts = before(PROTO), span.checkout.read(span.new, PROTO)
+        texts = before(PROTO), compared.after(PROTO)
         old, new = (t.decode("utf-8", "replace") if t is not None else None for t in texts)
         if old is not None and new is not None:
             change = replace(change, proto=(old, new))

@@ -64,6 +64,7 @@ class Merge:
             self.result.requests = dict(sorted(self.transport.requests.items()))
             self.result.writes = self.transport.writes
             self.result.seconds = round(time.monotonic() - started, 3)
+        self.result.ok = not any(True for _ in self.result.bad)
         return self.result
 
     async def _one(self, image: Image, row: ImageRow) -> None:

@@ -78,6 +78,7 @@ class MergeResult(_Row):
     """A whole merge."""
 
     version: int = 1
+    ok: bool = Field(default=False, description="Every image ended well.")
     dry_run: bool = False
     images: list[ImageRow] = Field(default_factory=list)
     requests: dict[str, int] = Field(default_factory=dict)
@@ -85,21 +86,20 @@ class MergeResult(_Row):
     seconds: float = 0.0
 
     @property
-    def ok(self) -> bool:
-        """Whether every image ended well."""
-        return not any(True for _ in self.bad)
-
-    @property
     def bad(self) -> Iterable[ImageRow]:
         """Images that did not."""
         good = {Status.merged, Status.unchanged, Status.planned}
         return (row for row in self.images if row.status not in good)
 
+    def as_text(self) -> str:
+        """The file's content."""
+        return self.model_dump_json(indent=1) + "\n"
+
     def write(self, path: Path) -> None:
         """Write it, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{path.name}.new")
-        fresh.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        fresh.write_text(self.as_text(), encoding="utf-8")
         fresh.replace(path)
 
     @classmethod

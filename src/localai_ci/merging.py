@@ -1,0 +1,48 @@
+"""The merge as a function: receipts from the engine, and its own client to the registries."""
+
+import tempfile
+from pathlib import Path
+
+from dagger import Directory, File
+
+from localai_ci.effects import say
+from localai_ci.matrix.kind import Kind
+from localai_ci.matrix.registries import Registries
+from localai_ci.push import Login
+from localai_ci.registry.image_merge import Options
+from localai_ci.registry.merge import Merge
+from localai_ci.registry.results import ImageRow, MergeResult
+from localai_ci.registry.tags import Event
+from localai_ci.registry.targets import plain_http, targets
+from localai_ci.registry.transport import Transport
+from localai_ci.registry.wanted import wanted
+
+
+async def merge(
+    receipts: Directory,
+    plan: File | None,
+    event: Event,
+    file: Registries,
+    by: Login,
+    options: Options,
+) -> MergeResult:
+    """Merge all receipts of a folder; an image that fails is a row of the result.
+
+    Raises:
+        InputError: a receipt or the plan cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        await receipts.export(str(folder / "receipts"))
+        promised = folder / "plan.json" if plan else None
+        if plan:
+            await plan.export(str(promised))
+        images = wanted(folder / "receipts", promised, file, event)
+    plain = plain_http(file)
+    async with Transport(by.keyring, plain_http=plain, read_only=options.dry_run) as transport:
+        places = {kind: targets(file, kind) for kind in Kind}
+        return await Merge(transport, places, options, report=_tell).run(images)
+
+
+def _tell(row: ImageRow) -> None:
+    say(f"{row.suffix or '(no suffix)'}: {row.status}{f': {row.error}' if row.error else ''}")

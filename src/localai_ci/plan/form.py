@@ -1,0 +1,60 @@
+"""The forms of a plan, by name. What makes them is loaded when one is asked for."""
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
+
+if TYPE_CHECKING:
+    from localai_ci.plan.report import Report
+
+
+class PlanFormat(StrEnum):
+    """How a plan is printed."""
+
+    table = "table"
+    json = "json"
+    github = "github"
+    markdown = "markdown"
+    html = "html"
+
+    @property
+    def suffix(self) -> str:
+        """How a file of this form is called: ``plan.`` and this."""
+        known = {PlanFormat.json: "json", PlanFormat.html: "html", PlanFormat.github: "txt"}
+        return known.get(self, "md")
+
+
+def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: int = 0) -> str:
+    """A plan as text; a table is Markdown's, which a terminal shows as well as a file.
+
+    Args:
+        report: The plan.
+        form: Which form.
+        shard_size: Most jobs of one of GitHub's matrices; only for ``github``.
+        blocks: How many matrices its workflow has jobs for, 0 for any; only for ``github``.
+
+    Raises:
+        InputError: more jobs than GitHub takes.
+    """
+    match form:
+        case PlanFormat.json:
+            from localai_ci.plan.report import as_json
+
+            return json.dumps(as_json(report), indent=1)
+        case PlanFormat.github:
+            from localai_ci.plan import github
+
+            complete = report.plan.complete
+            return github.render(
+                github.outputs(report.jobs, run_all=complete, size=shard_size, blocks=blocks)
+            )
+        case PlanFormat.markdown | PlanFormat.table:
+            from localai_ci.plan.report import markdown
+
+            return markdown(report)
+        case PlanFormat.html:
+            from localai_ci.plan.html import page
+
+            return page(report)
+        case _:
+            assert_never(form)

@@ -1,0 +1,87 @@
+"""`plan` and `check` of trees that the engine holds: folders of the caller, or git revisions."""
+
+from pathlib import Path
+
+from dagger import Directory, File, dag
+
+from localai_ci.args import NO_SOURCE
+from localai_ci.errors import LocalaiCiError
+from localai_ci.matrix.finding import Severity
+from localai_ci.matrix.loading import MATRIX_PATHS
+from localai_ci.plan.change import parse_list
+from localai_ci.plan.checking import as_text, check_all
+from localai_ci.plan.decide import decide
+from localai_ci.plan.report import Report, report_of
+from localai_ci.plan.sources import PROTO, RULES, Compared, Request, put_together
+
+
+async def plan(
+    request: Request,
+    source: Directory,
+    before: Directory | None,
+    changed_files: File | None,
+    *,
+    pack: bool,
+    runners: int,
+) -> Report:
+    """Decide what to build; the engine compares the two trees.
+
+    Args:
+        request: Event, rebuilt bases and forced entries.
+        source: The tree to build, with its matrix.
+        before: The tree that it is compared with.
+        changed_files: The changed paths, where there is no tree before.
+        pack: Several entries a job.
+        runners: How many jobs run at once.
+
+    Raises:
+        InputError: a list or a matrix that cannot be read.
+    """
+    read = await contents(source)
+    compared = None
+    if before:
+        # The argument cannot say so itself: the engine's `Ignore` fails where nothing is given.
+        before = dag.directory().with_directory("", before, exclude=NO_SOURCE)
+        old = await contents(before)
+        compared = Compared(await _changed(source, before), old.get, read.get)
+    listed = None
+    if changed_files:
+        listed = parse_list((await changed_files.contents()).encode(), "--changed-files")
+    decided = decide(*put_together(request, read.get, compared, listed))
+    return report_of(decided, runners, pack=pack)
+
+
+async def check(source: Directory) -> str:
+    """What is odd in the matrix, and between it and a tree.
+
+    Raises:
+        LocalaiCiError: something is wrong; it says all that was found.
+    """
+    folder = Path("tree")
+    await source.export(str(folder), wipe=True)
+    matrix, found = check_all(None, folder)
+    text = as_text(matrix, found)
+    if any(f.severity is Severity.error for f in found):
+        raise LocalaiCiError(text)
+    return text
+
+
+async def contents(source: Directory) -> dict[str, bytes]:
+    """The files of a tree that decide what is built: its matrix, its rules, the protocol."""
+    found = {}
+    for path in (*MATRIX_PATHS, RULES, PROTO):
+        if await source.exists(path):
+            found[path] = (await source.file(path).contents()).encode()
+    return found
+
+
+async def _changed(source: Directory, before: Directory) -> tuple[str, ...]:
+    """Every file that differs; of a renamed one both names."""
+    there, back = source.changes(before), before.changes(source)
+    # Removed folders are listed without what was in them; on the way back that is added.
+    paths = [
+        *await there.added_paths(),
+        *await there.modified_paths(),
+        *await back.added_paths(),
+    ]
+    return tuple(sorted(path for path in paths if not path.endswith("/")))
