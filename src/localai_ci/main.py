@@ -423,6 +423,7 @@ class LocalaiCi:
         dry_run: Annotated[bool, Doc("Only read, and show all")] = False,
         force_latest: Annotated[bool, Doc("Move `latest` to an older version too")] = False,
         keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
+        provenance: Annotated[bool, Doc("Attach SLSA provenance to every image")] = False,
     ) -> dagger.File:
         """Merge the legs of every image into one index, the same in all registries, tags last.
 
@@ -439,6 +440,6 @@ class LocalaiCi:
             Event(event, ref, sha, file.default_branch),
             file,
             await push.login(docker_config, insecure=False),
-            Options(dry_run, force_latest, keep_anchors),
+            Options(dry_run, force_latest, keep_anchors, provenance),
         )
         return dag.file("merge-result.json", result.as_text())
