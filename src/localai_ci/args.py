@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 
 from dagger import Container, Directory, Doc, File, Ignore, Secret
 
+from localai_ci.plan.ignoring import NEVER
+
 VariantName: TypeAlias = Annotated[str, Doc("Builder base; `dagger call variants` lists them")]
 BaseImage: TypeAlias = Annotated[
     str | None,
@@ -40,11 +42,10 @@ DockerConfig: TypeAlias = Annotated[
     Secret | None, Doc("Registry credentials: file://$HOME/.docker/config.json")
 ]
 Insecure: TypeAlias = Annotated[bool, Doc("Reach these registries without TLS: test registries")]
-# What a working tree holds beside its files; none of it is ever part of a backend.
 SourceDir: TypeAlias = Annotated[
     Directory,
     Doc("A LocalAI tree: a folder, or https://github.com/mudler/LocalAI#REVISION"),
-    Ignore([".git", "**/node_modules", "**/venv", "backend-images", "models"]),
+    Ignore(list(NEVER)),
 ]
 EntryId: TypeAlias = Annotated[
     str, Doc("What to build, SUFFIX/ARCHITECTURE; `localai-ci matrix show` lists them")
