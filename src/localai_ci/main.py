@@ -201,29 +201,22 @@ class LocalaiCi:
         apt_mirror: AptMirror = "",
         apt_ports_mirror: AptPortsMirror = "",
         apt_snapshot: AptSnapshot = "",
+        epoch: Epoch = "",
     ) -> dagger.Container:
         """Build one backend's image, FROM scratch, and check that nothing is missing in it.
 
         Go on from it: `export --path image.tar` writes it, `publish` pushes it.
         """
-        from localai_ci import backend, push
-        from localai_ci.base import Sources
+        from localai_ci import backend
 
-        request = backend.Request(
-            source,
-            entry,
-            backend.Wish(builder, base, bases, base_image),
-            variant,
-            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
-            mirror_credentials,
-            ccache,
-            ccache_save=ccache_save,
-            targets=tuple(targets or ()),
-            third_party=third_party,
-            refresh=refresh,
-            images=images,
-            login=await push.login(docker_config, insecure=insecure),
-        )
+        request = await backend.request(
+            source=source, entry=entry, builder=builder, base=base, bases=bases, variant=variant,
+            base_image=base_image, images=images, ccache=ccache, ccache_save=ccache_save,
+            targets=targets, third_party=third_party, refresh=refresh, docker_config=docker_config,
+            insecure=insecure, mirror=mirror, mirror_credentials=mirror_credentials,
+            apt_mirror=apt_mirror, apt_ports_mirror=apt_ports_mirror, apt_snapshot=apt_snapshot,
+            epoch=epoch,
+        )  # fmt: skip
         return (await backend.build(request)).container
 
     @never_cached
@@ -248,30 +241,23 @@ class LocalaiCi:
         apt_mirror: AptMirror = "",
         apt_ports_mirror: AptPortsMirror = "",
         apt_snapshot: AptSnapshot = "",
+        epoch: Epoch = "",
         canary: Annotated[
             bool, Doc("Fail if --ccache has less than 95 % of an unchanged rebuild's objects")
         ] = False,
         as_json: AsJson = False,
     ) -> str:
         """Build one backend and tell how: base and why, compiler cache, size by part."""
-        from localai_ci import backend, push
-        from localai_ci.base import Sources
+        from localai_ci import backend
 
-        request = backend.Request(
-            source,
-            entry,
-            backend.Wish(builder, base, bases, base_image),
-            variant,
-            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
-            mirror_credentials,
-            ccache,
-            ccache_save=False,
-            targets=tuple(targets or ()),
-            third_party=third_party,
-            refresh=refresh,
-            images=images,
-            login=await push.login(docker_config, insecure=insecure),
-        )
+        request = await backend.request(
+            source=source, entry=entry, builder=builder, base=base, bases=bases, variant=variant,
+            base_image=base_image, images=images, ccache=ccache, targets=targets,
+            third_party=third_party, refresh=refresh, docker_config=docker_config,
+            insecure=insecure, mirror=mirror, mirror_credentials=mirror_credentials,
+            apt_mirror=apt_mirror, apt_ports_mirror=apt_ports_mirror, apt_snapshot=apt_snapshot,
+            epoch=epoch,
+        )  # fmt: skip
         built = await backend.build(request)
         if canary:
             backend.check_cache(built)
@@ -299,27 +285,20 @@ class LocalaiCi:
         apt_mirror: AptMirror = "",
         apt_ports_mirror: AptPortsMirror = "",
         apt_snapshot: AptSnapshot = "",
+        epoch: Epoch = "",
         as_json: AsJson = False,
     ) -> str:
         """Build one backend, start it from its image, and print what its gRPC Health answers."""
-        from localai_ci import backend, push
-        from localai_ci.base import Sources
+        from localai_ci import backend
 
-        request = backend.Request(
-            source,
-            entry,
-            backend.Wish(builder, base, bases, base_image),
-            variant,
-            Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot),
-            mirror_credentials,
-            ccache,
-            ccache_save=False,
-            targets=tuple(targets or ()),
-            third_party=third_party,
-            refresh=refresh,
-            images=images,
-            login=await push.login(docker_config, insecure=insecure),
-        )
+        request = await backend.request(
+            source=source, entry=entry, builder=builder, base=base, bases=bases, variant=variant,
+            base_image=base_image, images=images, ccache=ccache, targets=targets,
+            third_party=third_party, refresh=refresh, docker_config=docker_config,
+            insecure=insecure, mirror=mirror, mirror_credentials=mirror_credentials,
+            apt_mirror=apt_mirror, apt_ports_mirror=apt_ports_mirror, apt_snapshot=apt_snapshot,
+            epoch=epoch,
+        )  # fmt: skip
         health = await backend.smoke(request)
         return health.as_json() if as_json else health.as_line(entry)
 
@@ -330,37 +309,42 @@ class LocalaiCi:
         entry: EntryId,
         run_id: RunId,
         registries: RegistriesFile = None,
-        docker_config: DockerConfig = None,
         run_url: Annotated[str, Doc("Where the run can be looked at")] = "",
         revision: Annotated[str, Doc("The commit that is built")] = "",
+        builder: Builder = Builder.auto,
+        base: BaseGiven = None,
+        bases: Bases = "",
         variant: BaseVariant = "",
+        base_image: BaseImage = None,
+        images: Images = "",
         ccache: CcacheRepository = "",
         ccache_save: CcacheSave = False,
         targets: CompileTargets = None,
         third_party: ThirdParty = None,
+        refresh: DepsRefresh = "",
+        docker_config: DockerConfig = None,
+        insecure: Insecure = False,
         mirror: Mirror = "",
         mirror_credentials: MirrorCredentials = None,
+        apt_mirror: AptMirror = "",
+        apt_ports_mirror: AptPortsMirror = "",
+        apt_snapshot: AptSnapshot = "",
+        epoch: Epoch = "",
     ) -> dagger.Directory:
         """Build one leg, push it to every registry under its run's anchor, and prove it there.
 
         Returns a folder with the receipt: put those of all legs together and `localai-ci merge`.
         """
-        from localai_ci import backend, push
+        from localai_ci import backend
         from localai_ci.backend import publish
-        from localai_ci.base import Sources
 
-        login = await push.login(docker_config, insecure=False)
-        request = backend.Request(
-            source,
-            entry,
-            variant=variant,
-            sources=Sources(mirror),
-            credentials=mirror_credentials,
-            ccache=ccache,
-            ccache_save=ccache_save,
-            targets=tuple(targets or ()),
-            third_party=third_party,
-            login=login,
-        )
+        request = await backend.request(
+            source=source, entry=entry, builder=builder, base=base, bases=bases, variant=variant,
+            base_image=base_image, images=images, ccache=ccache, ccache_save=ccache_save,
+            targets=targets, third_party=third_party, refresh=refresh, docker_config=docker_config,
+            insecure=insecure, mirror=mirror, mirror_credentials=mirror_credentials,
+            apt_mirror=apt_mirror, apt_ports_mirror=apt_ports_mirror, apt_snapshot=apt_snapshot,
+            epoch=epoch,
+        )  # fmt: skip
         file = await publish.read_registries(registries)
-        return await publish.publish(request, file, login, run_id, run_url, revision)
+        return await publish.publish(request, file, run_id, run_url, revision)

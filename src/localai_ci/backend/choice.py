@@ -29,7 +29,7 @@ class Chosen:
 
     Attributes:
         container: To compile in.
-        identity: What it was made of: 12 hex digits, or a digest; empty where not known.
+        identity: What it was made of: 12 hex digits as a plan computes them, else a digest.
         why: One line for the user.
     """
 
@@ -85,13 +85,10 @@ async def _choose(
     recipe: base.Recipe, wish: Wish, by: push.Login, credentials: Secret | None
 ) -> Chosen:
     if wish.given is not None:
-        return Chosen(wish.given, "", "the one given with --base")
+        return Chosen(wish.given, await _digest(wish.given), "the one given with --base")
     repository = Repository.parse(wish.repository or registries().bases)
     if wish.builder is Builder.prebuilt:
-        image = repository.at(names.base_tag(recipe.variant.name))
-        pulled = await _pull(recipe, image, by)
-        identity = (await pulled.image_ref()).rpartition("@")[2]
-        return Chosen(pulled, identity, f"pulled from {image}, as asked")
+        return await _prebuilt(recipe, wish, repository, by)
     identity = await publish.input_hash(recipe, wish.base_image)
     why = "built in place, as asked"
     if wish.builder is Builder.auto:
@@ -103,6 +100,31 @@ async def _choose(
         why = f"built in place: {said}"
     built = await base.build(recipe, wish.base_image, credentials)
     return Chosen(built.container, identity, why)
+
+
+async def _prebuilt(
+    recipe: base.Recipe, wish: Wish, repository: Repository, by: push.Login
+) -> Chosen:
+    """The base that the moving tag names; mostly, and provably, it is that of today's inputs."""
+    image = repository.at(names.base_tag(recipe.variant.name))
+    pulled = await _pull(recipe, image, by)
+    digest = await _digest(pulled)
+    try:
+        identity = await publish.input_hash(recipe, wish.base_image)
+    except DaggerError:  # what it starts from cannot be had here, and need not
+        identity = ""
+    else:
+        same = repository.at(names.base_input_tag(recipe.variant.name, identity))
+        identity = identity if (await ask(same, by))[0] == digest else ""
+    return Chosen(pulled, identity or digest, f"pulled from {image}, as asked")
+
+
+async def _digest(container: Container) -> str:
+    """The digest of an image as it came; of one that was changed since, that of its files."""
+    try:
+        return publish.digest_in(await container.image_ref())
+    except DaggerError:
+        return await container.rootfs().digest()
 
 
 async def _pull(recipe: base.Recipe, image: Reference, by: push.Login) -> Container:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from dagger import Platform, Secret, dag
 
@@ -45,14 +45,20 @@ def repositories(given: Sequence[str] | None) -> tuple[Repository, ...]:
 
 
 async def input_hash(recipe: base.Recipe, base_image: str | None = None) -> str:
-    """The hash of a base's inputs, its images resolved to digests.
+    """The hash of a base's inputs, its images resolved to digests."""
+    names = base.images(recipe, base_image)
+    platform = Platform(recipe.variant.platform)
+    return base.input_hash(recipe, *[await digest_of(name, platform) for name in names])
 
-    Mirrors are left out: they say from where, not what.
-    """
-    image = await _digest(recipe, base_image or recipe.variant.base_image)
-    compiles = recipe.variant.tools == "upstream"
-    grpc_image = await _digest(recipe, base_image or recipe.release.image) if compiles else ""
-    return base.input_hash(replace(recipe, sources=recipe.sources.upstream()), image, grpc_image)
+
+async def digest_of(image: str, platform: Platform) -> str:
+    """The digest that a registry has under a name now: what `registry.manifests.find` says too."""
+    return digest_in(await dag.container(platform=platform).from_(image).image_ref())
+
+
+def digest_in(reference: str) -> str:
+    """The digest of ``NAME@DIGEST``: under which name it is had changes no content."""
+    return reference.rpartition("@")[2]
 
 
 async def publish(
@@ -115,8 +121,3 @@ def _the_same(name: str, digests: Digests) -> None:
             where=f"variant {name}",
             remedy="Delete the immutable tag where it is wrong, and publish again.",
         )
-
-
-async def _digest(recipe: base.Recipe, image: str) -> str:
-    platform = Platform(recipe.variant.platform)
-    return await dag.container(platform=platform).from_(image).image_ref()

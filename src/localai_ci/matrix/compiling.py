@@ -1,5 +1,6 @@
 """What stands in compile.yaml: how the backends on a builder base are compiled."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -150,6 +151,12 @@ class Recipe:
     def targets(self) -> tuple[str, ...]:
         """What make is called with, in order."""
         return tuple(goal.target for goal in self.goals)
+
+    def as_json(self) -> str:
+        """What of it decides the image: all but the reason. Pure, for input hashes."""
+        goals = [(goal.target, goal.cmake, goal.flavor) for goal in self.goals]
+        parts = (self.compiler.model_dump(), self.source.model_dump(), self.cpu_libraries)
+        return json.dumps([goals, *parts], sort_keys=True)
 
 
 def decide(file: CompileFile, entry: Entry, only: tuple[str, ...] = ()) -> Recipe:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localai_ci.errors import InputError
+from localai_ci.matrix.compiling import load_compile
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import load_matrix, matrix_in_tree
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
+from localai_ci.plan.inputhash import IGNORE, Snapshot
 from localai_ci.plan.rules import Inputs, load_inputs
 
 PROTO = "backend/backend.proto"
@@ -72,6 +74,25 @@ def gather(request: Request, read_stdin: Callable[[], bytes]) -> tuple[Matrix, I
     if request.previous_matrix:
         change = replace(change, previous=load_matrix(request.previous_matrix))
     return matrix, inputs, change
+
+
+def snapshot(request: Request, matrix: Matrix, rules: Inputs) -> Snapshot:
+    """The tree of a request's head, as input hashes need it.
+
+    Raises:
+        InputError: the request names no checkout, or it has no such head.
+    """
+    if request.source is None:
+        raise InputError(
+            "what an image is built from is only known with its tree",
+            where="--built",
+            remedy="Name a clone of LocalAI: --source TREE",
+        )
+    checkout = Checkout(request.source)
+    read = _reader(checkout, request.head)
+    texts = {path: read(path) for path in {IGNORE, *(e.dockerfile for e in matrix.entries)} if path}
+    said = {path: data.decode("utf-8", "replace") for path, data in texts.items() if data}
+    return Snapshot(checkout.listing(request.head), rules, load_compile(), said)
 
 
 def _span(checkout: Checkout, request: Request) -> _Span | str:

@@ -6,7 +6,7 @@ import pytest
 
 from localai_ci.backend.ccache import Key
 from localai_ci.backend.compiling import steps
-from localai_ci.backend.dockerfile import arguments, refresh_of
+from localai_ci.backend.dockerfile import arguments
 from localai_ci.backend.smoke import explain
 from localai_ci.backend.smoke import read as read_answer
 from localai_ci.backend.statistics import Statistics
@@ -17,6 +17,7 @@ from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.matrix.check import TAG
 from localai_ci.matrix.compiling import decide, load_compile
 from localai_ci.matrix.loading import load_matrix
+from localai_ci.plan.inputhash import refresh_of
 
 FILE = load_compile()
 ENTRIES = load_matrix().by_id()
