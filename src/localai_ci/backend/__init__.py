@@ -162,7 +162,7 @@ async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Buil
     inputs = inputs_of(entry, snapshot, chosen.identity, own=own).digest
     if found := await _finished(request, entry, inputs):
         return found
-    third_party = await _third_party(request, how)
+    third_party = await _third_party(request, how, chosen.container)
     container = chosen.container.with_directory(compiling.TREE, part)
     container = container.with_directory(f"{compiling.TREE}/{how.source.folder}", third_party)
     key = ccache.Key(
@@ -252,12 +252,12 @@ async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None
     return Built(entry, ready.from_(str(image)), inputs, found=str(image))
 
 
-async def _third_party(request: Request, how: Recipe) -> Directory:
+async def _third_party(request: Request, how: Recipe, tools: Container) -> Directory:
     if request.third_party is not None:
         return request.third_party
     makefile = await request.source.file(how.source.makefile).contents()
     pin = thirdparty.read_pin(makefile, how.source)
-    return await thirdparty.fetch(pin, request.sources, request.credentials)
+    return await thirdparty.fetch(pin, tools, request.sources, request.credentials)
 
 
 async def _execute(request: Request, entry: Entry, container: Container, step: Step) -> Container:

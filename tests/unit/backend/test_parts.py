@@ -11,7 +11,7 @@ from localai_ci.backend.smoke import explain
 from localai_ci.backend.smoke import read as read_answer
 from localai_ci.backend.statistics import Statistics
 from localai_ci.backend.statistics import read as read_statistics
-from localai_ci.backend.thirdparty import Pin, read_pin, sign_in
+from localai_ci.backend.thirdparty import Pin, read_pin
 from localai_ci.base import Sources, recipe
 from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.matrix.check import TAG
@@ -41,13 +41,6 @@ def test_a_makefiles_pin_is_read(sign: str) -> None:
 def test_a_pin_that_is_none_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_pin(text, SOURCE)
-
-
-@pytest.mark.parametrize("host", ["mirror.example", "other.example"])
-def test_the_login_for_a_mirror_is_the_one_of_its_host(host: str) -> None:
-    netrc = "machine mirror.example\n login me\n password 'a b'\nmachine x login y password z\n"
-    expected = ("me", "a b") if host == "mirror.example" else None
-    assert sign_in(netrc, f"https://{host}/github.com/x/y") == expected
 
 
 def test_the_statistics_are_ccaches_own() -> None:
