@@ -175,12 +175,12 @@ def repository(folder: Path, where: Path, submodule: tuple[str, str, str] | None
     git = ["git", "-C", str(where), "-c", "user.name=x", "-c", "user.email=x@example.org"]
     day = "2026-01-01T00:00:00Z"
     dated = os.environ | {"GIT_AUTHOR_DATE": day, "GIT_COMMITTER_DATE": day}
-    commands = [["init", "-q"]]
+    commands = [["init", "-q"], ["add", "."]]
     if submodule:
         path, address, commit = submodule
         (where / ".gitmodules").write_text(f'[submodule "x"]\npath = {path}\nurl = {address}\n')
-        commands.append(["update-index", "--add", "--cacheinfo", f"160000,{commit},{path}"])
-    for command in (*commands, ["add", "."], ["commit", "-qm", "one"]):
+        commands += [["update-index", "--add", "--cacheinfo", f"160000,{commit},{path}"]]
+    for command in (*commands, ["commit", "-qm", "one"]):
         subprocess.run([*git, *command], check=True, env=dated)
     found = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
     return found.stdout.strip()
