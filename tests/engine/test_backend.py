@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 from live import REPO, Engine, executed
 
+from localai_ci.base import Sources
+from localai_ci.base.identity import Bases
+from localai_ci.matrix.loading import load_matrix
+from localai_ci.plan.event import Event
+from localai_ci.plan.inputhash import NOTHING, Own, inputs_of
+from localai_ci.plan.rules import load_inputs
+from localai_ci.plan.sources import Request, snapshot
+
 FIXTURES = REPO / "tests/fixtures"
+UPSTREAM = Sources()
 LLAMA = ("--entry=cpu-llama-cpp/amd64", "--variant=debian-amd64")
 THIRD_PARTY = f"--third-party={FIXTURES / 'llama.cpp'}"
 QUICK = (*LLAMA, THIRD_PARTY, "--targets=fallback")
@@ -99,6 +108,35 @@ def test_what_is_built_already_is_not_compiled(
     assert changed["inputs"] != inputs
 
 
+def planned(engine: Engine, tree: Path, own: Own = NOTHING, sources: Sources = UPSTREAM) -> str:
+    """The input hash that a plan computes for llama-cpp on the debian base, of a commit."""
+    git = ("git", "-C", str(tree), "-c", "user.name=x", "-c", "user.email=x@example.org")
+    for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
+        subprocess.run([*git, *command], check=True)
+    found = engine.dagger("core", "container", "from", "--address=debian:bookworm", "image-ref")
+    digest = found.stdout.strip().rpartition("@")[2]
+    identity = Bases(sources).identity("debian-amd64", (digest,))
+    matrix = load_matrix()
+    snapped = snapshot(Request(Event.push, tree), matrix, load_inputs())
+    entry = matrix.by_id()["cpu-llama-cpp/amd64"]
+    return inputs_of(entry, snapped, identity, own=own).digest
+
+
+def test_an_image_that_a_plan_finds_is_found_before_its_base_is_built(
+    engine: Engine, registry: str, tree: Path
+) -> None:
+    inputs = planned(engine, tree, sources=Sources(epoch="of-no-base"))
+    image = f"{registry}/planned:in-{inputs[:12]}-cpu-llama-cpp-amd64"
+    any_image = ("core", "container", "from", "--address=debian:bookworm", "publish")
+    assert engine.dagger(*any_image, f"--address={image}").returncode == 0
+    done = engine.call(
+        "backend-report", f"--source={tree}", *LLAMA, f"--images={registry}/planned",
+        f"--bases={registry}/none", "--epoch=of-no-base", "--insecure", "--as-json",
+    )  # fmt: skip
+    assert json.loads(done.stdout)["found"] == image
+    assert executed(done) == []
+
+
 def test_a_base_that_is_nowhere_is_told_with_what_to_do(
     engine: Engine, registry: str, tree: Path
 ) -> None:
@@ -149,17 +187,19 @@ def test_third_party_sources_and_their_submodules_come_through_the_mirror_once_a
     url = f"http://{engine.address}:5004"
     server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
     build = (
-        "build-backend", f"--source={tree}", *LLAMA, "--targets=fallback",
+        "backend-report", f"--source={tree}", *LLAMA, "--targets=fallback",
         f"--mirror={url}/~auth~github.com", f"--mirror-credentials=file://{netrc}",
-        f"--base={bases}:base-grpc-debian-amd64", "platform",
+        f"--bases={bases}", "--insecure", "--as-json",
     )  # fmt: skip
     with engine.serving(url, "python3", *server):
         engine.ok(*build)
         asked = log.read_text()
         assert "/github.com/example/ggml/git-upload-pack 200" in asked
         edit(tree / "backend/cpp/llama-cpp/prepare.sh", "set -e", "set -e # once more")
-        engine.ok(*build)
+        built = json.loads(engine.ok(*build))
         assert log.read_text() == asked
+    assert built["base"].startswith(f"pulled from {bases}:base-grpc-debian-amd64-")
+    assert built["inputs"] == planned(engine, tree, Own(("fallback",)))
 
 
 def repository(folder: Path, where: Path, submodule: tuple[str, str, str] | None = None) -> str:

@@ -162,8 +162,9 @@ async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Buil
     inputs = inputs_of(entry, snapshot, chosen.identity, own=own).digest
     if found := await _finished(request, entry, inputs):
         return found
-    third_party = await _third_party(request, how, chosen.container)
-    container = chosen.container.with_directory(compiling.TREE, part)
+    builder = await chosen.container()
+    third_party = await _third_party(request, how, builder)
+    container = builder.with_directory(compiling.TREE, part)
     container = container.with_directory(f"{compiling.TREE}/{how.source.folder}", third_party)
     key = ccache.Key(
         entry.backend,
@@ -216,7 +217,7 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) 
     start = request.wish.base_image or entry.base_image
     refresh = request.refresh or this_week()
     given = dockerfile.arguments(entry, request.sources, start, refresh)
-    digest = await _digest(recipe, start)
+    digest = await digest_of(recipe, start)
     inputs = inputs_of(entry, snapshot, digest, refresh).digest
     if found := await _finished(request, entry, inputs):
         return found
@@ -278,15 +279,6 @@ async def _tools(request: Request, recipe: base.Recipe) -> Container:
     except DaggerError as e:
         if isinstance(e, ExecError):
             raise failure.of_step(recipe.variant, apt.base(recipe), e) from None
-        here = str(await dag.default_platform())
-        raise failure.of_image(recipe.variant, image, here, str(e)) from None
-
-
-async def _digest(recipe: base.Recipe, image: str) -> str:
-    platform = Platform(recipe.variant.platform)
-    try:
-        return await digest_of(image, platform)
-    except DaggerError as e:
         here = str(await dag.default_platform())
         raise failure.of_image(recipe.variant, image, here, str(e)) from None
 

@@ -4,9 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from dagger import Platform, Secret, dag
+from dagger import DaggerError, Platform, Secret, dag
 
 from localai_ci import base
+from localai_ci.base import failure
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.registries import registries
 from localai_ci.names import base_input_tag, base_tag
@@ -45,15 +46,27 @@ def repositories(given: Sequence[str] | None) -> tuple[Repository, ...]:
 
 
 async def input_hash(recipe: base.Recipe, base_image: str | None = None) -> str:
-    """The hash of a base's inputs, its images resolved to digests."""
-    names = base.images(recipe, base_image)
+    """The hash of a base's inputs, its images resolved to digests.
+
+    Raises:
+        LocalaiCiError: an image cannot be had.
+    """
+    digests = [await digest_of(recipe, name) for name in base.images(recipe, base_image)]
+    return base.input_hash(recipe, *digests)
+
+
+async def digest_of(recipe: base.Recipe, image: str) -> str:
+    """The digest that a registry has under a name now: what `registry.manifests.find` says too.
+
+    Raises:
+        LocalaiCiError: it cannot be had.
+    """
     platform = Platform(recipe.variant.platform)
-    return base.input_hash(recipe, *[await digest_of(name, platform) for name in names])
-
-
-async def digest_of(image: str, platform: Platform) -> str:
-    """The digest that a registry has under a name now: what `registry.manifests.find` says too."""
-    return digest_in(await dag.container(platform=platform).from_(image).image_ref())
+    try:
+        return digest_in(await dag.container(platform=platform).from_(image).image_ref())
+    except DaggerError as e:
+        here = str(await dag.default_platform())
+        raise failure.of_image(recipe.variant, image, here, str(e)) from None
 
 
 def digest_in(reference: str) -> str:
