@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -153,11 +154,27 @@ def test_a_base_that_is_nowhere_is_told_with_what_to_do(
     "path", ["docs/page.md", "backend/go/local-store/run.sh", "backend/cpp/llama-cpp/package/old"]
 )
 def test_an_edit_elsewhere_leaves_the_build_cached(engine: Engine, tree: Path, path: str) -> None:
-    build = ("build-backend", f"--source={tree}", *QUICK, "platform")
-    engine.ok(*build)
+    """Each step writes down when it ran: progress does not always tell a cached one from others."""
+    own = tree / "backend/cpp/llama-cpp"
+    edit(own / "prepare.sh", "set -e", "set -e\ndate +%s%N >../compiled")
+    script = own / "package.sh"
+    script.write_text(
+        f'{script.read_text()}{{ cat "$here/../compiled"; date +%s%N; }} >"$here/package/ran"\n'
+    )
+    build = (
+        "build-backend",
+        f"--source={tree}",
+        *QUICK,
+        "rootfs",
+        "file",
+        "--path=ran",
+        "contents",
+    )
+    before = engine.ok(*build)
+    assert re.fullmatch(r"\d{19}\n\d{19}", before)
     (tree / path).parent.mkdir(exist_ok=True)
     (tree / path).write_text("something else\n")
-    assert executed(engine.call(*build)) == []
+    assert engine.ok(*build) == before
 
 
 @pytest.mark.slow
@@ -272,6 +289,20 @@ def test_a_dockerfile_gets_its_arguments_and_the_context_that_dockerignore_leave
     assert "./backend/go/local-store/build.sh" in context
     assert "./Makefile" in context
     assert not [path for path in context if "sources" in path or "llama-cpp" in path]
+
+
+def test_a_tree_from_git_is_the_same_input_as_its_folder(
+    engine: Engine, tree: Path, tmp_path: Path
+) -> None:
+    www, log = tmp_path / "www", tmp_path / "requests.log"
+    commit = repository(tree, www / "localai.git")
+    log.touch()
+    url = f"http://{engine.address}:5004"
+    server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
+    report = ("backend-report", *STORE, "--as-json")
+    with engine.serving(url, "python3", *server):
+        cloned = json.loads(engine.ok(*report, f"--source={url}/localai.git#{commit}"))
+    assert cloned["inputs"] == json.loads(engine.ok(*report, f"--source={tree}"))["inputs"]
 
 
 def test_a_backend_that_ends_at_once_says_with_what(engine: Engine, tree: Path) -> None:
