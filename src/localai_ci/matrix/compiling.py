@@ -219,13 +219,31 @@ def _goal(
     return Goal(f"{entry.backend}-{name}", tuple(own.items()), name)
 
 
-def load_compile(path: Path | None = None) -> CompileFile:
+def build_inputs(file: CompileFile, entry: Entry, only: tuple[str, ...] = ()) -> dict[str, str]:
+    """What of the table enters an entry's image: by names of our own, as text. Pure.
+
+    Raises:
+        InputError: as of `decide`.
+    """
+    found = {}
+    if entry.build_type == "hipblas":
+        found["amdgpu_targets"] = entry.amdgpu_targets or file.amdgpu_targets
+    if entry.builder:
+        found["compile"] = decide(file, entry, only).as_json()
+    return found
+
+
+def load_compile(path: Path | None = None, data: bytes | None = None) -> CompileFile:
     """Read compile.yaml, by default the installed one.
+
+    Args:
+        path: The file; only its name where ``data`` is given.
+        data: The content, of a file that is not on disk.
 
     Raises:
         InputError: a fault in it, with file and line.
     """
-    file, document = load(path or data_dir() / "compile.yaml", CompileFile)
+    file, document = load(path or data_dir() / "compile.yaml", CompileFile, data)
     for loc, kind, name, known in _references(file):
         if name not in known:
             raise _unknown(document, loc, kind, name, known)

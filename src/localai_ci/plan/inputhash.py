@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from localai_ci.matrix.compiling import CompileFile, decide
+from localai_ci.matrix.compiling import CompileFile, build_inputs
 from localai_ci.matrix.dockerfile import arguments_of
 from localai_ci.matrix.entry import Entry
 from localai_ci.plan.ignoring import NEVER, Ignoring
@@ -92,11 +92,9 @@ def inputs_of(
     paths = entering(entry, tree.files, tree.rules, ignored, on_base=bool(base))
     files = sorted((path, tree.files[path]) for path in paths)
     arguments = {name: str(getattr(entry, name)) for name in ARGUMENTS} | dict(entry.extra)
-    if entry.build_type == "hipblas":
-        arguments["amdgpu_targets"] = entry.amdgpu_targets or tree.table.amdgpu_targets
-    if entry.builder:
-        arguments["compile"] = decide(tree.table, entry, own.targets).as_json()
-    elif "DEPS_REFRESH" in arguments_of(tree.texts.get(entry.dockerfile, "")):
+    arguments |= build_inputs(tree.table, entry, own.targets)
+    reads = arguments_of(tree.texts.get(entry.dockerfile, ""))
+    if not entry.builder and "DEPS_REFRESH" in reads:
         arguments["DEPS_REFRESH"] = refresh
     if own.third_party:
         arguments["third_party"] = own.third_party

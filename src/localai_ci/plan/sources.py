@@ -16,6 +16,7 @@ from localai_ci.plan.rules import Inputs, load_inputs
 
 PROTO = "backend/backend.proto"
 RULES = "matrix/inputs.yaml"
+TABLE = "matrix/compile.yaml"
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,13 @@ def _reader(checkout: Checkout | None, head: str) -> Callable[[str], bytes | Non
     return read
 
 
+def _with_table(change: Change, old: bytes | None, new: bytes | None) -> Change:
+    if old is None or new is None:
+        return change
+    path = Path(TABLE)
+    return replace(change, compile=(load_compile(path, old), load_compile(path, new)))
+
+
 def _with_previous(change: Change, span: _Span, inputs: Inputs) -> Change:
     """Add what the compared files said before, where the change touches them."""
     paths = change.paths or ()
@@ -159,6 +167,8 @@ def _with_previous(change: Change, span: _Span, inputs: Inputs) -> Change:
             change = replace(change, previous=matrix_in_tree(before))
         if RULES in paths and (rules := before(RULES)) is not None:
             change = replace(change, rules=load_inputs(Path(RULES), rules).file)
+        if TABLE in paths:
+            change = _with_table(change, before(TABLE), span.checkout.read(span.new, TABLE))
     except InputError as e:
         change = replace(change, notes=(f"before the change it was not sound: {e}",))
     if PROTO in paths:
