@@ -83,9 +83,11 @@ def test_a_base_that_is_published_with_the_same_inputs_is_pulled_and_the_report_
     found = json.loads(engine.ok(*arguments, f"--bases={bases}"))
     assert found["base"].startswith(f"pulled from {bases}:base-grpc-debian-amd64-")
     assert found["base"].endswith("made of the very same inputs")
-    missed = json.loads(engine.ok(*arguments, f"--bases={registry}/none"))
+    done = engine.call(*arguments, f"--bases={registry}/none")
+    missed = json.loads(done.stdout)
     assert missed["base"].startswith(f"built in place: {registry}/none:base-grpc-debian-amd64-")
     assert missed["base"].endswith("is not there")
+    assert f"base debian-amd64: {missed['base']}" in done.stderr
     given = json.loads(engine.ok(*arguments, f"--base={bases}:base-grpc-debian-amd64"))
     assert given["base"] == "the one given with --base"
     assert given["bytes_by_part"]["lib/"] > 1_000_000
@@ -136,6 +138,8 @@ def test_an_image_that_a_plan_finds_is_found_before_its_base_is_built(
     )  # fmt: skip
     assert json.loads(done.stdout)["found"] == image
     assert executed(done) == []
+    assert f"finished image: {image} is there" in done.stderr
+    assert "base debian-amd64:" not in done.stderr
 
 
 def test_a_base_that_is_nowhere_is_told_with_what_to_do(

@@ -121,6 +121,20 @@ def test_intels_setup_comes_before_make_and_rocm_names_its_compilers() -> None:
         assert script.index(text) < script.index("make llama-cpp-fallback")
 
 
+def test_an_object_is_found_again_in_another_folder_image_and_language() -> None:
+    entry = ENTRIES["gpu-rocm-hipblas-llama-cpp/amd64"]
+    found = steps(entry, decide(FILE, entry), recipe("amd64", Sources()), FILE.ccache)
+    (script,) = (step.script for step in found if step.name == "compile")
+    for setting in (
+        "CCACHE_COMPILERCHECK=content",
+        "CCACHE_BASEDIR=/LocalAI",
+        "CCACHE_NOHASHDIR=1",
+        f"CCACHE_MAXSIZE={FILE.ccache.max_size}",
+        "for language in C CXX CUDA HIP",
+    ):
+        assert script.index(setting) < script.index("make llama-cpp-fallback")
+
+
 HEAD = "HTTP/2 200\ncontent-type: application/grpc\n"
 
 
