@@ -151,6 +151,8 @@ def test_the_next_plan_finds_what_was_published(
     assert [entry["id"] for entry in before["entries"]] == ["cpu-local-store/amd64"]
     leg = (f"--source={tree}", "--entry=cpu-local-store/amd64", "--variant=debian-amd64")
     publish(engine, places, docker_config, tmp_path / "receipts", *leg, "--run-id=4713")
+    receipt = json.loads((tmp_path / "receipts/cpu-local-store--amd64.json").read_text())
+    assert receipt["legs"] == ["cpu-local-store/amd64"]
     after = json.loads(subprocess.run(plan, check=True, capture_output=True).stdout)
     assert after["entries"] == []
     assert list(after["built"]) == ["cpu-local-store/amd64"]

@@ -10,8 +10,9 @@ from pathlib import Path
 from dagger import Directory, File, dag
 
 from localai_ci import backend
+from localai_ci.backend import tree
+from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.kind import Kind
-from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.registries import Registries, registries
 from localai_ci.matrix.yamlfile import load
 from localai_ci.names import anchor_tag, input_tag, receipt_file
@@ -72,7 +73,7 @@ async def publish(
             entry=built.entry.id,
             anchors=anchors,
             run=Run(id=run_id, day=day, url=url, revision=revision),
-            legs=_legs(built.entry.suffix),
+            legs=_legs(await tree.matrix_of(request.source), built.entry.suffix),
             input_hash=built.inputs,
             built_by={"localai-ci": version("localai-ci"), "dagger": await dag.version()},
         )
@@ -85,6 +86,6 @@ async def publish(
     return dag.directory().with_new_file(receipt_file(timed.entry), text)
 
 
-def _legs(suffix: str) -> list[str]:
+def _legs(matrix: Matrix, suffix: str) -> list[str]:
     """All entries of the same image: what a merge without a plan demands."""
-    return [e.id for e in load_matrix().entries if e.os == "linux" and e.suffix == suffix]
+    return [e.id for e in matrix.entries if e.os == "linux" and e.suffix == suffix]

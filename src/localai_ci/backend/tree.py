@@ -9,7 +9,7 @@ from dagger import Directory, dag
 from localai_ci.backend import slices
 from localai_ci.backend.listing import listing
 from localai_ci.matrix.compiling import load_compile
-from localai_ci.matrix.entry import Entry, unknown_entry
+from localai_ci.matrix.entry import Entry, Matrix, unknown_entry
 from localai_ci.matrix.loading import load_matrix, matrix_in_tree
 from localai_ci.matrix.localai import MATRIX_FILE
 from localai_ci.plan.inputhash import IGNORE, Snapshot
@@ -20,14 +20,23 @@ _SLICE = "slice"
 _MATRIX = ("matrix/profiles.yaml", "matrix/backends.yaml", MATRIX_FILE)
 
 
+async def matrix_of(source: Directory) -> Matrix:
+    """The tree's own matrix if it has one, else the installed one.
+
+    Raises:
+        InputError: a fault in it.
+    """
+    files = {path: await _read(source, path) for path in _MATRIX}
+    return matrix_in_tree(files.get) or load_matrix()
+
+
 async def find(source: Directory, name: str) -> Entry:
     """An entry by its id, of the tree's own matrix if it has one, else of the installed one.
 
     Raises:
         InputError: there is none; names what is near.
     """
-    files = {path: await _read(source, path) for path in _MATRIX}
-    matrix = matrix_in_tree(files.get) or load_matrix()
+    matrix = await matrix_of(source)
     entry = matrix.by_id().get(name)
     if entry is None:
         raise unknown_entry(name, matrix)
