@@ -124,23 +124,18 @@ def entering(
     """
     # Darwin builds are none of containers.
     ignoring = Ignoring.of(ignored if entry.os == "linux" else "", (*NEVER, *leave))
-    more = set(single)
-    return [
-        path
-        for path in paths
-        if (path in more or enters(entry, path, rules, on_base=on_base))
-        and not ignoring.leaves_out(path)
-    ]
+    own = {entry.dockerfile, *entry.folders, *single}
+    below = tuple(f"{folder}/" for folder in entry.folders)
 
+    def enters(path: str) -> bool:
+        if path in own or path.startswith(below):
+            return True
+        rule = rules.rule(path)
+        if not rule or not rule.enters or (rule.base and on_base):
+            return False
+        return rule.select.takes(entry)
 
-def enters(entry: Entry, path: str, inputs: Inputs, *, on_base: bool) -> bool:
-    """Whether a file enters an entry's image; on a base, what made the base does not."""
-    if path in {entry.dockerfile, *entry.folders}:
-        return True
-    if path.startswith(tuple(f"{folder}/" for folder in entry.folders)):
-        return True
-    rule = inputs.rule(path)
-    return bool(rule and rule.enters and not (rule.base and on_base) and rule.select.takes(entry))
+    return [path for path in paths if enters(path) and not ignoring.leaves_out(path)]
 
 
 def refresh_of(moment: datetime) -> str:
