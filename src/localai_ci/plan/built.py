@@ -51,43 +51,48 @@ class Published:
 async def without_built(plan: Plan, tree: Snapshot, where: Published) -> Plan:
     """Drop the entries whose image exists already; they have to be tagged instead of built.
 
-    An entry whose hash is not known stays: a base that is not found, a submodule that is not
-    checked out. The plan's notes say the latter.
+    An entry whose hash is not known stays, and the plan's notes say why, unless it is for a base
+    image that was not found: the client tells what it could not reach.
 
     Args:
         plan: What would be built.
         tree: The tree of the plan's head.
         where: Where images are looked up.
     """
-    notes: dict[str, None] = {}
-    starts = {p.entry.id: _images(p.entry, where.bases) for p in plan.entries}
+    notes: list[str] = []
+    starts: dict[Entry, tuple[str, ...]] = {}
+    for planned in plan.entries:
+        try:
+            starts[planned.entry] = _images(planned.entry, where.bases)
+        except InputError as e:
+            notes.append(f"counted as not built: {e}")
     asked = (name for names in starts.values() for name in names)
     digests = await _looked_up(where.registry, asked)
     images = {}
-    for planned in plan.entries:
-        entry = planned.entry
-        known = tuple(digests[name] or "" for name in starts[entry.id])
-        if not all(known):
-            continue
+    for entry, names in starts.items():
+        known = tuple(digests[name] or "" for name in names)
         try:
-            inputs = inputs_of(entry, tree, _identity(entry, where.bases, known), where.refresh)
+            if all(known):
+                images[entry.id] = _image(entry, tree, where, known)
         except InputError as e:
-            notes[f"counted as not built: {e}"] = None
-            continue
-        if inputs.submodules:
-            notes[
-                f"{entry.id} counts as not built: {', '.join(inputs.submodules)} is a submodule"
-                " that --source does not have checked out (git submodule update --init)"
-            ] = None
-            continue
-        images[entry.id] = (
-            f"{where.repository}:{input_tag(inputs.digest, entry.suffix, entry.arch)}"
-        )
+            notes.append(f"counted as not built: {e}")
     there = await _looked_up(where.registry, images.values())
     built = {id_: image for id_, image in images.items() if there[image]}
     kept = tuple(p for p in plan.entries if p.entry.id not in built)
     change = replace(plan.change, notes=(*plan.change.notes, *notes))
     return replace(plan, entries=kept, built=built, change=change)
+
+
+def _image(entry: Entry, tree: Snapshot, where: Published, digests: tuple[str, ...]) -> str:
+    """Where an image of exactly these inputs would stand."""
+    inputs = inputs_of(entry, tree, _identity(entry, where.bases, digests), where.refresh)
+    if inputs.submodules:
+        raise InputError(
+            f"{', '.join(inputs.submodules)} is a submodule that is not checked out",
+            where=entry.id,
+            remedy="git submodule update --init",
+        )
+    return f"{where.repository}:{input_tag(inputs.digest, entry.suffix, entry.arch)}"
 
 
 def _images(entry: Entry, bases: Bases) -> tuple[str, ...]:

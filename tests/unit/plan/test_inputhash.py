@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.plan.deciding import INPUTS, MATRIX, plan
+from unit.plan.deciding import INPUTS, MATRIX, matrix_of, plan
 
+from localai_ci.base import Sources
+from localai_ci.base.identity import Bases as RealBases
 from localai_ci.matrix.compiling import CompileFile, load_compile
 from localai_ci.matrix.entry import Entry
 from localai_ci.names import input_tag
@@ -295,4 +297,13 @@ def test_an_image_with_a_submodule_that_is_not_checked_out_is_built_and_the_plan
     left = left_of(change, Images("ubuntu:24.04"), TREE | {path: "160000 abc"})
     assert left.entries == change.entries
     (note,) = left.change.notes
-    assert note.startswith("cpu-kokoros/amd64 counts as not built: backend/rust/kokoros/sources")
+    assert "not built: cpu-kokoros/amd64: backend/rust/kokoros/sources/Kokoros is a" in note
+
+
+def test_an_image_on_a_base_that_nobody_knows_is_built_and_the_plan_says_so() -> None:
+    entry = replace(BY_ID["cpu-bonsai/amd64"], builder="unknown")
+    change = plan("backend/cpp/bonsai/x", matrix=matrix_of([entry]))
+    where = Published(Images(), "r.example/x", RealBases(Sources()), "2026-W47")
+    left = asyncio.run(without_built(change, snapshot(), where))
+    assert left.entries == change.entries
+    assert "'unknown'" in left.change.notes[0]
