@@ -22,9 +22,10 @@ from fresh import fresh_engine
 from live import REPO, Engine
 from rich.table import Table
 
-from localai_ci.backend.slices import IGNORE, choose
+from localai_ci.backend.slices import choose
 from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.tree import Tree
+from localai_ci.plan.inputhash import IGNORE
 from localai_ci.plan.rules import load_inputs
 
 FIXTURES = REPO / "tests/fixtures"
@@ -88,10 +89,7 @@ def _bytes() -> tuple[int, int]:
     entry = load_matrix().by_id()[ENTRY]
     chosen = choose(entry, tree.paths, load_inputs(), tree.read(IGNORE))
     sizes = {path: (TREE / path).lstat().st_size for path in tree.paths}
-    taken = tuple(name.replace("\\", "") for name in chosen.include)
-    folders = tuple(f"{name}/" for name in taken)
-    inside = sum(size for path, size in sizes.items() if path in taken or path.startswith(folders))
-    return inside, sum(sizes.values())
+    return sum(sizes[path] for path in chosen), sum(sizes.values())
 
 
 def _arguments(engine: Engine) -> tuple[str, ...]:

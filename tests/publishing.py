@@ -31,12 +31,23 @@ def places(folder: Path, open_host: str, closed_host: str) -> Path:
     return path
 
 
-def publish(engine: Engine, places: Path, docker_config: Path, arch: str, folder: Path) -> Done:
-    """`publish-backend` of one leg of the fixture backend; its receipt is then in ``folder``."""
+def leg(arch: str) -> tuple[str, ...]:
+    """The arguments that name a leg of the fixture backend."""
+    return (
+        f"--source={FIXTURES / 'localai'}",
+        f"--entry=cpu-llama-cpp/{arch}",
+        f"--variant=debian-{arch}",
+        "--targets=fallback",
+        f"--third-party={FIXTURES / 'llama.cpp'}",
+    )
+
+
+def publish(
+    engine: Engine, places: Path, docker_config: Path, folder: Path, *arguments: str
+) -> Done:
+    """`publish-backend` of a leg; its receipt is then in ``folder``."""
     done = engine.dagger(
-        *("call", "-o", str(folder), "publish-backend", f"--source={FIXTURES / 'localai'}"),
-        *(f"--entry=cpu-llama-cpp/{arch}", f"--variant=debian-{arch}", "--targets=fallback"),
-        *(f"--third-party={FIXTURES / 'llama.cpp'}", "--run-id=4711", f"--revision={SHA}"),
+        *("call", "-o", str(folder), "publish-backend", *arguments, f"--revision={SHA}"),
         *(f"--registries={places}", f"--docker-config=file://{docker_config}"),
         seconds=3000,
     )

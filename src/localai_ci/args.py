@@ -9,6 +9,7 @@ from dagger import Container, Directory, Doc, File, Ignore, Name, Secret, enum_t
 
 from localai_ci.plan.event import Event
 from localai_ci.plan.form import PlanFormat
+from localai_ci.plan.ignoring import NEVER
 
 for _words in (Event, PlanFormat):
     enum_type(_words)
@@ -46,12 +47,10 @@ DockerConfig: TypeAlias = Annotated[
     Secret | None, Doc("Registry credentials: file://$HOME/.docker/config.json")
 ]
 Insecure: TypeAlias = Annotated[bool, Doc("Reach these registries without TLS: test registries")]
-# What a working tree holds beside its files; none of it is ever part of a backend.
-NO_SOURCE = [".git", "**/node_modules", "**/venv", "backend-images", "models"]
 SourceDir: TypeAlias = Annotated[
     Directory,
     Doc("A LocalAI tree: a folder, or https://github.com/mudler/LocalAI#REVISION"),
-    Ignore(NO_SOURCE),
+    Ignore(list(NEVER)),
 ]
 TreeBefore: TypeAlias = Annotated[
     Directory | None, Doc("The tree before the change; the engine tells what differs")

@@ -22,15 +22,17 @@ class Login:
     Attributes:
         keyring: Credentials.
         insecure: Without TLS: test registries.
+        plain_http: Hosts that are reached without TLS in any case.
     """
 
     keyring: Keyring
     insecure: bool
+    plain_http: frozenset[str] = frozenset()
 
     def transport(self, targets: Sequence[Repository], policy: Policy | None = None) -> Transport:
         """Our client."""
         plain = frozenset(target.host for target in targets) if self.insecure else frozenset()
-        return Transport(self.keyring, policy=policy, plain_http=plain)
+        return Transport(self.keyring, policy=policy, plain_http=plain | self.plain_http)
 
 
 ANONYMOUS = Login(Keyring({}), insecure=False)

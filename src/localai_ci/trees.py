@@ -4,15 +4,15 @@ from pathlib import Path
 
 from dagger import Directory, File, dag
 
-from localai_ci.args import NO_SOURCE
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.finding import Severity
 from localai_ci.matrix.loading import MATRIX_PATHS
 from localai_ci.plan.change import parse_list
 from localai_ci.plan.checking import as_text, check_all
 from localai_ci.plan.decide import decide
+from localai_ci.plan.ignoring import NEVER
 from localai_ci.plan.report import Report, report_of
-from localai_ci.plan.sources import PROTO, RULES, Compared, Request, put_together
+from localai_ci.plan.sources import PROTO, RULES, TABLE, Compared, Request, put_together
 
 
 async def plan(
@@ -41,7 +41,7 @@ async def plan(
     compared = None
     if before:
         # The argument cannot say so itself: the engine's `Ignore` fails where nothing is given.
-        before = dag.directory().with_directory("", before, exclude=NO_SOURCE)
+        before = dag.directory().with_directory("", before, exclude=list(NEVER))
         old = await contents(before)
         compared = Compared(await _changed(source, before), old.get, read.get)
     listed = None
@@ -67,9 +67,9 @@ async def check(source: Directory) -> str:
 
 
 async def contents(source: Directory) -> dict[str, bytes]:
-    """The files of a tree that decide what is built: its matrix, its rules, the protocol."""
+    """The files of a tree that decide what is built: matrix, rules, tables, protocol."""
     found = {}
-    for path in (*MATRIX_PATHS, RULES, PROTO):
+    for path in (*MATRIX_PATHS, RULES, TABLE, PROTO):
         if await source.exists(path):
             found[path] = (await source.file(path).contents()).encode()
     return found

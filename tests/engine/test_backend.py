@@ -2,14 +2,25 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from live import REPO, Engine, executed
 
+from localai_ci.base import Sources
+from localai_ci.base.identity import Bases
+from localai_ci.matrix.loading import load_matrix
+from localai_ci.plan.event import Event
+from localai_ci.plan.inputhash import NOTHING, Own, inputs_of
+from localai_ci.plan.rules import load_inputs
+from localai_ci.plan.sources import Request, snapshot
+
 FIXTURES = REPO / "tests/fixtures"
+UPSTREAM = Sources()
 LLAMA = ("--entry=cpu-llama-cpp/amd64", "--variant=debian-amd64")
 THIRD_PARTY = f"--third-party={FIXTURES / 'llama.cpp'}"
 QUICK = (*LLAMA, THIRD_PARTY, "--targets=fallback")
@@ -73,9 +84,11 @@ def test_a_base_that_is_published_with_the_same_inputs_is_pulled_and_the_report_
     found = json.loads(engine.ok(*arguments, f"--bases={bases}"))
     assert found["base"].startswith(f"pulled from {bases}:base-grpc-debian-amd64-")
     assert found["base"].endswith("made of the very same inputs")
-    missed = json.loads(engine.ok(*arguments, f"--bases={registry}/none"))
+    done = engine.call(*arguments, f"--bases={registry}/none")
+    missed = json.loads(done.stdout)
     assert missed["base"].startswith(f"built in place: {registry}/none:base-grpc-debian-amd64-")
     assert missed["base"].endswith("is not there")
+    assert f"base debian-amd64: {missed['base']}" in done.stderr
     given = json.loads(engine.ok(*arguments, f"--base={bases}:base-grpc-debian-amd64"))
     assert given["base"] == "the one given with --base"
     assert given["bytes_by_part"]["lib/"] > 1_000_000
@@ -99,6 +112,37 @@ def test_what_is_built_already_is_not_compiled(
     assert changed["inputs"] != inputs
 
 
+def planned(engine: Engine, tree: Path, own: Own = NOTHING, sources: Sources = UPSTREAM) -> str:
+    """The input hash that a plan computes for llama-cpp on the debian base, of a commit."""
+    git = ("git", "-C", str(tree), "-c", "user.name=x", "-c", "user.email=x@example.org")
+    for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
+        subprocess.run([*git, *command], check=True)
+    found = engine.dagger("core", "container", "from", "--address=debian:bookworm", "image-ref")
+    digest = found.stdout.strip().rpartition("@")[2]
+    identity = Bases(sources).identity("debian-amd64", (digest,))
+    matrix = load_matrix()
+    snapped = snapshot(Request(Event.push, tree), matrix, load_inputs())
+    entry = matrix.by_id()["cpu-llama-cpp/amd64"]
+    return inputs_of(entry, snapped, identity, own=own).digest
+
+
+def test_an_image_that_a_plan_finds_is_found_before_its_base_is_built(
+    engine: Engine, registry: str, tree: Path
+) -> None:
+    inputs = planned(engine, tree, sources=Sources(epoch="of-no-base"))
+    image = f"{registry}/planned:in-{inputs[:12]}-cpu-llama-cpp-amd64"
+    any_image = ("core", "container", "from", "--address=debian:bookworm", "publish")
+    assert engine.dagger(*any_image, f"--address={image}").returncode == 0
+    done = engine.call(
+        "backend-report", f"--source={tree}", *LLAMA, f"--images={registry}/planned",
+        f"--bases={registry}/none", "--epoch=of-no-base", "--insecure", "--as-json",
+    )  # fmt: skip
+    assert json.loads(done.stdout)["found"] == image
+    assert executed(done) == []
+    assert f"finished image: {image} is there" in done.stderr
+    assert "base debian-amd64:" not in done.stderr
+
+
 def test_a_base_that_is_nowhere_is_told_with_what_to_do(
     engine: Engine, registry: str, tree: Path
 ) -> None:
@@ -110,57 +154,109 @@ def test_a_base_that_is_nowhere_is_told_with_what_to_do(
     assert "--builder fromsource" in done.stderr
 
 
+def when_it_ran(engine: Engine, tree: Path) -> str:
+    """Builds, and reads off the image when each step ran.
+
+    Progress does not always tell a cached step, and on an engine that has seen the same edit
+    before, none is executed.
+    """
+    build = ("build-backend", f"--source={tree}", *QUICK, "rootfs", "file")
+    ran = engine.ok(*build, "--path=ran", "contents")
+    assert re.fullmatch(r"\d{19}\n\d{19}", ran)
+    return ran
+
+
+@pytest.fixture
+def dated_tree(tree: Path) -> Path:
+    """The miniature, whose compile and package steps write down when they ran."""
+    own = tree / "backend/cpp/llama-cpp"
+    edit(own / "prepare.sh", "set -e", "set -e\ndate +%s%N >../compiled")
+    script = own / "package.sh"
+    ran = '{ cat "$here/../compiled"; date +%s%N; } >"$here/package/ran"'
+    script.write_text(f"{script.read_text()}{ran}\n")
+    return tree
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["docs/page.md", "backend/go/local-store/run.sh", "backend/cpp/llama-cpp/package/old"]
 )
-def test_an_edit_elsewhere_leaves_the_build_cached(engine: Engine, tree: Path, path: str) -> None:
-    build = ("build-backend", f"--source={tree}", *QUICK, "platform")
-    engine.ok(*build)
-    (tree / path).parent.mkdir(exist_ok=True)
-    (tree / path).write_text("something else\n")
-    assert executed(engine.call(*build)) == []
+def test_an_edit_elsewhere_leaves_the_build_cached(
+    engine: Engine, dated_tree: Path, path: str
+) -> None:
+    before = when_it_ran(engine, dated_tree)
+    (dated_tree / path).parent.mkdir(exist_ok=True)
+    (dated_tree / path).write_text("something else\n")
+    assert when_it_ran(engine, dated_tree) == before
 
 
 @pytest.mark.slow
-def test_an_edit_of_the_interface_compiles_again(engine: Engine, tree: Path) -> None:
-    build = ("build-backend", f"--source={tree}", *QUICK, "platform")
-    engine.ok(*build)
-    edit(tree / "backend/backend.proto", "message HealthMessage {}", "message HealthMessage { }")
-    assert any("make llama-cpp-fallback" in command for command in executed(engine.call(*build)))
+def test_an_edit_of_the_interface_compiles_again(engine: Engine, dated_tree: Path) -> None:
+    compiled, packaged = when_it_ran(engine, dated_tree).split()
+    proto = dated_tree / "backend/backend.proto"
+    edit(proto, "message HealthMessage {}", "message HealthMessage { }")
+    compiled_again, packaged_again = when_it_ran(engine, dated_tree).split()
+    assert compiled_again != compiled
+    assert packaged_again != packaged
 
 
 @pytest.mark.slow
-def test_third_party_sources_come_through_the_mirror_once_a_commit(
+def test_third_party_sources_and_their_submodules_come_through_the_mirror_once_a_commit(
     engine: Engine, tree: Path, tmp_path: Path, bases: str
 ) -> None:
+    """The mirror asks for a login, and nothing is to be had where the submodule says it is.
+
+    The commits are new each time: the engine would have those of the last time.
+    """
     www, log = tmp_path / "www", tmp_path / "requests.log"
-    commit = repository(FIXTURES / "llama.cpp", www / "github.com/example/llama.cpp")
+    sources = tmp_path / "llama.cpp"
+    shutil.copytree(FIXTURES / "llama.cpp", sources)
+    (sources / "src/README").write_text(str(time.time_ns()))
+    shutil.move(sources / "src", tmp_path / "ggml")
+    inner = repository(tmp_path / "ggml", www / "github.com/example/ggml")
+    submodule = ("src", "https://github.com/example/ggml", inner)
+    commit = repository(sources, www / "github.com/example/llama.cpp", submodule)
     edit(tree / "backend/cpp/llama-cpp/Makefile", "0" * 40, commit)
     log.touch()
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine {engine.address} login standin password canary-of-a-mirror\n")
     url = f"http://{engine.address}:5004"
     server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
     build = (
-        "build-backend", f"--source={tree}", *LLAMA, "--targets=fallback", f"--mirror={url}",
-        f"--base={bases}:base-grpc-debian-amd64", "platform",
+        "backend-report", f"--source={tree}", *LLAMA, "--targets=fallback",
+        f"--mirror={url}/~auth~github.com", f"--mirror-credentials=file://{netrc}",
+        f"--bases={bases}", "--insecure", "--as-json",
     )  # fmt: skip
     with engine.serving(url, "python3", *server):
         engine.ok(*build)
-        asked = log.read_text().count("POST")
+        asked = log.read_text()
+        assert "/github.com/example/ggml/git-upload-pack 200" in asked
         edit(tree / "backend/cpp/llama-cpp/prepare.sh", "set -e", "set -e # once more")
-        engine.ok(*build)
-        only_references = 1  # git asks for them with every session; objects would be another
-        assert log.read_text().count("POST") - asked <= only_references
+        built = json.loads(engine.ok(*build))
+        assert log.read_text() == asked
+    assert built["base"].startswith(f"pulled from {bases}:base-grpc-debian-amd64-")
+    assert built["inputs"] == planned(engine, tree, Own(("fallback",)))
 
 
-def repository(folder: Path, where: Path) -> str:
-    """A git repository with one commit of a folder, the same at any time; the commit."""
+def repository(folder: Path, where: Path, submodule: tuple[str, str, str] | None = None) -> str:
+    """A git repository with one commit of a folder, the same at any time; the commit.
+
+    Args:
+        folder: Its files.
+        where: The repository.
+        submodule: Path, address and commit of one.
+    """
     shutil.rmtree(where, ignore_errors=True)
     shutil.copytree(folder, where)
     git = ["git", "-C", str(where), "-c", "user.name=x", "-c", "user.email=x@example.org"]
     day = "2026-01-01T00:00:00Z"
     dated = os.environ | {"GIT_AUTHOR_DATE": day, "GIT_COMMITTER_DATE": day}
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+    commands = [["init", "-q"], ["add", "."]]
+    if submodule:
+        path, address, commit = submodule
+        (where / ".gitmodules").write_text(f'[submodule "x"]\npath = {path}\nurl = {address}\n')
+        commands += [["update-index", "--add", "--cacheinfo", f"160000,{commit},{path}"]]
+    for command in (*commands, ["commit", "-qm", "one"]):
         subprocess.run([*git, *command], check=True, env=dated)
     found = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
     return found.stdout.strip()
@@ -212,6 +308,20 @@ def test_a_dockerfile_gets_its_arguments_and_the_context_that_dockerignore_leave
     assert "./backend/go/local-store/build.sh" in context
     assert "./Makefile" in context
     assert not [path for path in context if "sources" in path or "llama-cpp" in path]
+
+
+def test_a_tree_from_git_is_the_same_input_as_its_folder(
+    engine: Engine, tree: Path, tmp_path: Path
+) -> None:
+    www, log = tmp_path / "www", tmp_path / "requests.log"
+    commit = repository(tree, www / "localai.git")
+    log.touch()
+    url = f"http://{engine.address}:5004"
+    server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
+    report = ("backend-report", *STORE, "--as-json")
+    with engine.serving(url, "python3", *server):
+        cloned = json.loads(engine.ok(*report, f"--source={url}/localai.git#{commit}"))
+    assert cloned["inputs"] == json.loads(engine.ok(*report, f"--source={tree}"))["inputs"]
 
 
 def test_a_backend_that_ends_at_once_says_with_what(engine: Engine, tree: Path) -> None:

@@ -1,6 +1,7 @@
 """From a source tree to a tag in two registries: publish, lose, merge, heal, pull."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import publishing
 import pytest
 from lab.debian import program
 from lab.rooms import CANARY, USER
-from live import Done, Engine
-from publishing import FIXTURES, SHA, merge
+from live import REPO, Done, Engine, executed
+from publishing import FIXTURES, SHA, merge, publish
+
+LLAMA = publishing.leg("amd64")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +26,7 @@ def receipts(
 ) -> tuple[Path, Done]:
     """The receipt of the one leg, and the call that made it."""
     folder = tmp_path_factory.mktemp("receipts")
-    return folder, publishing.publish(engine, places, docker_config, "amd64", folder)
+    return folder, publish(engine, places, docker_config, folder, *LLAMA, "--run-id=4711")
 
 
 def test_the_receipt_says_what_both_registries_have(receipts: tuple[Path, Done]) -> None:
@@ -44,11 +47,64 @@ def test_the_next_build_of_the_same_inputs_finds_it_and_compiles_nothing(
     engine: Engine, registry: str
 ) -> None:
     out = engine.ok(
-        *("backend-report", f"--source={FIXTURES / 'localai'}", "--entry=cpu-llama-cpp/amd64"),
-        *("--variant=debian-amd64", "--targets=fallback", "--insecure", "--as-json"),
-        *(f"--third-party={FIXTURES / 'llama.cpp'}", f"--images={registry}/ai/backends"),
+        *("backend-report", *LLAMA, "--insecure", "--as-json"),
+        f"--images={registry}/ai/backends",
     )
     assert f"{registry}/ai/backends:in-" in out
+
+
+def test_the_next_leg_of_the_same_inputs_is_the_same_image_and_nothing_is_compiled(
+    engine: Engine,
+    places: Path,
+    docker_config: Path,
+    receipts: tuple[Path, Done],
+    tmp_path: Path,
+) -> None:
+    done = publish(engine, places, docker_config, tmp_path, *LLAMA, "--run-id=4712")
+    again, first = (
+        json.loads((folder / "cpu-llama-cpp--amd64.json").read_text())
+        for folder in (tmp_path, receipts[0])
+    )
+    assert executed(done) == []
+    assert (again["digest"], again["input_hash"]) == (first["digest"], first["input_hash"])
+    assert first["seconds"] > 0
+    assert again["seconds"] == 0
+    assert "-4712-cpu-llama-cpp-amd64" in json.dumps(again["publications"])
+
+
+def test_the_next_plan_finds_what_was_published(
+    engine: Engine, places: Path, docker_config: Path, registry: str, tmp_path: Path
+) -> None:
+    """The tree has a matrix of its own: one leg of a Dockerfile that reads the week."""
+    base = f"{registry}/bookworm:12"
+    image = ("core", "container", "from", "--address=debian:bookworm", "publish")
+    assert engine.dagger(*image, f"--address={base}").returncode == 0
+    tree = tmp_path / "localai"
+    shutil.copytree(FIXTURES / "localai", tree)
+    row = {
+        "backend": "local-store", "dockerfile": "./backend/Dockerfile.golang", "context": "./",
+        "build-type": "", "platforms": "linux/amd64", "tag-suffix": "-cpu-local-store",
+        "base-image": base, "ubuntu-version": "2404", "runs-on": "ubuntu-latest",
+    }  # fmt: skip
+    matrix = tree / ".github/backend-matrix.yml"
+    matrix.parent.mkdir()
+    matrix.write_text(json.dumps({"include": [row]}))
+    git = ("git", "-C", str(tree), "-c", "user.name=x", "-c", "user.email=x@example.org")
+    for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
+        subprocess.run([*git, *command], check=True)
+    plan = [
+        *(str(REPO / ".venv/bin/localai-ci"), "plan", "--source", str(tree), "--format", "json"),
+        *("--built", "open", "--registries", str(places)),
+    ]
+    before = json.loads(subprocess.run(plan, check=True, capture_output=True).stdout)
+    assert [entry["id"] for entry in before["entries"]] == ["cpu-local-store/amd64"]
+    leg = (f"--source={tree}", "--entry=cpu-local-store/amd64", "--variant=debian-amd64")
+    publish(engine, places, docker_config, tmp_path / "receipts", *leg, "--run-id=4713")
+    receipt = json.loads((tmp_path / "receipts/cpu-local-store--amd64.json").read_text())
+    assert receipt["legs"] == ["cpu-local-store/amd64"]
+    after = json.loads(subprocess.run(plan, check=True, capture_output=True).stdout)
+    assert after["entries"] == []
+    assert list(after["built"]) == ["cpu-local-store/amd64"]
 
 
 def test_a_merge_that_misses_the_other_leg_is_refused_and_tags_nothing(

@@ -21,7 +21,8 @@ def test_two_legs_that_were_collected_are_merged_healed_and_pulled_for_each_mach
         places = publishing.places(tmp_path, host, closed_registry)
         receipts = tmp_path / "receipts"
         for arch in legs:
-            publishing.publish(engine, places, docker_config, arch, receipts / arch)
+            run = (*publishing.leg(arch), "--run-id=4711")
+            publishing.publish(engine, places, docker_config, receipts / arch, *run)
         digests = {arch: _digest(receipts / arch, arch) for arch in legs}
         _collect(data)
         for digest in digests.values():

@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import anyio
-import pytest
 from lab.images import publish
 from lab.oci import oci_registry
 from lab.rooms import QUICK, fresh
@@ -13,33 +12,47 @@ from typer.testing import CliRunner
 
 from localai_ci.cli import commands
 from localai_ci.matrix.loading import load_matrix
-from localai_ci.names import base_tag, input_tag
-from localai_ci.plan.git import Checkout
+from localai_ci.names import input_tag
+from localai_ci.plan.event import Event
 from localai_ci.plan.inputhash import inputs_of
 from localai_ci.plan.rules import load_inputs
+from localai_ci.plan.sources import Request, snapshot
 from localai_ci.registry.reference import Repository
 from localai_ci.registry.transport import Transport
 
-ENTRY = "cpu-llama-cpp/amd64"
+ENTRY = "cpu-whisper/amd64"
+GIT = ("-c", "user.name=t", "-c", "user.email=t@localhost")
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A clone of a LocalAI with one backend's folder."""
-    folder = tmp_path / "localai"
-    file = folder / "backend/cpp/llama-cpp/grpc-server.cpp"
-    file.parent.mkdir(parents=True)
-    file.write_text("int main() {}\n")
-    git = ("git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@localhost")
+def clone(folder: Path, base_image: str) -> Path:
+    """A clone of a LocalAI whose matrix is one backend for two architectures."""
+    rows = "".join(
+        f"""\
+- {{backend: whisper, dockerfile: ./backend/Dockerfile.golang, context: ./, build-type: '',
+   cuda-major-version: '', cuda-minor-version: '', platforms: linux/{arch}, platform-tag: {arch},
+   tag-latest: auto, tag-suffix: -cpu-whisper, runs-on: ubuntu-latest, base-image: '{base_image}',
+   skip-drivers: 'false', ubuntu-version: '2404'}}
+"""
+        for arch in ("amd64", "arm64")
+    )
+    files = {
+        "backend/go/whisper/main.go": "package main\n",
+        "backend/Dockerfile.golang": "ARG BASE_IMAGE\nARG DEPS_REFRESH\n",
+        ".dockerignore": "backend/go/*/build\n",
+        ".github/backend-matrix.yml": f"include:\n{rows}includeDarwin: []\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
     for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "tree")):
-        subprocess.run([*git, *command], check=True)
+        subprocess.run(["git", "-C", str(folder), *GIT, *command], check=True)
     return folder
 
 
 def planned(tree: Path, registries: Path, *more: str) -> tuple[set[str], str]:
     """The entries that are left of a change to llama-cpp, and what was said beside."""
     changed = tree.parent / "changed"
-    changed.write_text("backend/cpp/llama-cpp/grpc-server.cpp\n")
+    changed.write_text("backend/go/whisper/main.go\n")
     arguments = ["plan", "--source", str(tree), "--changed-files", str(changed)]
     files = ["--registries", str(registries), "--format", "json"]
     done = CliRunner().invoke(commands, [*arguments, *files, *more], catch_exceptions=False)
@@ -55,37 +68,43 @@ def file(folder: Path, repository: Repository, bases: Repository) -> Path:
     return path
 
 
-def test_an_image_of_the_same_inputs_is_dropped_and_after_an_edit_it_is_built(
-    tree: Path, tmp_path: Path
+def test_an_image_of_the_same_inputs_is_dropped_and_after_an_edit_or_a_week_it_is_built(
+    tmp_path: Path,
 ) -> None:
     with oci_registry() as registry:
         images, bases = fresh(registry.address), fresh(registry.address)
-        entry = {e.id: e for e in load_matrix().entries}[ENTRY]
+        tree = clone(tmp_path / "localai", f"{bases}:24.04")
+        matrix = load_matrix(tree / ".github/backend-matrix.yml")
 
         async def stock() -> None:
             async with Transport(policy=QUICK) as transport:
-                base = await publish(transport, bases, base_tag(entry.builder), "base")
-                listing = Checkout(tree).listing("HEAD")
-                hashed = inputs_of(entry, listing, load_inputs(), base.digest).digest
-                tag = input_tag(hashed, entry.suffix, entry.arch)
+                base = await publish(transport, bases, "24.04", "base")
+                request = Request(Event.push, tree)
+                inputs = inputs_of(
+                    matrix.by_id()[ENTRY],
+                    snapshot(request, matrix, load_inputs()),
+                    base.digest,
+                    "2026-W47",
+                )
+                tag = input_tag(inputs.digest, "-cpu-whisper", "amd64")
                 await publish(transport, images, tag, "image")
 
         anyio.run(stock)
         path = file(tmp_path, images, bases)
+        built = ("--built", "own", "--refresh", "2026-W47")
         everything, _ = planned(tree, path)
-        left, _ = planned(tree, path, "--built", "own")
-        assert everything - left == {ENTRY}
+        assert everything == {ENTRY, "cpu-whisper/arm64"}
+        assert planned(tree, path, *built)[0] == {"cpu-whisper/arm64"}
+        assert planned(tree, path, *built[:-1], "2026-W48")[0] == everything
 
-        (tree / "backend/cpp/llama-cpp/grpc-server.cpp").write_text("int main() { return 1; }\n")
-        git = ("git", "-C", str(tree), "-c", "user.name=t", "-c", "user.email=t@localhost")
-        subprocess.run([*git, "commit", "-qam", "edit"], check=True)
-        assert planned(tree, path, "--built", "own")[0] == everything
+        (tree / "backend/go/whisper/main.go").write_text("package other\n")
+        subprocess.run(["git", "-C", str(tree), *GIT, "commit", "-qam", "edit"], check=True)
+        assert planned(tree, path, *built)[0] == everything
 
 
-def test_a_registry_that_does_not_answer_drops_nothing_and_is_told(
-    tree: Path, tmp_path: Path
-) -> None:
+def test_a_registry_that_does_not_answer_drops_nothing_and_is_told(tmp_path: Path) -> None:
     nowhere = Repository.parse("127.0.0.1:9/none")
+    tree = clone(tmp_path / "localai", f"{nowhere}:24.04")
     path = file(tmp_path, nowhere, nowhere)
     everything, _ = planned(tree, path)
     left, said = planned(tree, path, "--built", "own")

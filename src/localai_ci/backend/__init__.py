@@ -7,16 +7,18 @@ cache, compile, package, check. The Dockerfile backends take the short way.
 import json
 from dataclasses import dataclass, field
 
-from dagger import Container, DaggerError, Directory, ExecError, Platform, Secret, dag
+from dagger import Container, DaggerError, Directory, ExecError, Platform, dag
 from dagger.telemetry import get_tracer
 
 from localai_ci import base, push
 from localai_ci.backend import ccache, choice, compiling, dockerfile, package, thirdparty, tree
 from localai_ci.backend import smoke as smoking
 from localai_ci.backend.choice import Wish
+from localai_ci.backend.flags import Request, request
 from localai_ci.backend.statistics import WARM_ENOUGH, Statistics
 from localai_ci.backend.statistics import read as read_statistics
 from localai_ci.base import apt, failure
+from localai_ci.base.publish import digest_of
 from localai_ci.base.step import SHELL, Step
 from localai_ci.effects import say
 from localai_ci.errors import InputError, LocalaiCiError
@@ -24,47 +26,21 @@ from localai_ci.matrix.compiling import Recipe, decide, load_compile
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.packages import load_packages
 from localai_ci.names import input_tag
-from localai_ci.plan.inputhash import inputs_of
-from localai_ci.plan.rules import load_inputs
+from localai_ci.plan.inputhash import Own, inputs_of, this_week
 from localai_ci.registry.reference import Repository
 from localai_ci.text import table
 
-__all__ = ["Built", "Request", "Wish", "as_json", "as_table", "build", "check_cache", "smoke"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asks for.
-
-    Attributes:
-        source: A LocalAI tree.
-        entry: An entry id.
-        wish: Of the base.
-        variant: Compile on this base instead of the entry's.
-        sources: Mirrors.
-        credentials: For the mirrors, a netrc file.
-        ccache: Repository of the compiler caches; empty for the engine's own.
-        ccache_save: Whether the cache is kept there.
-        targets: Compile these instead of the table's.
-        third_party: The third-party sources, instead of fetching them.
-        refresh: DEPS_REFRESH of a Dockerfile; this week if empty.
-        images: Repository of finished images: what is there already is not built.
-        login: How registries are reached.
-    """
-
-    source: Directory
-    entry: str
-    wish: Wish = field(default_factory=Wish)
-    variant: str = ""
-    sources: base.Sources = field(default_factory=base.Sources)
-    credentials: Secret | None = None
-    ccache: str = ""
-    ccache_save: bool = False
-    targets: tuple[str, ...] = ()
-    third_party: Directory | None = None
-    refresh: str = ""
-    images: str = ""
-    login: push.Login = push.ANONYMOUS
+__all__ = [
+    "Built",
+    "Request",
+    "Wish",
+    "as_json",
+    "as_table",
+    "build",
+    "check_cache",
+    "request",
+    "smoke",
+]
 
 
 @dataclass(frozen=True)
@@ -179,17 +155,16 @@ def as_table(built: Built) -> str:
 async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
     file = load_compile()
     how = decide(file, entry, request.targets)
-    part, files = await tree.cut(request.source, entry, compiling.leftovers(entry, how))
+    part, snapshot = await tree.cut(request.source, entry, compiling.leftovers(entry, file))
     chosen = await choice.choose(recipe, request.wish, request.login, request.credentials)
-    own = {"targets": " ".join(request.targets)} if request.targets else {}
-    if request.third_party is not None:
-        own["third_party"] = await request.third_party.digest()
-    inputs = inputs_of(entry, files, load_inputs(), chosen.identity, own).digest
-    found = await _finished(request, entry, inputs) if chosen.identity else None
-    if found:
+    given = await request.third_party.digest() if request.third_party else ""
+    own = Own(request.targets, given)
+    inputs = inputs_of(entry, snapshot, chosen.identity, own=own).digest
+    if found := await _finished(request, entry, inputs):
         return found
-    third_party = await _third_party(request, how)
-    container = chosen.container.with_directory(compiling.TREE, part)
+    builder = await chosen.container()
+    third_party = await _third_party(request, how, builder)
+    container = builder.with_directory(compiling.TREE, part)
     container = container.with_directory(f"{compiling.TREE}/{how.source.folder}", third_party)
     key = ccache.Key(
         entry.backend,
@@ -238,11 +213,12 @@ async def _compile(
 
 
 async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) -> Built:
-    part, files = await tree.cut(request.source, entry)
+    part, snapshot = await tree.cut(request.source, entry)
     start = request.wish.base_image or entry.base_image
-    refresh = request.refresh or dockerfile.this_week()
+    refresh = request.refresh or this_week()
     given = dockerfile.arguments(entry, request.sources, start, refresh)
-    inputs = inputs_of(entry, files, load_inputs(), start, {"DEPS_REFRESH": refresh}).digest
+    digest = await digest_of(recipe, start)
+    inputs = inputs_of(entry, snapshot, digest, refresh).digest
     if found := await _finished(request, entry, inputs):
         return found
     with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
@@ -277,12 +253,12 @@ async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None
     return Built(entry, ready.from_(str(image)), inputs, found=str(image))
 
 
-async def _third_party(request: Request, how: Recipe) -> Directory:
+async def _third_party(request: Request, how: Recipe, tools: Container) -> Directory:
     if request.third_party is not None:
         return request.third_party
     makefile = await request.source.file(how.source.makefile).contents()
     pin = thirdparty.read_pin(makefile, how.source)
-    return await thirdparty.fetch(pin, request.sources, request.credentials)
+    return await thirdparty.fetch(pin, tools, request.sources, request.credentials)
 
 
 async def _execute(request: Request, entry: Entry, container: Container, step: Step) -> Container:

@@ -1,6 +1,8 @@
 """Which builder base a backend is compiled on: pulled or built in place."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from dagger import Container, DaggerError, Platform, Secret, dag
@@ -25,17 +27,28 @@ _POLICY = Policy(attempts=2, timeout=10)
 
 @dataclass(frozen=True)
 class Chosen:
-    """A base.
+    """A base that is had only when it is asked for: a finished image needs none.
 
     Attributes:
-        container: To compile in.
-        identity: What it was made of: 12 hex digits, or a digest; empty where not known.
+        variant: Its name.
+        identity: What it was made of: 12 hex digits as a plan computes them, else a digest.
         why: One line for the user.
+        had: Pulls or builds it.
     """
 
-    container: Container
+    variant: str
     identity: str
     why: str
+    had: Callable[[], Awaitable[Container]]
+
+    async def container(self) -> Container:
+        """The base, to compile in; tells the user which and why.
+
+        Raises:
+            LocalaiCiError: it cannot be pulled, or building it failed.
+        """
+        say(f"base {self.variant}: {self.why}")
+        return await self.had()
 
 
 @dataclass(frozen=True)
@@ -58,14 +71,28 @@ class Wish:
 async def choose(
     recipe: base.Recipe, wish: Wish, by: push.Login, credentials: Secret | None
 ) -> Chosen:
-    """The base of a variant, and the line that says which and why.
+    """Which base of a variant to take, and the line that says why.
 
     Raises:
-        LocalaiCiError: it cannot be pulled, or building it failed.
+        LocalaiCiError: the one that was asked for cannot be pulled.
     """
-    chosen = await _choose(recipe, wish, by, credentials)
-    say(f"base {recipe.variant.name}: {chosen.why}")
-    return chosen
+    name = recipe.variant.name
+    if wish.given is not None:
+        why = "the one given with --base"
+        return Chosen(name, await _digest(wish.given), why, wish.given.sync)
+    repository = Repository.parse(wish.repository or registries().bases)
+    if wish.builder is Builder.prebuilt:
+        return await _prebuilt(recipe, wish, repository, by)
+    identity = await publish.input_hash(recipe, wish.base_image)
+    why = "built in place, as asked"
+    if wish.builder is Builder.auto:
+        image = repository.at(names.base_input_tag(name, identity))
+        digest, said = await ask(image, by)
+        if digest:
+            why = f"pulled from {image}: made of the very same inputs"
+            return Chosen(name, identity, why, partial(_pull, recipe, image, by))
+        why = f"built in place: {said}"
+    return Chosen(name, identity, why, partial(_build, recipe, wish.base_image, credentials))
 
 
 async def ask(image: Reference, by: push.Login) -> tuple[str | None, str]:
@@ -81,28 +108,36 @@ async def ask(image: Reference, by: push.Login) -> tuple[str | None, str]:
     return digest, f"{image} is {'there' if digest else 'not there'}"
 
 
-async def _choose(
-    recipe: base.Recipe, wish: Wish, by: push.Login, credentials: Secret | None
+async def _build(
+    recipe: base.Recipe, base_image: str | None, credentials: Secret | None
+) -> Container:
+    return (await base.build(recipe, base_image, credentials)).container
+
+
+async def _prebuilt(
+    recipe: base.Recipe, wish: Wish, repository: Repository, by: push.Login
 ) -> Chosen:
-    if wish.given is not None:
-        return Chosen(wish.given, "", "the one given with --base")
-    repository = Repository.parse(wish.repository or registries().bases)
-    if wish.builder is Builder.prebuilt:
-        image = repository.at(names.base_tag(recipe.variant.name))
-        pulled = await _pull(recipe, image, by)
-        identity = (await pulled.image_ref()).rpartition("@")[2]
-        return Chosen(pulled, identity, f"pulled from {image}, as asked")
-    identity = await publish.input_hash(recipe, wish.base_image)
-    why = "built in place, as asked"
-    if wish.builder is Builder.auto:
-        image = repository.at(names.base_input_tag(recipe.variant.name, identity))
-        digest, said = await ask(image, by)
-        if digest:
-            pulled = await _pull(recipe, image, by)
-            return Chosen(pulled, identity, f"pulled from {image}: made of the very same inputs")
-        why = f"built in place: {said}"
-    built = await base.build(recipe, wish.base_image, credentials)
-    return Chosen(built.container, identity, why)
+    """The base that the moving tag names; mostly, and provably, it is that of today's inputs."""
+    image = repository.at(names.base_tag(recipe.variant.name))
+    pulled = await _pull(recipe, image, by)
+    digest = await _digest(pulled)
+    try:
+        identity = await publish.input_hash(recipe, wish.base_image)
+    except LocalaiCiError:  # what it starts from cannot be had here, and need not
+        identity = ""
+    else:
+        same = repository.at(names.base_input_tag(recipe.variant.name, identity))
+        identity = identity if (await ask(same, by))[0] == digest else ""
+    why = f"pulled from {image}, as asked"
+    return Chosen(recipe.variant.name, identity or digest, why, pulled.sync)
+
+
+async def _digest(container: Container) -> str:
+    """The digest of an image as it came; of one that was changed since, that of its files."""
+    try:
+        return publish.digest_in(await container.image_ref())
+    except DaggerError:
+        return await container.rootfs().digest()
 
 
 async def _pull(recipe: base.Recipe, image: Reference, by: push.Login) -> Container:

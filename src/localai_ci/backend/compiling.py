@@ -6,10 +6,11 @@ One code for a base that was pulled and for one that was built in place.
 from localai_ci.backend.ccache import FOLDER, STATISTICS
 from localai_ci.base.step import Recipe as Base
 from localai_ci.base.step import Step
-from localai_ci.matrix.compiling import Ccache, Goal, Recipe
+from localai_ci.matrix.compiling import Ccache, CompileFile, Goal, Recipe
 from localai_ci.matrix.entry import Entry
 
 TREE = "/LocalAI"
+_LEFT = ("grpc-server", "package", "build", "ggml-shared-libs")
 
 
 def package_folder(entry: Entry) -> str:
@@ -29,10 +30,14 @@ def steps(entry: Entry, recipe: Recipe, base: Base, limits: Ccache) -> tuple[Ste
     return tuple(found)
 
 
-def leftovers(entry: Entry, recipe: Recipe) -> tuple[str, ...]:
-    """What an earlier build left in a working tree; a Makefile would take it for done."""
-    names = (*recipe.targets, "grpc-server", "package", "build", "ggml-shared-libs")
-    return (recipe.source.folder, *(f"{entry.folders[0]}/{name}" for name in names))
+def leftovers(entry: Entry, file: CompileFile) -> tuple[str, ...]:
+    """What earlier builds left in a working tree; a Makefile would take it for done. Pure."""
+    found = [file.backends[entry.backend].source.folder]
+    for folder in entry.folders:
+        name = folder.rpartition("/")[2]
+        made = (*_LEFT, *(f"{name}-{target}" for target in file.targets))
+        found += (f"{folder}/{left}" for left in made)
+    return tuple(found)
 
 
 def _environment(entry: Entry, recipe: Recipe) -> str:

@@ -1,17 +1,9 @@
 """Backends that are built by a Dockerfile of LocalAI's tree."""
 
-from datetime import UTC, datetime
-
 from dagger import BuildArg, Container, Directory, Platform
 
 from localai_ci.base.sources import Sources
 from localai_ci.matrix.entry import Entry
-
-
-def refresh_of(moment: datetime) -> str:
-    """The ISO week: with a new one, unpinned dependencies are resolved anew."""
-    year, week, _ = moment.isocalendar()
-    return f"{year}-W{week:02}"
 
 
 def arguments(entry: Entry, sources: Sources, base_image: str, refresh: str) -> dict[str, str]:
@@ -42,8 +34,3 @@ def build(entry: Entry, tree: Directory, given: dict[str, str]) -> Container:
         platform=Platform(f"linux/{entry.arch}"),
         build_args=[BuildArg(name, value) for name, value in given.items()],
     )
-
-
-def this_week() -> str:
-    """The refresh argument of a build that starts now."""
-    return refresh_of(datetime.now(UTC))

@@ -1,19 +1,21 @@
 """Third-party sources that LocalAI's Makefiles would clone while they build.
 
-The engine fetches them instead, once a commit, through the mirror; the Makefiles find them in
-place. So a build needs no network, and a second one fetches nothing.
+A step of its own fetches them instead, once a commit and base, through the mirror; the Makefiles
+find them in place. So the compile needs no network, and a second one fetches nothing.
 """
 
 import re
-import shlex
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from dagger import DaggerError, Directory, Secret, dag
+from dagger import Container, Directory, ExecError, Secret
 
 from localai_ci.base.sources import Sources
+from localai_ci.base.step import SHELL
 from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.matrix.compiling import Source
+
+_FOLDER = "/third-party"
+_NETRC = "/root/.netrc"
 
 
 @dataclass(frozen=True)
@@ -51,41 +53,30 @@ def read_pin(makefile: str, source: Source) -> Pin:
     return Pin(value(source.repository), commit)
 
 
-async def fetch(pin: Pin, sources: Sources, credentials: Secret | None) -> Directory:
-    """The files of a pinned commit, without git's own folder.
+async def fetch(
+    pin: Pin, tools: Container, sources: Sources, credentials: Secret | None
+) -> Directory:
+    """The files of a pinned commit and of its submodules, without git's own folders.
+
+    Args:
+        pin: What to fetch.
+        tools: A container with git: the base that is compiled on.
+        sources: The mirror, submodules and all.
+        credentials: For the mirror, a netrc file.
 
     Raises:
-        LocalaiCiError: the repository or the commit cannot be had.
+        LocalaiCiError: the repository, a submodule or the commit cannot be had.
     """
-    url = sources.url(pin.url)
-    login = sign_in(await credentials.plaintext(), url) if credentials else None
-    if login:
-        name, password = login
-        token = dag.set_secret(f"git-{urlsplit(url).hostname}", password)
-        repository = dag.git(url, http_auth_username=name, http_auth_token=token)
-    else:
-        repository = dag.git(url)
+    if credentials:
+        tools = tools.with_mounted_secret(_NETRC, credentials)
+    script = sources.checkout(pin.url, pin.commit, _FOLDER)
     try:
-        return await repository.commit(pin.commit).tree(discard_git_dir=True).sync()
-    except DaggerError as e:
+        return await tools.with_exec([*SHELL, script]).directory(_FOLDER).sync()
+    except ExecError as e:
+        lines = [line for line in e.stderr.splitlines() if line.startswith("fatal: ")]
         raise LocalaiCiError(
-            f"could not fetch commit {pin.commit}: {str(e).strip().splitlines()[-1]}",
-            where=url,
+            f"could not fetch commit {pin.commit}: {lines[-1] if lines else e}",
+            where=sources.url(pin.url),
             remedy="Try again, or name a mirror that has it with --mirror URL, or give the"
             " sources as a folder with --third-party.",
         ) from None
-
-
-def sign_in(netrc: str, url: str) -> tuple[str, str] | None:
-    """The login and password that a netrc file has for the host of a URL. Pure."""
-    words = shlex.split(netrc, comments=True)
-    host = urlsplit(url).hostname
-    current: dict[str, str] = {}
-    for key, value in zip(words, [*words[1:], ""], strict=True):
-        if key == "machine":
-            current = {"machine": value}
-        elif key in {"login", "password"}:
-            current[key] = value
-        if current.get("machine") == host and {"login", "password"} <= current.keys():
-            return current["login"], current["password"]
-    return None

@@ -9,13 +9,25 @@ from dagger import Directory, dag
 from localai_ci.backend import slices
 from localai_ci.backend.listing import listing
 from localai_ci.matrix.compiling import load_compile
-from localai_ci.matrix.entry import Entry, unknown_entry
+from localai_ci.matrix.entry import Entry, Matrix, unknown_entry
 from localai_ci.matrix.loading import load_matrix, matrix_in_tree
 from localai_ci.matrix.localai import MATRIX_FILE
+from localai_ci.plan.inputhash import IGNORE, Snapshot
 from localai_ci.plan.rules import load_inputs
+from localai_ci.plan.sources import RULES
 
 _SLICE = "slice"
 _MATRIX = ("matrix/profiles.yaml", "matrix/backends.yaml", MATRIX_FILE)
+
+
+async def matrix_of(source: Directory) -> Matrix:
+    """The tree's own matrix if it has one, else the installed one.
+
+    Raises:
+        InputError: a fault in it.
+    """
+    files = {path: await _read(source, path) for path in _MATRIX}
+    return matrix_in_tree(files.get) or load_matrix()
 
 
 async def find(source: Directory, name: str) -> Entry:
@@ -24,8 +36,7 @@ async def find(source: Directory, name: str) -> Entry:
     Raises:
         InputError: there is none; names what is near.
     """
-    files = {path: await _read(source, path) for path in _MATRIX}
-    matrix = matrix_in_tree(files.get) or load_matrix()
+    matrix = await matrix_of(source)
     entry = matrix.by_id().get(name)
     if entry is None:
         raise unknown_entry(name, matrix)
@@ -34,8 +45,8 @@ async def find(source: Directory, name: str) -> Entry:
 
 async def cut(
     source: Directory, entry: Entry, leave: tuple[str, ...] = ()
-) -> tuple[Directory, dict[str, str]]:
-    """The part of the tree that enters an image, and its files with their blob ids.
+) -> tuple[Directory, Snapshot]:
+    """The part of the tree that enters an image, as a folder and as what its hash is made of.
 
     The engine tells a part of a tree by the whole that it was cut from: an edit anywhere would
     build anew. What comes from a function's own folder it tells by content.
@@ -44,11 +55,14 @@ async def cut(
         InputError: the tree does not have the backend.
     """
     paths = [path for path in await source.glob("**") if not path.endswith("/")]
-    ignored = await _read(source, slices.IGNORE) or b""
-    chosen = slices.choose(entry, paths, load_inputs(), ignored.decode(), leave)
-    await chosen.of(source).export(_SLICE, wipe=True)
-    files = await anyio.to_thread.run_sync(listing, Path(_SLICE))
-    return dag.current_module().workdir(_SLICE), files
+    found = {path: await _read(source, path) for path in (IGNORE, entry.dockerfile, RULES)}
+    texts = {path: data.decode("utf-8", "replace") for path, data in found.items() if data}
+    rules = load_inputs(Path(RULES), found[RULES]) if found[RULES] else load_inputs()
+    files = slices.choose(entry, paths, rules, texts.get(IGNORE, ""), leave)
+    await slices.cut(source, files).export(_SLICE, wipe=True)
+    listed = await anyio.to_thread.run_sync(listing, Path(_SLICE))
+    part = dag.current_module().workdir(_SLICE)
+    return part, Snapshot(listed, rules, load_compile(), texts)
 
 
 async def _read(source: Directory, path: str) -> bytes | None:

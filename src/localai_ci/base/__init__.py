@@ -7,7 +7,7 @@ so that they are executed once for all of them.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dagger import Container, DaggerError, Directory, ExecError, Platform, Secret, dag
 from dagger.telemetry import get_tracer
@@ -26,6 +26,7 @@ __all__ = [
     "build",
     "compile_grpc",
     "grpc_steps",
+    "images",
     "input_hash",
     "pull",
     "recipe",
@@ -88,14 +89,24 @@ def steps(recipe: Recipe) -> tuple[Step, ...]:
     return (*tools, *(step for make in drivers if (step := make(recipe))))
 
 
-def input_hash(recipe: Recipe, image: str, grpc_image: str) -> str:
-    """What decides a base's content: 12 hex digits over steps, images and environment.
+def images(recipe: Recipe, base_image: str | None = None) -> tuple[str, ...]:
+    """The image that a base starts from, and the one that gRPC is compiled in, if it is. Pure."""
+    own = base_image or recipe.variant.base_image
+    compiles = recipe.variant.tools == "upstream"
+    return (own, base_image or recipe.release.image) if compiles else (own,)
+
+
+def input_hash(recipe: Recipe, image: str, grpc_image: str = "") -> str:
+    """What decides a base's content: 12 hex digits over steps, images and environment. Pure.
+
+    Mirrors are left out: they say from where, not what.
 
     Args:
-        recipe: Rendered without mirrors: they say from where, not what.
-        image: The base image by digest.
-        grpc_image: The image that gRPC is compiled in, by digest; empty where it is packaged.
+        recipe: What is built.
+        image: Digest of the base image.
+        grpc_image: Of the image that gRPC is compiled in; empty where it is packaged.
     """
+    recipe = replace(recipe, sources=recipe.sources.upstream())
     compiled = grpc_steps(recipe) if grpc_image else ()
     content = {
         "platform": recipe.variant.platform,

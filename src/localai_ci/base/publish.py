@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
-from dagger import Platform, Secret, dag
+from dagger import DaggerError, Platform, Secret, dag
 
 from localai_ci import base
+from localai_ci.base import failure
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.registries import registries
 from localai_ci.names import base_input_tag, base_tag
@@ -47,12 +48,30 @@ def repositories(given: Sequence[str] | None) -> tuple[Repository, ...]:
 async def input_hash(recipe: base.Recipe, base_image: str | None = None) -> str:
     """The hash of a base's inputs, its images resolved to digests.
 
-    Mirrors are left out: they say from where, not what.
+    Raises:
+        LocalaiCiError: an image cannot be had.
     """
-    image = await _digest(recipe, base_image or recipe.variant.base_image)
-    compiles = recipe.variant.tools == "upstream"
-    grpc_image = await _digest(recipe, base_image or recipe.release.image) if compiles else ""
-    return base.input_hash(replace(recipe, sources=recipe.sources.upstream()), image, grpc_image)
+    digests = [await digest_of(recipe, name) for name in base.images(recipe, base_image)]
+    return base.input_hash(recipe, *digests)
+
+
+async def digest_of(recipe: base.Recipe, image: str) -> str:
+    """The digest that a registry has under a name now: what `registry.manifests.find` says too.
+
+    Raises:
+        LocalaiCiError: it cannot be had.
+    """
+    platform = Platform(recipe.variant.platform)
+    try:
+        return digest_in(await dag.container(platform=platform).from_(image).image_ref())
+    except DaggerError as e:
+        here = str(await dag.default_platform())
+        raise failure.of_image(recipe.variant, image, here, str(e)) from None
+
+
+def digest_in(reference: str) -> str:
+    """The digest of ``NAME@DIGEST``: under which name it is had changes no content."""
+    return reference.rpartition("@")[2]
 
 
 async def publish(
@@ -115,8 +134,3 @@ def _the_same(name: str, digests: Digests) -> None:
             where=f"variant {name}",
             remedy="Delete the immutable tag where it is wrong, and publish again.",
         )
-
-
-async def _digest(recipe: base.Recipe, image: str) -> str:
-    platform = Platform(recipe.variant.platform)
-    return await dag.container(platform=platform).from_(image).image_ref()

@@ -120,12 +120,9 @@ class Sources:
 
     def clone(self, url: str, version: str, commit: str | None, target: str) -> str:
         """Bash that clones one tag with its submodules, and checks the commit where it is known."""
-        through = f"-c url.{self.mirror}/.insteadOf=https:// " if self.mirror else ""
-        # A stalled transfer ends by itself, as a download does.
-        patience = "-c http.lowSpeedLimit=1024 -c http.lowSpeedTime=60"
         found = f"$(git -C {target} rev-parse HEAD)"
         script = (
-            f"git {through}{patience} clone --quiet --recurse-submodules --shallow-submodules"
+            f"{self._git} clone --quiet --recurse-submodules --shallow-submodules"
             f" --jobs 4 --depth 1 --branch {version} {url} {target} || "
             + _give_up(f"could not clone {self.url(url)} at {version}")
             + "\n"
@@ -135,6 +132,25 @@ class Sources:
                 f"{url} {version} is not what it was: expected commit {commit}, got {found}"
             )
         return script
+
+    def checkout(self, url: str, commit: str, target: str) -> str:
+        """Bash that fetches one commit with its submodules, without git's own folders."""
+        git = f"{self._git} -C {target}"
+        # Not every server hands out a commit by its id alone.
+        return (
+            f"git init --quiet {target}\n"
+            f"git -C {target} remote add origin {url}\n"
+            f"{git} fetch --quiet --depth 1 origin {commit} || {git} fetch --quiet --tags origin\n"
+            f"{git} checkout --quiet --detach {commit}\n"
+            f"{git} submodule --quiet update --init --recursive --depth 1 --jobs 4\n"
+            f"find {target} -name .git -prune -exec rm -rf {{}} +\n"
+        )
+
+    @property
+    def _git(self) -> str:
+        """Git through the mirror, submodules too; a stalled transfer ends by itself."""
+        through = f"-c url.{self.mirror}/.insteadOf=https:// " if self.mirror else ""
+        return f"git {through}-c http.lowSpeedLimit=1024 -c http.lowSpeedTime=60"
 
     def install(self, packages: tuple[str, ...], *, recommends: bool = False) -> str:
         """Bash that installs packages, then leaves neither lists nor mirrors behind."""

@@ -1,6 +1,7 @@
 """`localai-ci plan`: what to build and why, and `plan simulate`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,6 @@ import typer
 from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
 from localai_ci.cli.registries import RegistriesPath, load_registries
-from localai_ci.errors import InputError
 from localai_ci.plan.event import Event, likely
 from localai_ci.plan.form import PlanFormat
 
@@ -65,6 +65,13 @@ Built = Annotated[
         " registries.yaml, or HOST/PATH. Needs --source.",
     ),
 ]
+Refresh = Annotated[
+    str, typer.Option(help="For --built: DEPS_REFRESH of the builds; absent, this ISO week.")
+]
+Epoch = Annotated[str, typer.Option(help="For --built: --epoch of the builder bases.")]
+Snapshot = Annotated[
+    str, typer.Option("--apt-snapshot", help="For --built: --apt-snapshot of the builder bases.")
+]
 
 
 @app.callback()
@@ -81,6 +88,9 @@ def plan(
     rebuilt_base: Rebuilt = None,
     built: Built = "",
     registries_file: RegistriesPath = None,
+    refresh: Refresh = "",
+    epoch: Epoch = "",
+    apt_snapshot: Snapshot = "",
     pack: Pack = False,
     budget: Budget = None,
     runners: Runners = 20,
@@ -109,7 +119,9 @@ def plan(
         bases=tuple(rebuilt_base or ()),
         forced=tuple(force or ()),
     )
-    asked = (built, load_registries(registries_file)) if built else None
+    asked = None
+    if built:
+        asked = Asked(built, load_registries(registries_file), refresh, epoch, apt_snapshot)
     report = _report(request, runners, budget, pack=pack, asked=asked)
     if why or why_not:
         from localai_ci.plan.explain import explain
@@ -134,7 +146,7 @@ def _report(
     budget: float | None,
     *,
     pack: bool,
-    asked: "tuple[str, Registries] | None" = None,
+    asked: "Asked | None" = None,
 ) -> "Report":
     from localai_ci.plan.decide import decide
     from localai_ci.plan.report import report_of
@@ -143,41 +155,47 @@ def _report(
     matrix, inputs, change = gather(request, sys.stdin.buffer.read)
     decided = decide(matrix, inputs, change)
     if asked:
-        decided = _without_built(decided, request, *asked)
+        decided = _without_built(decided, request, asked)
     return report_of(decided, runners, budget, pack=pack)
 
 
-def _without_built(
-    decided: "Plan", request: "Request", registry: str, file: "Registries"
-) -> "Plan":
+@dataclass(frozen=True)
+class Asked:
+    """Which registry is asked for what is built, and by which weekly arguments it was."""
+
+    registry: str
+    file: "Registries"
+    refresh: str
+    epoch: str
+    apt_snapshot: str
+
+
+def _without_built(decided: "Plan", request: "Request", asked: Asked) -> "Plan":
     import anyio
 
-    from localai_ci.names import base_tag
-    from localai_ci.plan.git import Checkout
-    from localai_ci.plan.inputhash import without_built
+    from localai_ci.base import Sources
+    from localai_ci.base.identity import Bases
+    from localai_ci.plan.built import Published, without_built
+    from localai_ci.plan.inputhash import this_week
+    from localai_ci.plan.sources import snapshot
     from localai_ci.registry.credentials import Keyring
     from localai_ci.registry.lookup import PATIENCE, Lookup
     from localai_ci.registry.targets import plain_http
     from localai_ci.registry.transport import Transport
 
-    if request.source is None:
-        raise InputError(
-            "what an image is built from is only known with its tree",
-            where="--built",
-            remedy="Name a clone of LocalAI: --source TREE",
-        )
-    listing = Checkout(request.source).listing(request.head)
-    known = file.registries.get(registry)
-    images = known.backends if known else registry
-    bases = f"{file.bases}:{base_tag('')}"
+    tree = snapshot(request, decided.matrix, decided.inputs)
+    known = asked.file.registries.get(asked.registry)
+    images = known.backends if known else asked.registry
+    bases = Bases(Sources(epoch=asked.epoch, apt_snapshot=asked.apt_snapshot))
 
     async def ask() -> "Plan":
-        plain = plain_http(file)
+        plain = plain_http(asked.file)
         async with Transport(
             Keyring.default(), policy=PATIENCE, plain_http=plain, read_only=True
         ) as transport:
             lookup = Lookup(transport)
-            left = await without_built(decided, listing, lookup, images, bases)
+            where = Published(lookup, images, bases, asked.refresh or this_week())
+            left = await without_built(decided, tree, where)
             for failure in lookup.failures.values():
                 output.note(f"note: counted as not built: {failure}")
             return left

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from localai_ci.matrix.dockerfile import ARG, arguments_of
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.tree import Tree
@@ -11,7 +12,6 @@ from localai_ci.text import plural
 
 GALLERY = "backend/index.yaml"
 _IMAGE = re.compile(r"local-?ai-backends:(latest|master)(-[A-Za-z0-9._-]+)")
-_ARG = re.compile(r"^\s*ARG\s+([A-Z_][A-Z0-9_]*)", re.MULTILINE)
 
 # What of a row reaches a Dockerfile, under which name, and the value that says nothing.
 ARGUMENTS = {
@@ -47,7 +47,7 @@ def _arguments(matrix: Matrix, tree: Tree) -> Iterator[Finding]:
             )  # fmt: skip
             continue
         text = tree.read(path)
-        taken = set(_ARG.findall(text))
+        taken = arguments_of(text)
         for field, (name, silent) in ARGUMENTS.items():
             odd = [e for e in entries if getattr(e, field) != silent and name not in taken]
             if odd:
@@ -78,7 +78,7 @@ def _read(text: str, entries: list[Entry], tree: Tree) -> set[str]:
             and p.endswith((".sh", "Makefile", ".py", "CMakeLists.txt"))
         )
     ]
-    body = _ARG.sub("", text)
+    body = ARG.sub("", text)
     body = re.sub(r"^\s*ENV\s+([A-Z_]+)=\$\{\1\}\s*$", "", body, flags=re.MULTILINE)
     words = set(re.findall(r"[A-Z_][A-Z0-9_]+", body))
     for script in scripts:

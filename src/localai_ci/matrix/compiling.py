@@ -1,5 +1,6 @@
 """What stands in compile.yaml: how the backends on a builder base are compiled."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -151,6 +152,12 @@ class Recipe:
         """What make is called with, in order."""
         return tuple(goal.target for goal in self.goals)
 
+    def as_json(self) -> str:
+        """What of it decides the image: all but the reason. Pure, for input hashes."""
+        goals = [(goal.target, goal.cmake, goal.flavor) for goal in self.goals]
+        parts = (self.compiler.model_dump(), self.source.model_dump(), self.cpu_libraries)
+        return json.dumps([goals, *parts], sort_keys=True)
+
 
 def decide(file: CompileFile, entry: Entry, only: tuple[str, ...] = ()) -> Recipe:
     """Targets, compiler and expected flags of an entry.
@@ -212,13 +219,31 @@ def _goal(
     return Goal(f"{entry.backend}-{name}", tuple(own.items()), name)
 
 
-def load_compile(path: Path | None = None) -> CompileFile:
+def build_inputs(file: CompileFile, entry: Entry, only: tuple[str, ...] = ()) -> dict[str, str]:
+    """What of the table enters an entry's image: by names of our own, as text. Pure.
+
+    Raises:
+        InputError: as of `decide`.
+    """
+    found = {}
+    if entry.build_type == "hipblas":
+        found["amdgpu_targets"] = entry.amdgpu_targets or file.amdgpu_targets
+    if entry.builder:
+        found["compile"] = decide(file, entry, only).as_json()
+    return found
+
+
+def load_compile(path: Path | None = None, data: bytes | None = None) -> CompileFile:
     """Read compile.yaml, by default the installed one.
+
+    Args:
+        path: The file; only its name where ``data`` is given.
+        data: The content, of a file that is not on disk.
 
     Raises:
         InputError: a fault in it, with file and line.
     """
-    file, document = load(path or data_dir() / "compile.yaml", CompileFile)
+    file, document = load(path or data_dir() / "compile.yaml", CompileFile, data)
     for loc, kind, name, known in _references(file):
         if name not in known:
             raise _unknown(document, loc, kind, name, known)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from localai_ci import limits
 from localai_ci.errors import InputError
+from localai_ci.matrix.compiling import CompileFile
 from localai_ci.matrix.entry import Matrix
 from localai_ci.plan.event import Event
 from localai_ci.plan.rules import InputsFile
@@ -22,8 +23,9 @@ class Change:
 
     ``paths`` is None where it is not known, and then ``unknown`` says why. ``previous`` is the
     matrix before the change, ``proto`` backend.proto before and after it, ``rules`` inputs.yaml
-    before it, None where not known; they matter only if the change touches those files. ``bases``
-    are builder variants that were rebuilt; ``forced`` globs of entries to build in any case.
+    before it, ``compile`` compile.yaml before and after it, None where not known; they matter only
+    if the change touches those files. ``bases`` are builder variants that were rebuilt; ``forced``
+    globs of entries to build in any case.
     """
 
     event: Event
@@ -32,6 +34,7 @@ class Change:
     previous: Matrix | None = None
     proto: tuple[str, str] | None = None
     rules: InputsFile | None = None
+    compile: tuple[CompileFile, CompileFile] | None = None
     bases: frozenset[str] = frozenset()
     forced: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)

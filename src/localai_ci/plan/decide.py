@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from localai_ci.errors import InputError
+from localai_ci.matrix.compiling import CompileFile, build_inputs
 from localai_ci.matrix.diff import diff
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.plan.change import Change
@@ -178,12 +180,25 @@ def _judge_rule(
         kind, detail = Kind.proto, listed(tuple(map(str, broken)))
     elif rule.compare == "rules" and change.rules:
         return _judge_rules(path, change.rules.rules, inputs, matrix, found)
+    elif rule.compare == "compile" and change.compile:
+        detail = f"{rule.reason} It says something else of this one now"
     elif rule.compare:
         detail = f"{rule.reason} What it said before could not be read"
     takers = [e for e in matrix.entries if rule.select.takes(e)]
+    if rule.compare == "compile" and change.compile:
+        takers = [e for e in takers if _compiled_otherwise(e, *change.compile)]
+        if not takers:
+            return "no entry is compiled otherwise"
     if found.add(takers, Reason(kind, detail, rule.name), path):
         return ""
     return f"the rule {rule.name} selects no entry of this matrix"
+
+
+def _compiled_otherwise(entry: Entry, before: CompileFile, after: CompileFile) -> bool:
+    try:
+        return build_inputs(before, entry) != build_inputs(after, entry)
+    except InputError:  # one of the two does not know it
+        return True
 
 
 def _judge_rules(

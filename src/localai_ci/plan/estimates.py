@@ -47,10 +47,13 @@ class Estimates(Strict):
     def job(self, entries: Iterable[Entry]) -> float:
         """Minutes of a job that builds these one after the other."""
         listed = list(entries)
-        bases = {base_of(e): e.build_type for e in listed}
+        bases: dict[str, float] = {}
+        for entry in listed:  # entries of several build types may share a plain image
+            minutes = self.base.get(entry.build_type, 0)
+            bases[base_of(entry)] = max(minutes, bases.get(base_of(entry), 0))
         return (
             max((self.setup.get(e.runner, 0) for e in listed), default=0)
-            + sum(self.base.get(build_type, 0) for build_type in bases.values())
+            + sum(bases.values())
             + sum(map(self.build, listed))
         )
 

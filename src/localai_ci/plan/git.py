@@ -45,19 +45,29 @@ class Checkout:
     def listing(self, revision: str) -> dict[str, str]:
         """Every file at a revision with its mode and blob id, for input hashes.
 
+        The files of a submodule are listed where it is checked out, else only its commit.
+
         Raises:
             InputError: there is no such revision.
         """
         found = self._run("ls-tree", "-r", "-z", "--full-tree", revision)
         if found is None:
             raise InputError(f"there is no revision {revision!r}", where=str(self.path))
-        files = {}
+        files: dict[str, str] = {}
         for line in found.decode("utf-8", "surrogateescape").split("\0"):
             if line:
                 meta, _, path = line.partition("\t")
-                mode, _, blob = meta.split(" ")
-                files[path] = f"{mode} {blob}"
+                mode, kind, blob = meta.split(" ")
+                inside = self._submodule(path, blob) if kind == "commit" else None
+                files |= inside or {path: f"{mode} {blob}"}
         return files
+
+    def _submodule(self, path: str, commit: str) -> dict[str, str] | None:
+        inside = Checkout(self.path / path)
+        # Without a .git of its own, git would answer for the repository around it.
+        if not (inside.path / ".git").exists() or inside.resolve(commit) is None:
+            return None
+        return {f"{path}/{name}": blob for name, blob in inside.listing(commit).items()}
 
     def _run(self, *arguments: str) -> bytes | None:
         """Standard output of a git command; None if it failed.

@@ -1,27 +1,60 @@
 """The input hash of an entry: exactly the files, arguments and base that enter its image.
 
 Two commits with the same hash make the same image, so one that is built need not be built again.
+Plan and build both ask `inputs_of`: what one publishes the other finds.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from localai_ci.matrix.compiling import CompileFile, build_inputs
+from localai_ci.matrix.dockerfile import arguments_of
 from localai_ci.matrix.entry import Entry
-from localai_ci.names import input_tag
-from localai_ci.plan.decide import Plan
+from localai_ci.plan.ignoring import NEVER, Ignoring
 from localai_ci.plan.rules import Inputs
 
-ARGUMENTS = ("backend", "build", "arch", "build_type", "cuda", "ubuntu", "skip_drivers",
-             "amdgpu_targets")  # fmt: skip
-"""The fields of a row that enter the build. The base enters by its digest, not by its name."""
+IGNORE = ".dockerignore"
+
+ARGUMENTS = ("backend", "build", "arch", "build_type", "cuda", "ubuntu", "skip_drivers")
+"""The fields of a row that enter every build. The base enters by its identity, not by its name."""
+
+_SUBMODULE = "160000 "  # git's mode of a folder whose files are in another repository
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A tree, and by which rules images are made of it.
+
+    Attributes:
+        files: Every path with an id of its content and mode, such as git's blob id.
+        rules: Which of them are shared inputs.
+        table: How backends on a builder base are compiled.
+        texts: What .dockerignore and the Dockerfiles say.
+    """
+
+    files: Mapping[str, str]
+    rules: Inputs
+    table: CompileFile
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a user gives a build instead of what it would take; a plan gives none of it."""
+
+    targets: tuple[str, ...] = ()
+    third_party: str = ""
+
+
+NOTHING = Own()
 
 
 @dataclass(frozen=True)
 class InputSet:
-    """Everything that enters one image: paths with their blob ids, arguments, base digest."""
+    """Everything that enters one image: paths with their blob ids, arguments, the base."""
 
     files: tuple[tuple[str, str], ...]
     arguments: tuple[tuple[str, str], ...]
@@ -30,108 +63,87 @@ class InputSet:
     @property
     def digest(self) -> str:
         """SHA-256 in hex over all of it."""
-        text = json.dumps([1, self.files, self.arguments, self.base], ensure_ascii=True)
+        text = json.dumps([2, self.files, self.arguments, self.base], ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def submodules(self) -> tuple[str, ...]:
+        """Folders of which only the commit is known, while a build knows their files."""
+        return tuple(path for path, blob in self.files if blob.startswith(_SUBMODULE))
 
 
 def inputs_of(
-    entry: Entry,
-    listing: Mapping[str, str],
-    inputs: Inputs,
-    base: str,
-    arguments: Mapping[str, str] | None = None,
+    entry: Entry, tree: Snapshot, base: str, refresh: str = "", own: Own = NOTHING
 ) -> InputSet:
-    """What enters an entry's image.
+    """What enters an entry's image. Pure.
 
     Args:
         entry: The entry.
-        listing: Every path of the tree with an id of its content and mode, such as git's blob id.
-        inputs: The rules; those that `enter` name shared files.
-        base: Digest of the image it is built on; with a builder base, that base's, which
-            then stands for the scripts that made it. Empty on Darwin.
-        arguments: What else the build is given, such as the week of a dependency refresh.
+        tree: The tree, whole or only the part that enters.
+        base: What it is built on: the input hash of the builder base, which then stands for the
+            scripts that made it, or the digest of any other image. Empty on Darwin.
+        refresh: DEPS_REFRESH; counts where the Dockerfile reads it.
+        own: What the user gives instead.
+
+    Raises:
+        InputError: compile.yaml does not say how it is compiled.
     """
-    files = [
-        (path, blob)
-        for path, blob in listing.items()
-        if enters(entry, path, inputs, on_base=bool(base))
-    ]
-    own = {name: str(getattr(entry, name)) for name in ARGUMENTS}
-    given = own | dict(entry.extra) | dict(arguments or {})
-    return InputSet(tuple(sorted(files)), tuple(sorted(given.items())), base)
+    ignored = tree.texts.get(IGNORE, "")
+    paths = entering(entry, tree.files, tree.rules, ignored, on_base=bool(base))
+    files = sorted((path, tree.files[path]) for path in paths)
+    arguments = {name: str(getattr(entry, name)) for name in ARGUMENTS} | dict(entry.extra)
+    arguments |= build_inputs(tree.table, entry, own.targets)
+    reads = arguments_of(tree.texts.get(entry.dockerfile, ""))
+    if not entry.builder and "DEPS_REFRESH" in reads:
+        arguments["DEPS_REFRESH"] = refresh
+    if own.third_party:
+        arguments["third_party"] = own.third_party
+    return InputSet(tuple(files), tuple(sorted(arguments.items())), base)
 
 
-def enters(entry: Entry, path: str, inputs: Inputs, *, on_base: bool) -> bool:
-    """Whether a file enters an entry's image; on a base, what made the base does not."""
-    if path in {entry.dockerfile, *entry.folders}:
-        return True
-    if path.startswith(tuple(f"{folder}/" for folder in entry.folders)):
-        return True
-    rule = inputs.rule(path)
-    return bool(rule and rule.enters and not (rule.base and on_base) and rule.select.takes(entry))
-
-
-class Finder(Protocol):
-    """The part of a registry client that is needed here."""
-
-    async def find(self, reference: str) -> str | None:
-        """The digest of an image, or None if there is none under that reference."""
-
-
-async def without_built(
-    plan: Plan,
-    listing: Mapping[str, str],
-    registry: Finder,
-    repository: str,
-    base_repository: str,
-) -> Plan:
-    """Drop the entries whose image exists already; they have to be tagged instead of built.
+def entering(
+    entry: Entry,
+    paths: Iterable[str],
+    rules: Inputs,
+    ignored: str,
+    *,
+    on_base: bool,
+    leave: Iterable[str] = (),
+    single: Iterable[str] = (),
+) -> list[str]:
+    """The files that enter an entry's image: the one answer for hashes and for slices. Pure.
 
     Args:
-        plan: What would be built.
-        listing: The tree of the plan's head, see `inputs_of`.
-        registry: Where images and bases are looked up.
-        repository: The images' ``host/path``; they stand there under `names.input_tag`.
-        base_repository: The ``host/path:prefix`` of the builder bases.
-
-    An entry whose base is not found stays: without the base's digest its hash is not known.
+        entry: The entry.
+        paths: All files of the tree.
+        rules: Those that `enter` name shared files.
+        ignored: The text of .dockerignore: what a container build never sees.
+        on_base: Whether a builder base stands for the scripts that make one.
+        leave: More patterns to leave out.
+        single: More files to take.
     """
-    bases = {p.entry.id: _base_reference(p.entry, base_repository) for p in plan.entries}
-    digests = await _looked_up(registry, filter(None, bases.values()))
-    images = {}
-    for planned in plan.entries:
-        entry = planned.entry
-        reference = bases[entry.id]
-        base = digests[reference] if reference else ""
-        if base is not None:
-            hashed = inputs_of(entry, listing, plan.inputs, base).digest
-            images[entry.id] = f"{repository}:{input_tag(hashed, entry.suffix, entry.arch)}"
-    found = await _looked_up(registry, images.values())
-    built = {id_: image for id_, image in images.items() if found[image]}
-    kept = tuple(p for p in plan.entries if p.entry.id not in built)
-    return replace(plan, entries=kept, built=built)
+    # Darwin builds are none of containers.
+    ignoring = Ignoring.of(ignored if entry.os == "linux" else "", (*NEVER, *leave))
+    own = {entry.dockerfile, *entry.folders, *single}
+    below = tuple(f"{folder}/" for folder in entry.folders)
+
+    def enters(path: str) -> bool:
+        if path in own or path.startswith(below):
+            return True
+        rule = rules.rule(path)
+        if not rule or not rule.enters or (rule.base and on_base):
+            return False
+        return rule.select.takes(entry)
+
+    return [path for path in paths if enters(path) and not ignoring.leaves_out(path)]
 
 
-def _base_reference(entry: Entry, base_repository: str) -> str:
-    return f"{base_repository}{entry.builder}" if entry.builder else entry.base_image
+def refresh_of(moment: datetime) -> str:
+    """The ISO week: with a new one, unpinned dependencies are resolved anew."""
+    year, week, _ = moment.isocalendar()
+    return f"{year}-W{week:02}"
 
 
-async def _looked_up(registry: Finder, references: Iterable[str]) -> dict[str, str | None]:
-    """The digest of each reference, asked for once, a few at a time."""
-    from anyio import CapacityLimiter, create_task_group
-
-    found: dict[str, str | None] = dict.fromkeys(references)
-    limiter = CapacityLimiter(AT_ONCE)
-
-    async def one(reference: str) -> None:
-        async with limiter:
-            found[reference] = await registry.find(reference)
-
-    async with create_task_group() as group:
-        for reference in found:
-            group.start_soon(one, reference)
-    return found
-
-
-AT_ONCE = 16
-"""Questions to the registry at a time."""
+def this_week() -> str:
+    """The refresh argument of a build that starts now."""
+    return refresh_of(datetime.now(UTC))

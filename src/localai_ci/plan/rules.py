@@ -43,7 +43,7 @@ class Rule(Strict):
     paths: Globs
     except_: list[Glob] = Field([], alias="except")
     select: Selection
-    compare: Literal["", "proto", "rules"] = Field(
+    compare: Literal["", "proto", "rules", "compile"] = Field(
         "", description="Look into the file before rebuilding."
     )
     base: bool = Field(default=False, description="It changes the builder base.")
@@ -86,10 +86,19 @@ class Inputs:
 
     def rule(self, path: str) -> Rule | None:
         """The first rule that matches."""
-        for rule, paths, excepted in self._rules:
-            if paths.match(path) and not (excepted and excepted.match(path)):
-                return rule
-        return None
+        if path not in self._found:
+            matching = (
+                rule
+                for rule, paths, excepted in self._rules
+                if paths.match(path) and not (excepted and excepted.match(path))
+            )
+            self._found[path] = next(matching, None)
+        return self._found[path]
+
+    @cached_property
+    def _found(self) -> dict[str, Rule | None]:
+        """Answers so far: hundreds of entries ask for the same paths."""
+        return {}
 
     def neutral(self, path: str) -> Neutral | None:
         """The declaration that this path is in no image, if there is one."""

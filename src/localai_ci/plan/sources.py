@@ -5,15 +5,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localai_ci.errors import InputError
+from localai_ci.matrix.compiling import load_compile
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import load_matrix, matrix_in_tree
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
+from localai_ci.plan.inputhash import IGNORE, Snapshot
 from localai_ci.plan.rules import Inputs, load_inputs
 
 PROTO = "backend/backend.proto"
 RULES = "matrix/inputs.yaml"
+TABLE = "matrix/compile.yaml"
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,25 @@ def put_together(
     return matrix, inputs, change
 
 
+def snapshot(request: Request, matrix: Matrix, rules: Inputs) -> Snapshot:
+    """The tree of a request's head, as input hashes need it.
+
+    Raises:
+        InputError: the request names no checkout, or it has no such head.
+    """
+    if request.source is None:
+        raise InputError(
+            "what an image is built from is only known with its tree",
+            where="--built",
+            remedy="Name a clone of LocalAI: --source TREE",
+        )
+    checkout = Checkout(request.source)
+    read = _reader(checkout, request.head)
+    texts = {path: read(path) for path in {IGNORE, *(e.dockerfile for e in matrix.entries)} if path}
+    said = {path: data.decode("utf-8", "replace") for path, data in texts.items() if data}
+    return Snapshot(checkout.listing(request.head), rules, load_compile(), said)
+
+
 def _compare(checkout: Checkout, request: Request) -> Compared | str:
     """What differs between two commits, or why there are none.
 
@@ -160,6 +182,13 @@ def _reader(checkout: Checkout | None, head: str) -> Read:
     return read
 
 
+def _with_table(change: Change, old: bytes | None, new: bytes | None) -> Change:
+    if old is None or new is None:
+        return change
+    path = Path(TABLE)
+    return replace(change, compile=(load_compile(path, old), load_compile(path, new)))
+
+
 def _with_previous(change: Change, compared: Compared, inputs: Inputs) -> Change:
     """Add what the compared files said before, where the change touches them."""
     paths = change.paths or ()
@@ -169,6 +198,8 @@ def _with_previous(change: Change, compared: Compared, inputs: Inputs) -> Change
             change = replace(change, previous=matrix_in_tree(before))
         if RULES in paths and (rules := before(RULES)) is not None:
             change = replace(change, rules=load_inputs(Path(RULES), rules).file)
+        if TABLE in paths:
+            change = _with_table(change, before(TABLE), compared.after(TABLE))
     except InputError as e:
         change = replace(change, notes=(f"before the change it was not sound: {e}",))
     if PROTO in paths:

@@ -6,17 +6,18 @@ import pytest
 
 from localai_ci.backend.ccache import Key
 from localai_ci.backend.compiling import steps
-from localai_ci.backend.dockerfile import arguments, refresh_of
+from localai_ci.backend.dockerfile import arguments
 from localai_ci.backend.smoke import explain
 from localai_ci.backend.smoke import read as read_answer
 from localai_ci.backend.statistics import Statistics
 from localai_ci.backend.statistics import read as read_statistics
-from localai_ci.backend.thirdparty import Pin, read_pin, sign_in
+from localai_ci.backend.thirdparty import Pin, read_pin
 from localai_ci.base import Sources, recipe
 from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.matrix.check import TAG
 from localai_ci.matrix.compiling import decide, load_compile
 from localai_ci.matrix.loading import load_matrix
+from localai_ci.plan.inputhash import refresh_of
 
 FILE = load_compile()
 ENTRIES = load_matrix().by_id()
@@ -40,13 +41,6 @@ def test_a_makefiles_pin_is_read(sign: str) -> None:
 def test_a_pin_that_is_none_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_pin(text, SOURCE)
-
-
-@pytest.mark.parametrize("host", ["mirror.example", "other.example"])
-def test_the_login_for_a_mirror_is_the_one_of_its_host(host: str) -> None:
-    netrc = "machine mirror.example\n login me\n password 'a b'\nmachine x login y password z\n"
-    expected = ("me", "a b") if host == "mirror.example" else None
-    assert sign_in(netrc, f"https://{host}/github.com/x/y") == expected
 
 
 def test_the_statistics_are_ccaches_own() -> None:
@@ -125,6 +119,20 @@ def test_intels_setup_comes_before_make_and_rocm_names_its_compilers() -> None:
         how = decide(FILE, ENTRIES[entry])
         script = steps(ENTRIES[entry], how, recipe("amd64", Sources()), FILE.ccache)[1].script
         assert script.index(text) < script.index("make llama-cpp-fallback")
+
+
+def test_an_object_is_found_again_in_another_folder_image_and_language() -> None:
+    entry = ENTRIES["gpu-rocm-hipblas-llama-cpp/amd64"]
+    found = steps(entry, decide(FILE, entry), recipe("amd64", Sources()), FILE.ccache)
+    (script,) = (step.script for step in found if step.name == "compile")
+    for setting in (
+        "CCACHE_COMPILERCHECK=content",
+        "CCACHE_BASEDIR=/LocalAI",
+        "CCACHE_NOHASHDIR=1",
+        f"CCACHE_MAXSIZE={FILE.ccache.max_size}",
+        "for language in C CXX CUDA HIP",
+    ):
+        assert script.index(setting) < script.index("make llama-cpp-fallback")
 
 
 HEAD = "HTTP/2 200\ncontent-type: application/grpc\n"

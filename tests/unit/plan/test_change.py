@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from unit.plan.deciding import EVERYTHING, INPUTS, MATRIX, NOTHING, counts, plan
 
 from localai_ci.errors import InputError
+from localai_ci.matrix.compiling import load_compile
+from localai_ci.matrix.data import data_dir
 from localai_ci.plan.change import Change, from_list, parse_list
-from localai_ci.plan.decide import Plan, decide
+from localai_ci.plan.decide import Plan, Planned, decide
 from localai_ci.plan.event import Event
 from localai_ci.plan.reasons import Kind
 from localai_ci.plan.sources import Request, gather
@@ -309,8 +311,6 @@ def test_a_deleted_proto_file_builds_everything(tree: Tree) -> None:
 
 
 def test_our_own_files_in_the_tree_are_preferred_to_localais(tree: Tree) -> None:
-    from localai_ci.matrix.data import data_dir
-
     for name in ("profiles.yaml", "backends.yaml"):
         tree.write(f"matrix/{name}", (data_dir() / name).read_text("utf-8"))
     tree.base = tree.commit()
@@ -323,8 +323,6 @@ def test_our_own_files_in_the_tree_are_preferred_to_localais(tree: Tree) -> None
 
 
 def test_a_new_rule_in_the_tree_rebuilds_what_it_selects_and_nothing_else(tree: Tree) -> None:
-    from localai_ci.matrix.data import data_dir
-
     text = (data_dir() / "inputs.yaml").read_text("utf-8")
     tree.write("matrix/inputs.yaml", text)
     tree.base = tree.commit()
@@ -341,9 +339,38 @@ def test_a_new_rule_in_the_tree_rebuilds_what_it_selects_and_nothing_else(tree: 
     assert tree.plan() == []
 
 
-def test_rules_that_were_not_sound_before_build_everything(tree: Tree) -> None:
-    from localai_ci.matrix.data import data_dir
+def test_an_edit_of_the_compile_table_rebuilds_what_is_compiled_by_it_and_nothing_else() -> None:
+    table = load_compile()
 
+    def edited(**update: object) -> dict[str, Planned]:
+        after = table.model_copy(update=update)
+        return plan("matrix/compile.yaml", compile=(table, after)).by_id
+
+    bonsai = table.backends["bonsai"].model_copy(update={"make": ["fallback"], "exceptions": []})
+    rebuilt = edited(backends=table.backends | {"bonsai": bonsai})
+    assert {planned.entry.backend for planned in rebuilt.values()} == {"bonsai"}
+    rocm = edited(amdgpu_targets="gfx908")
+    assert {planned.entry.build_type for planned in rocm.values()} == {"hipblas"}
+    assert "golang" in {planned.entry.build for planned in rocm.values()}
+    limits = table.ccache.model_copy(update={"max_size": "3G"})
+    assert edited(ccache=limits) == {}
+
+
+def test_the_compile_table_of_both_revisions_is_compared(tree: Tree) -> None:
+    for name in ("profiles.yaml", "backends.yaml", "compile.yaml"):
+        text = (data_dir() / name).read_text("utf-8")
+        tree.write(f"matrix/{name}", text)
+    tree.base = tree.commit()
+    assert text.count("make: [avx2]") == 1
+    tree.write("matrix/compile.yaml", text.replace("make: [avx2]", "make: [fallback]"))
+    tree.commit()
+    assert tree.plan() == ["cpu-ik-llama-cpp/amd64"]
+    tree.write("matrix/compile.yaml", text + "# more words\n")
+    tree.commit()
+    assert tree.plan() == []
+
+
+def test_rules_that_were_not_sound_before_build_everything(tree: Tree) -> None:
     tree.write("matrix/inputs.yaml", "rules: [\n")
     tree.base = tree.commit()
     tree.write("matrix/inputs.yaml", (data_dir() / "inputs.yaml").read_text("utf-8"))

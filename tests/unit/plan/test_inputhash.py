@@ -6,11 +6,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.plan.deciding import INPUTS, MATRIX, plan
+from unit.plan.deciding import INPUTS, MATRIX, matrix_of, plan
 
+from localai_ci.base import Sources
+from localai_ci.base.identity import Bases as RealBases
+from localai_ci.matrix.compiling import CompileFile, load_compile
 from localai_ci.matrix.entry import Entry
 from localai_ci.names import input_tag
-from localai_ci.plan.inputhash import inputs_of, without_built
+from localai_ci.plan.built import Published, without_built
+from localai_ci.plan.decide import Plan
+from localai_ci.plan.inputhash import Own, Snapshot, inputs_of
 
 TREE = {
     path: f"100644 {number:040x}"
@@ -43,14 +48,25 @@ TREE = {
     )
 }
 BY_ID = MATRIX.by_id()
+TABLE = load_compile()
+DOCKERFILES = {
+    "backend/Dockerfile.golang": "ARG BACKEND\nARG CUDA_MAJOR_VERSION=12\n",
+    "backend/Dockerfile.python": "ARG BACKEND\nARG DEPS_REFRESH=initial\n",
+}
+
+
+def snapshot(
+    files: dict[str, str] = TREE, table: CompileFile = TABLE, ignored: str = ""
+) -> Snapshot:
+    return Snapshot(files, INPUTS, table, DOCKERFILES | {".dockerignore": ignored})
 
 
 def files(id_: str, base: str = "sha256:b") -> set[str]:
-    return {path for path, _ in inputs_of(BY_ID[id_], TREE, INPUTS, base).files}
+    return {path for path, _ in inputs_of(BY_ID[id_], snapshot(), base).files}
 
 
 def digest(entry: Entry, tree: dict[str, str] = TREE, base: str = "sha256:b") -> str:
-    return inputs_of(entry, tree, INPUTS, base).digest
+    return inputs_of(entry, snapshot(tree), base).digest
 
 
 def test_a_go_backend_has_its_folder_its_dockerfile_and_what_go_backends_share() -> None:
@@ -142,8 +158,77 @@ def test_another_base_digest_is_another_image() -> None:
 
 
 def test_two_entries_of_one_matrix_never_share_a_hash() -> None:
-    hashes = [inputs_of(e, TREE, INPUTS, f"sha256:{e.base_image}").digest for e in BY_ID.values()]
+    hashes = [digest(e, base=f"sha256:{e.base_image}") for e in BY_ID.values()]
     assert len(set(hashes)) == len(hashes)
+
+
+def edited(*path: str, to: object) -> CompileFile:
+    """The compile table with one place of it changed."""
+    data = TABLE.model_dump()
+    *folders, last = path
+    place = data
+    for name in folders:
+        place = place[name]
+    assert place[last] != to
+    place[last] = to
+    return CompileFile.model_validate(data)
+
+
+@pytest.mark.parametrize(
+    ("table", "same"),
+    [
+        (edited("backends", "llama-cpp", "make", to=["cpu-all"]), False),
+        (edited("compilers", "gcc", "cc", to="gcc-13"), False),
+        (edited("targets", "grpc", "cmake", to={"GGML_RPC": "ON"}), False),
+        (edited("backends", "bonsai", "make", to=["fallback"]), True),
+        (edited("build_types", "cublas", "cmake", to={}), True),
+        (edited("compilers", "gcc-14", "cc", to="gcc-15"), True),
+        (edited("targets", "grpc", "about", to="Other words for the same."), True),
+        (edited("ccache", "max_size", to="3G"), True),
+        (edited("amdgpu_targets", to="gfx908"), True),
+    ],
+)
+def test_of_the_compile_table_only_what_the_entry_is_compiled_by_enters(
+    table: CompileFile, same: bool
+) -> None:
+    entry = BY_ID["cpu-llama-cpp/amd64"]
+    changed = inputs_of(entry, snapshot(table=table), "0123456789ab").digest
+    assert (changed == digest(entry, base="0123456789ab")) is same
+
+
+def test_the_default_gpu_architectures_enter_what_is_built_for_rocm_alone() -> None:
+    table = edited("amdgpu_targets", to="gfx908")
+    rocm = {
+        e.build_type
+        for e in BY_ID.values()
+        if inputs_of(e, snapshot(table=table), "b").digest != digest(e, base="b")
+    }
+    assert rocm == {"hipblas"}
+
+
+def test_the_week_enters_where_the_dockerfile_reads_it() -> None:
+    def of_week(id_: str, week: str) -> str:
+        return inputs_of(BY_ID[id_], snapshot(), "sha256:b", week).digest
+
+    python, go = "cpu-vllm/amd64", "cpu-whisper/amd64"
+    assert of_week(python, "2026-W47") != of_week(python, "2026-W48")
+    assert of_week(go, "2026-W47") == of_week(go, "2026-W48")
+
+
+def test_what_a_container_build_never_sees_enters_no_image_of_linux() -> None:
+    ignored = snapshot(ignored="backend/go/*/main.go\n")
+    linux, darwin = BY_ID["cpu-ced/amd64"], BY_ID["metal-darwin-arm64-ced/darwin-arm64"]
+    assert "backend/go/ced/main.go" not in dict(inputs_of(linux, ignored, "sha256:b").files)
+    assert "backend/go/ced/main.go" in dict(inputs_of(darwin, ignored, "").files)
+
+
+def test_what_a_user_gives_instead_is_another_input() -> None:
+    entry = BY_ID["cpu-llama-cpp/amd64"]
+    hashes = {
+        inputs_of(entry, snapshot(), "b", own=own).digest
+        for own in (Own(), Own(targets=("fallback",)), Own(third_party="sha256:c"))
+    }
+    assert len(hashes) == 3
 
 
 class Images:
@@ -158,20 +243,67 @@ class Images:
         return "sha256:b" if reference in self.references else None
 
 
-def test_what_is_built_already_is_dropped_and_says_where_it_is() -> None:
-    entry = BY_ID["cpu-whisper/amd64"]
-    image = f"r.example/x:{input_tag(digest(entry), entry.suffix, entry.arch)}"
-    registry = Images("ubuntu:24.04", image)
-    change = plan("backend/go/whisper/main.go")
-    left = asyncio.run(without_built(change, TREE, registry, "r.example/x", "r.example/b:base-"))
+class Bases:
+    """Builder bases that start from one image; their hash says which."""
+
+    def images(self, variant: str) -> tuple[str, ...]:
+        return (f"base:{variant}",)
+
+    def identity(self, variant: str, digests: tuple[str, ...]) -> str:
+        return f"{variant} on {' and '.join(digests)}"
+
+
+def left_of(change: Plan, registry: Images, tree: dict[str, str] = TREE) -> Plan:
+    where = Published(registry, "r.example/x", Bases(), "2026-W47")
+    return asyncio.run(without_built(change, snapshot(tree), where))
+
+
+def image(entry: Entry, base: str) -> str:
+    hashed = inputs_of(entry, snapshot(), base, "2026-W47").digest
+    return f"r.example/x:{input_tag(hashed, entry.suffix, entry.arch)}"
+
+
+@pytest.mark.parametrize(
+    ("id_", "path", "start", "base"),
+    [
+        ("cpu-whisper/amd64", "backend/go/whisper/main.go", "ubuntu:24.04", "sha256:b"),
+        ("cpu-vllm/amd64", "backend/python/vllm/backend.py", "ubuntu:24.04", "sha256:b"),
+        ("cpu-bonsai/amd64", "backend/cpp/bonsai/Makefile", "base:amd64", "amd64 on sha256:b"),
+    ],
+)
+def test_what_is_built_already_is_dropped_and_says_where_it_is(
+    id_: str, path: str, start: str, base: str
+) -> None:
+    entry = BY_ID[id_]
+    registry = Images(start, image(entry, base))
+    change = plan(path)
+    left = left_of(change, registry)
     assert len(left.entries) == len(change.entries) - 1
-    assert left.built == {entry.id: image}
-    assert registry.asked.count("ubuntu:24.04") == 1
+    assert left.built == {entry.id: image(entry, base)}
+    assert registry.asked.count(start) == 1
 
 
 def test_without_the_bases_digest_everything_is_built() -> None:
     change = plan("backend/cpp/llama-cpp/x")
-    left = asyncio.run(without_built(change, TREE, Images(), "r.example/x", "r.example/b:base-"))
+    left = left_of(change, Images())
     darwin = [p for p in left.entries if p.entry.os == "darwin"]
     assert len(left.entries) == len(change.entries)
     assert len(darwin) == 1
+
+
+def test_an_image_with_a_submodule_that_is_not_checked_out_is_built_and_the_plan_says_so() -> None:
+    path = "backend/rust/kokoros/sources/Kokoros"
+    change = plan(path)
+    left = left_of(change, Images("ubuntu:24.04"), TREE | {path: "160000 abc"})
+    assert left.entries == change.entries
+    (note,) = left.change.notes
+    assert "not built: cpu-kokoros/amd64: backend/rust/kokoros/sources/Kokoros is a" in note
+
+
+def test_an_image_on_a_base_that_nobody_knows_is_built_and_the_plan_says_so() -> None:
+    entry = replace(BY_ID["cpu-bonsai/amd64"], builder="unknown")
+    change = plan("backend/cpp/bonsai/x", matrix=matrix_of([entry]))
+    where = Published(Images(), "r.example/x", RealBases(Sources()), "2026-W47")
+    left = asyncio.run(without_built(change, snapshot(), where))
+    assert left.entries == change.entries
+    assert "'unknown'" in left.change.notes[0]

@@ -1,0 +1,1 @@
+"""Dagger functions by what they are about: arguments in, objects out."""
