@@ -14,7 +14,7 @@ from localai_ci.plan.ignoring import NEVER
 for _words in (Event, PlanFormat):
     enum_type(_words)
 
-VariantName: TypeAlias = Annotated[str, Doc("Builder base; `dagger call variants` lists them")]
+VariantName: TypeAlias = Annotated[str, Doc("Builder base; dagger call variants lists them")]
 BaseImage: TypeAlias = Annotated[
     str | None,
     Doc("Start from this image instead of the variant's own; gRPC is compiled in it too"),
@@ -71,7 +71,7 @@ PlanForm: TypeAlias = Annotated[
     PlanFormat | None, Name("format"), Doc("What the file holds; default: json")
 ]
 EntryId: TypeAlias = Annotated[
-    str, Doc("What to build, SUFFIX/ARCHITECTURE; `localai-ci matrix show` lists them")
+    str, Doc("What to build, SUFFIX/ARCHITECTURE; localai-ci matrix show lists them")
 ]
 BaseGiven: TypeAlias = Annotated[
     Container | None, Doc("Compile on this base: an image, instead of the entry's builder base")

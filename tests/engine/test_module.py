@@ -43,3 +43,15 @@ def test_functions_lists_them_with_their_purpose(engine: Engine) -> None:
     listed = engine.dagger("functions").stdout
     for name in ("variants", "build-base", "grpc", "toolchain"):
         assert name in listed
+
+
+def test_no_help_text_is_taken_for_an_arguments_placeholder(objects: dict[str, Any]) -> None:
+    """The CLI prints what stands between backquotes in place of the argument's type."""
+    quoted = [
+        argument["name"]
+        for declared in objects.values()
+        for function in declared["fields"]
+        for argument in function["args"]
+        if "`" in argument["description"]
+    ]
+    assert quoted == []

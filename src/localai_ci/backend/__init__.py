@@ -14,7 +14,7 @@ from localai_ci import base, push
 from localai_ci.backend import ccache, choice, compiling, dockerfile, package, thirdparty, tree
 from localai_ci.backend import smoke as smoking
 from localai_ci.backend.choice import Wish
-from localai_ci.backend.flags import Request, request
+from localai_ci.backend.request import Request
 from localai_ci.backend.statistics import WARM_ENOUGH, Statistics
 from localai_ci.backend.statistics import read as read_statistics
 from localai_ci.base import apt, failure
@@ -38,7 +38,6 @@ __all__ = [
     "as_table",
     "build",
     "check_cache",
-    "request",
     "smoke",
 ]
 

@@ -7,19 +7,15 @@ from dagger import Doc, dag, function
 
 from localai_ci.args import (
     AptMirror,
-    AptPortsMirror,
-    AptSnapshot,
     AsJson,
-    BaseImage,
     DockerConfig,
-    Epoch,
     Insecure,
     Mirror,
     MirrorCredentials,
     Repositories,
-    VariantName,
 )
 from localai_ci.effects import never_cached
+from localai_ci.functions.flags import BaseFlags, spread
 
 
 class Bases:
@@ -34,54 +30,30 @@ class Bases:
         return variants.as_json(file) if as_json else variants.as_table(file)
 
     @function
-    async def build_base(
-        self,
-        variant: VariantName,
-        base_image: BaseImage = None,
-        mirror: Mirror = "",
-        mirror_credentials: MirrorCredentials = None,
-        apt_mirror: AptMirror = "",
-        apt_ports_mirror: AptPortsMirror = "",
-        apt_snapshot: AptSnapshot = "",
-    ) -> dagger.Container:
+    @spread
+    async def build_base(self, flags: BaseFlags) -> dagger.Container:
         """Build a builder base: compilers, ccache, protoc, CMake, gRPC, an accelerator's toolchain.
 
         Go on from it: `terminal` opens a shell, `with-exec` runs a command, `publish` pushes it.
         """
         from localai_ci import base
 
-        sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot)
-        built = await base.build(base.recipe(variant, sources), base_image, mirror_credentials)
+        built = await base.build(flags.recipe, flags.base_image, flags.mirror_credentials)
         return built.container
 
     @function
-    async def grpc(
-        self,
-        variant: VariantName,
-        base_image: BaseImage = None,
-        mirror: Mirror = "",
-        mirror_credentials: MirrorCredentials = None,
-        apt_mirror: AptMirror = "",
-        apt_ports_mirror: AptPortsMirror = "",
-        apt_snapshot: AptSnapshot = "",
-    ) -> dagger.Directory:
+    @spread
+    async def grpc(self, flags: BaseFlags) -> dagger.Directory:
         """Compile gRPC for C++: the tree of /opt/grpc, shared by all bases of a release."""
         from localai_ci import base
 
-        sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot)
-        recipe = base.recipe(variant, sources)
-        return await base.compile_grpc(recipe, base_image, mirror_credentials)
+        return await base.compile_grpc(flags.recipe, flags.base_image, flags.mirror_credentials)
 
     @function
+    @spread
     async def toolchain(
         self,
-        variant: VariantName,
-        base_image: BaseImage = None,
-        mirror: Mirror = "",
-        mirror_credentials: MirrorCredentials = None,
-        apt_mirror: AptMirror = "",
-        apt_ports_mirror: AptPortsMirror = "",
-        apt_snapshot: AptSnapshot = "",
+        flags: BaseFlags,
         published: Annotated[
             str | None, Doc("Report on this image, a published base, instead of building one")
         ] = None,
@@ -93,44 +65,36 @@ class Bases:
         """
         from localai_ci import base, toolchain
 
-        sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot)
-        recipe = base.recipe(variant, sources)
+        recipe = flags.recipe
         if published:
             built = await base.pull(recipe, published)
         else:
-            built = await base.build(recipe, base_image, mirror_credentials)
+            built = await base.build(recipe, flags.base_image, flags.mirror_credentials)
         report = await base.report(recipe, built)
         return toolchain.as_json(report) if as_json else toolchain.as_table(report)
 
     @never_cached
+    @spread
     async def publish_base(
         self,
-        variant: VariantName,
+        flags: BaseFlags,
         repository: Repositories = None,
         docker_config: DockerConfig = None,
         insecure: Insecure = False,
-        epoch: Epoch = "",
-        base_image: BaseImage = None,
-        mirror: Mirror = "",
-        mirror_credentials: MirrorCredentials = None,
-        apt_mirror: AptMirror = "",
-        apt_ports_mirror: AptPortsMirror = "",
-        apt_snapshot: AptSnapshot = "",
     ) -> str:
         """Publish a base under base-grpc-VARIANT and an immutable tag that names its inputs.
 
         A base whose inputs are published already is not built: its tags are checked and moved.
         """
-        from localai_ci import base, push
+        from localai_ci import push
         from localai_ci.base import publish
 
-        sources = base.Sources(mirror, apt_mirror, apt_ports_mirror, apt_snapshot, epoch)
         return await publish.publish(
-            base.recipe(variant, sources),
+            flags.recipe,
             publish.repositories(repository),
             await push.login(docker_config, insecure=insecure),
-            base_image,
-            mirror_credentials,
+            flags.base_image,
+            flags.mirror_credentials,
         )
 
     @never_cached

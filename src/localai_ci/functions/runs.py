@@ -72,7 +72,7 @@ class Runs:
         registries: RegistriesFile = None,
         docker_config: DockerConfig = None,
         dry_run: Annotated[bool, Doc("Only read, and show all")] = False,
-        force_latest: Annotated[bool, Doc("Move `latest` to an older version too")] = False,
+        force_latest: Annotated[bool, Doc("Move the tag latest to an older version too")] = False,
         keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
         provenance: Annotated[bool, Doc("Attach SLSA provenance to every image")] = False,
     ) -> dagger.File:
