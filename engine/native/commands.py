@@ -53,15 +53,7 @@ def _start(where: Home, rest: list[str]) -> int:
                 raise EngineError(f"engine start does not know {' '.join(rest)!r}", USAGE)
     emulation.check(wish.emulated)
     found = record.running(where) or engine.ensure(where, wish)
-    for asked, has, what in (
-        (wish.insecure, found.insecure, "plain HTTP to"),
-        (wish.emulated, found.emulated, "emulation of"),
-    ):
-        if not set(asked) <= set(has):
-            raise EngineError(
-                f"the engine runs already, with {what} {', '.join(has) or 'nothing'}",
-                "./daggerw engine stop, then start it again",
-            )
+    engine.demand(found, wish)
     return _status(where, [])
 
 

@@ -62,24 +62,41 @@ def ensure(where: Home, wish: Wish) -> Record:
         return _start(where, steps, wish)
 
 
+def demand(found: Record, wish: Wish) -> None:
+    """Refuse an engine that was started without what is asked for now."""
+    for asked, has, what in (
+        (wish.insecure, found.insecure, "plain HTTP to"),
+        (wish.emulated, found.emulated, "emulation of"),
+    ):
+        if not set(asked) <= set(has):
+            raise EngineError(
+                f"the engine runs already, with {what} {', '.join(has) or 'nothing'}",
+                "./daggerw engine stop, then start it again",
+            )
+
+
 def stop(where: Home) -> bool:
     """End the engine and all it started, and undo what it changed on the host."""
     if not where.folder.exists():
         return False
     with locked(where, say_waiting):
-        _interrupt_calls(where)
-        return _end(where)
+        return _stop(where)
 
 
 def clean(where: Home) -> None:
-    """Stop, and remove the cache folder."""
-    stop(where)
+    """Stop, and remove the cache folder: under one lock, lest a waiting call starts it between."""
     if where.base.exists():
         with locked(where, say_waiting):
+            _stop(where)
             shutil.rmtree(where.folder, ignore_errors=True)
             where.lock.unlink()
         if not any(where.base.iterdir()):
             where.base.rmdir()
+
+
+def _stop(where: Home) -> bool:
+    _interrupt_calls(where)
+    return _end(where)
 
 
 def _start(where: Home, steps: Sequence[Step], wish: Wish) -> Record:

@@ -2,7 +2,7 @@
 
 import os
 
-from native.choice import choose, look
+from native.choice import GIVEN_BY, choose, look
 from native.errors import EngineError
 from native.home import home, sources
 from native.record import running
@@ -10,6 +10,8 @@ from native.terminal import say
 
 # sudo and cron leave these out of PATH.
 OFTEN_MISSING = "/usr/local/go/bin:/usr/sbin:/sbin"
+
+ASKED_BY = ("LOCALAI_CI_INSECURE_REGISTRIES", "LOCALAI_CI_EMULATE")
 
 
 def main(arguments: list[str]) -> int:
@@ -33,6 +35,9 @@ def _dagger(arguments: list[str]) -> int:
     seen = look(os.environ)
     choice = choose(seen)
     environ = {"DAGGER_NO_NAG": "1", "DO_NOT_TRACK": "1"} | dict(os.environ)
+    if choice.kind != "environment":
+        for name in GIVEN_BY:
+            environ.pop(name, None)  # the CLI would follow it all the same
     cli = seen.dagger
     if choice.kind == "native":
         cli = _native(environ)
@@ -46,15 +51,16 @@ def _native(environ: dict[str, str]) -> str:
     """Make sure that the native engine runs; returns its CLI."""
     where = home()
     record = running(where)
-    if record is None:
-        from native.engine import ensure, wishes
+    if record is None or any(os.environ.get(name) for name in ASKED_BY):
+        from native.engine import demand, ensure, wishes
 
-        record = ensure(where, wishes(os.environ))
-    elif record.sources != sources():
+        wish = wishes(os.environ)
+        record = record or ensure(where, wish)
+        demand(record, wish)
+    if record.sources != sources():
         say("engine/ has changed since this engine was started: ./daggerw engine stop, then again")
     environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"] = f"unix://{where.socket}"
     environ["_EXPERIMENTAL_DAGGER_CLI_BIN"] = record.cli
-    environ.pop("DAGGER_CLOUD_ENGINE", None)
     return record.cli
 
 

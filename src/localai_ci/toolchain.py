@@ -20,7 +20,7 @@ ask() { # TOOL COMMAND…
 }
 package() { # TOOL CMAKE-FILE: the version that find_package(… CONFIG) would see
   local file
-  file=$(find /opt/grpc /usr/lib -follow -iname "$2" 2>/dev/null | head -n 1)
+  file=$(find /opt/grpc /usr/lib -follow -iname "$2" 2>/dev/null | head -n 1 || true)
   if [ -n "$file" ]; then
     printf '%s\t' "$1"
     sed -nE 's/^ *set\(PACKAGE_VERSION "([^"]+)".*/\1/p' "$file" | head -n 1

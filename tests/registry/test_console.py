@@ -11,7 +11,7 @@ from lab.oci import Registry, oci_registry
 from lab.rooms import QUICK
 
 from localai_ci.cli import app
-from localai_ci.registry.results import MergeResult
+from localai_ci.registry.results import MergeResult, TagState
 from localai_ci.registry.targets import Target
 from localai_ci.registry.transport import Transport
 
@@ -150,3 +150,67 @@ def test_a_fault_of_the_input_is_one_message(
     assert "Traceback" not in err
     assert shop.merge("--sign") == 1
     assert "entry: Field required" in err
+
+
+def test_a_rerun_keeps_the_record_of_what_the_first_run_moved(shop: Shop) -> None:
+    """The second run finds nothing to move, and rollback has to undo the first."""
+    with oci_registry() as registry:
+        target = shop.stock(registry)
+        assert shop.merge() == 0
+        assert shop.merge("--dry-run") == 0
+        assert shop.merge() == 0
+        repo = registry.repos[target.repository.path]
+        assert len(repo.tags) == 3
+        where = ["--result", str(shop.result), "--registries", str(shop.file)]
+        assert shop.run("rollback", *where) == 0
+        assert repo.tags == {}
+
+
+def test_the_record_of_other_images_stays_beside(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with oci_registry() as registry:
+        shop.stock(registry)
+        assert shop.merge() == 0
+        first = MergeResult.read(shop.result)
+        for row in first.images:
+            row.digest = "sha256:" + "0" * 64
+            for tag in row.tags:
+                tag.digest = row.digest
+        first.write(shop.result)
+        assert shop.merge() == 0
+        assert MergeResult.read(shop.result.with_name("result.before.json")) == first
+        assert "result.before.json" in capsys.readouterr().err
+
+
+def test_a_record_that_cannot_be_written_stops_the_merge_before_any_tag_moves(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with oci_registry() as registry:
+        target = shop.stock(registry)
+        shop.result.parent.mkdir(exist_ok=True)
+        (shop.folder / "file").write_text("")
+        shop.result = shop.folder / "file" / "result.json"
+        assert shop.merge() != 0
+        assert "no tag was moved" in capsys.readouterr().err
+        assert target.repository.path not in registry.repos or not (
+            registry.repos[target.repository.path].tags
+        )
+
+
+def test_rollback_says_when_somebody_moved_a_tag_since(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with oci_registry() as registry:
+        target = shop.stock(registry)
+        assert shop.merge() == 0
+        repo = registry.repos[target.repository.path]
+        name = next(iter(repo.tags))
+        other = next(digest for digest in repo.manifests if digest != repo.tags[name])
+        repo.tags[name] = other
+        where = ["--result", str(shop.result), "--registries", str(shop.file)]
+        assert shop.run("rollback", *where) == 1
+        assert "somebody moved it" in capsys.readouterr().out
+        assert repo.tags == {name: other}
+        states = {tag.state for row in MergeResult.read(shop.result).images for tag in row.tags}
+        assert states == {TagState.restored, TagState.moved}

@@ -224,8 +224,7 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) 
         try:
             image = await dockerfile.build(entry, part, given).sync()
         except ExecError as e:
-            look = f"build-backend --entry {entry.id}"
-            raise failure.of_exec(entry.id, entry.dockerfile, e, look) from None
+            raise failure.of_exec(entry.id, entry.dockerfile, e) from None
         except DaggerError as e:
             raise LocalaiCiError(
                 f"{entry.dockerfile} cannot be built: {str(e).strip().splitlines()[-1]}",
@@ -265,8 +264,7 @@ async def _execute(request: Request, entry: Entry, container: Container, step: S
         try:
             return await container.with_(step).sync()
         except ExecError as e:
-            look = f"build-base --variant {request.variant or entry.builder} terminal"
-            raise failure.of_exec(entry.id, step.name, e, look) from None
+            raise failure.of_exec(entry.id, step.name, e) from None
 
 
 async def _tools(request: Request, recipe: base.Recipe) -> Container:

@@ -39,7 +39,7 @@ async def find(source: Directory, name: str) -> Entry:
     matrix = await matrix_of(source)
     entry = matrix.by_id().get(name)
     if entry is None:
-        raise unknown_entry(name, matrix)
+        raise unknown_entry(name, matrix, globs=False)
     return replace(entry, amdgpu_targets=entry.amdgpu_targets or load_compile().amdgpu_targets)
 
 

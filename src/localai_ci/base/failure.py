@@ -34,18 +34,16 @@ def of_image(variant: Variant, image: str, here: str, reason: str) -> LocalaiCiE
 
 def of_step(variant: Variant, step: Step, error: ExecError) -> LocalaiCiError:
     """A step of a base failed."""
-    look = f"build-base --variant {variant.name} terminal"
-    return of_exec(f"variant {variant.name}", step.name, error, look)
+    return of_exec(f"variant {variant.name}", step.name, error)
 
 
-def of_exec(where: str, step: str, error: ExecError, look: str) -> LocalaiCiError:
+def of_exec(where: str, step: str, error: ExecError) -> LocalaiCiError:
     """A step failed: its name, what it said last, and the URLs that it could not reach.
 
     Args:
         where: The variant or entry.
         step: The step's name.
         error: What the engine says.
-        look: The function to look into it with.
     """
     # Compilers and apt explain themselves in either stream.
     said = [*error.stdout.strip().splitlines()[-_LAST_LINES:], *error.stderr.strip().splitlines()]
@@ -59,7 +57,7 @@ def of_exec(where: str, step: str, error: ExecError, look: str) -> LocalaiCiErro
     elif urls:
         what += f": could not fetch {', '.join(urls[:3])}"
     tail = "".join(f"\n    {line}" for line in said[-_LAST_LINES:])
-    remedy = f"Look into it with: --debug, or {look}"
+    remedy = "Look into it: ./daggerw --interactive call … opens a shell where it stopped."
     if urls:
         remedy = (
             "Try again, or name a mirror: --mirror URL for upstreams,"

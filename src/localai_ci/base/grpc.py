@@ -8,7 +8,7 @@ from localai_ci.base.step import Recipe, Step, in_scratch_folder
 
 PREFIX = "/opt/grpc"
 
-# LocalAI sets none of these: a debug-ish build without optimisation, and six plugins for
+# LocalAI sets no build type, which is one without optimisation, and leaves six plugins on, for
 # languages that no backend generates.
 FLAGS = (
     "-DCMAKE_BUILD_TYPE=Release",

@@ -5,7 +5,7 @@ import re
 import time
 
 import anyio
-from dagger import Container, ExecError, Secret, dag
+from dagger import Container, DaggerError, ExecError, Secret, dag
 
 from localai_ci.base.sources import Sources
 from localai_ci.base.step import SHELL, in_scratch_folder
@@ -41,8 +41,9 @@ async def pin(sources: Sources, image: str | None, credentials: Secret | None) -
         async with limit:
             try:
                 found[at] = await _read(container, sources, entry)
-            except ExecError as e:
-                said = e.stderr.strip().splitlines()
+            except (DaggerError, LocalaiCiError) as e:
+                text = e.stderr if isinstance(e, ExecError) else str(e)
+                said = text.strip().splitlines()
                 _LOG.warning("%s: %s", entry.label, said[-1] if said else e)
             else:
                 _LOG.warning("%s: %s", entry.label, found[at])

@@ -54,14 +54,25 @@ class Sources:
         """
         for flag in ("mirror", "apt_mirror", "apt_ports_mirror"):
             value = getattr(self, flag)
-            if value and not re.fullmatch(r"https?://[\w.:/@%+~-]+", value):
+            where = f"--{flag.replace('_', '-')}"
+            if "@" in value:
                 raise InputError(
-                    f"{value!r} is no http(s) URL", where=f"--{flag.replace('_', '-')}"
+                    "a login in a mirror's URL would be in every command and log",
+                    where=where,
+                    remedy="Give it as a netrc file: --mirror-credentials file://$HOME/.netrc",
+                )
+            if value and not re.fullmatch(r"https?://[\w.:/%+~-]+", value):
+                raise InputError(
+                    f"{value!r} is no http(s) URL",
+                    where=where,
+                    remedy="Write it as https://mirror.example/path.",
                 )
             object.__setattr__(self, flag, value.rstrip("/"))
         if not re.fullmatch(r"[\w.-]*", self.epoch):
             raise InputError(
-                f"{self.epoch!r} may hold letters, digits, dots and dashes only", where="--epoch"
+                f"{self.epoch!r} may hold letters, digits, dots and dashes only",
+                where="--epoch",
+                remedy="Write it as 2026-W47.",
             )
         if self.apt_snapshot and not re.fullmatch(r"\d{8}T\d{6}Z", self.apt_snapshot):
             raise InputError(

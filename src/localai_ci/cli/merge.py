@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,10 +17,12 @@ from localai_ci.matrix.kind import Kind
 
 if TYPE_CHECKING:
     from localai_ci.matrix.registries import Registries
-    from localai_ci.registry.results import MergeResult
+    from localai_ci.registry.results import ImageRow, MergeResult
     from localai_ci.registry.sign import Cosign
     from localai_ci.registry.tags import Event
     from localai_ci.registry.transport import Transport
+
+    Report = Callable[[ImageRow], None]
 
 EventName = Annotated[str, typer.Option("--event", help="What happened: push, schedule, …")]
 Ref = Annotated[str, typer.Option("--ref", help="refs/heads/master, refs/tags/v4.2.2")]
@@ -110,18 +114,15 @@ def merge(
         if signer:
             await signer.check()
         async with _transport(file, dry_run=dry_run) as transport:
+            places = {kind: targets(file, kind) for kind in Kind}
+            options = Options(dry_run, force_latest, keep_anchors, provenance)
+            work = Merge(transport, places, options, signer)
             with progress(len(wanted)) as report:
-                work = Merge(
-                    transport,
-                    {kind: targets(file, kind) for kind in Kind},
-                    Options(dry_run, force_latest, keep_anchors, provenance),
-                    signer,
-                    report,
-                )
-                try:
+                if dry_run:
+                    work.report = report
                     return await work.run(wanted)
-                finally:
-                    work.result.write(result)
+                with _recorded(work.result, result, report) as work.report:
+                    return await work.run(wanted)
 
     done = anyio.run(act)
     _show(done, format_)
@@ -181,6 +182,24 @@ def rollback(
         recorded.write(result)
     if not well:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _recorded(done: "MergeResult", path: Path, report: "Report") -> "Iterator[Report]":
+    """Tell of each image, and keep the record of moved tags."""
+    from localai_ci.registry.ledger import Ledger
+
+    ledger = Ledger(path, done)
+
+    def both(row: "ImageRow") -> None:
+        report(row)
+        ledger.note(row)
+
+    try:
+        yield both
+    finally:
+        if ledger.close():
+            output.note(f"note: what an earlier merge moved is in {ledger.beside}")
 
 
 def _event(file: "Registries", event: str, ref: str, sha: str, epoch: int | None) -> "Event":

@@ -10,6 +10,7 @@ import typer
 from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
 from localai_ci.cli.registries import RegistriesPath, load_registries
+from localai_ci.errors import InputError
 from localai_ci.plan.event import Event, likely
 from localai_ci.plan.form import PlanFormat
 
@@ -185,6 +186,12 @@ def _without_built(decided: "Plan", request: "Request", asked: Asked) -> "Plan":
 
     tree = snapshot(request, decided.matrix, decided.inputs)
     known = asked.file.registries.get(asked.registry)
+    if not known and "/" not in asked.registry:
+        raise InputError(
+            f"{asked.registry!r} is no registry of registries.yaml",
+            where="--built",
+            remedy=f"Give one of {', '.join(asked.file.registries)}, or HOST/PATH.",
+        )
     images = known.backends if known else asked.registry
     bases = Bases(Sources(epoch=asked.epoch, apt_snapshot=asked.apt_snapshot))
 

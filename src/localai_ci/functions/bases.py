@@ -49,7 +49,7 @@ class Bases:
 
         return await base.compile_grpc(flags.recipe, flags.base_image, flags.mirror_credentials)
 
-    @function
+    @never_cached  # a published base's tag may move
     @spread
     async def toolchain(
         self,

@@ -87,15 +87,16 @@ class Matrix:
         return tuple(found.values())
 
 
-def unknown_entry(pattern: str, matrix: Matrix) -> InputError:
-    """The error for an id or glob that matches nothing, with what is near."""
+def unknown_entry(pattern: str, matrix: Matrix, *, globs: bool = True) -> InputError:
+    """The error for an id or, where they are taken, a glob that matches nothing; what is near."""
     from difflib import get_close_matches
 
     near = get_close_matches(pattern, [e.id for e in matrix.entries], n=3, cutoff=0.5)
     hint = f"Did you mean {', '.join(near)}? " if near else ""
     return InputError(
         f"no entry of {matrix.source} matches {pattern!r}",
-        remedy=f"{hint}`localai-ci matrix show` lists them; globs like 'gpu-vulkan-*' work.",
+        remedy=f"{hint}`localai-ci matrix show` lists them"
+        + ("; globs like 'gpu-vulkan-*' work." if globs else "."),
     )
 
 

@@ -62,8 +62,13 @@ def parse_list(data: bytes, where: str) -> tuple[str, ...]:
 
 
 def from_list(event: Event, paths: Iterable[str]) -> Change:
-    """A change from a list, unless the list is as long as the ones that GitHub cuts."""
+    """A change from a list; not known from an empty one, nor from one that GitHub cuts.
+
+    A shell without ``pipefail`` makes an empty list of a ``git diff`` that failed.
+    """
     listed = tuple(paths)
+    if not listed:
+        return Change(event, None, "the list of changed files is empty")
     limit = LIST_LIMIT.get(event)
     if limit is not None and len(listed) >= limit:
         return Change(

@@ -12,7 +12,7 @@ from localai_ci.matrix.loading import load_files, load_matrix, matrix_in_tree
 from localai_ci.matrix.tree import Tree
 from localai_ci.matrix.variants import load_variants
 from localai_ci.plan.coverage import coverage
-from localai_ci.plan.rules import load_inputs
+from localai_ci.plan.sources import rules_in_tree
 from localai_ci.text import plural
 
 
@@ -27,14 +27,14 @@ def check_all(path: Path | None, source: Path | None) -> tuple[Matrix, list[Find
         InputError: the matrix or the tree cannot be read.
     """
     tree = Tree(source) if source else None
-    matrix = None if path or not tree else matrix_in_tree(_reader(tree))
-    matrix = matrix or load_matrix(path)
+    read = _reader(tree) if tree else lambda _: None
+    matrix = (None if path else matrix_in_tree(read)) or load_matrix(path)
     profiles, _, ours = load_files(data_dir())
     declared = {e.id: e.runner for e in ours}
     found = check(matrix, load_variants().variants, profiles, declared)
     if tree:
         found += check_tree(matrix, tree)
-        found += coverage(matrix, load_inputs(), tree)
+        found += coverage(matrix, rules_in_tree(read), tree)
     return matrix, sorted(found, key=lambda f: list(Severity).index(f.severity))
 
 

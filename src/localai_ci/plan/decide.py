@@ -8,7 +8,7 @@ from functools import cached_property
 from localai_ci.errors import InputError
 from localai_ci.matrix.compiling import CompileFile, build_inputs
 from localai_ci.matrix.diff import diff
-from localai_ci.matrix.entry import Entry, Matrix
+from localai_ci.matrix.entry import Entry, Matrix, by_suffix
 from localai_ci.plan.change import Change
 from localai_ci.plan.event import Event
 from localai_ci.plan.proto import breaking_changes
@@ -77,6 +77,8 @@ def decide(matrix: Matrix, inputs: Inputs, change: Change) -> Plan:
             found.add([entry], Reason(Kind.base_changed, entry.builder))
     for pattern in change.forced:
         found.add(matrix.select([pattern]), Reason(Kind.forced, f"asked for by name, {pattern}"))
+    if change.event is not Event.pull_request:
+        _complete_images(matrix, found)
     return Plan(matrix, inputs, change, tuple(found.planned()), idle)
 
 
@@ -97,6 +99,10 @@ class _Findings:
             self._of[entry.id][reason] = None
         return entry is not None
 
+    def has(self, entry: Entry) -> bool:
+        """Whether there is a reason to build it."""
+        return entry.id in self._of
+
     def add_all(self, reason: Reason, file: str = "") -> bool:
         """A reason to build everything."""
         return self.add(self._entries, reason, file)
@@ -107,6 +113,14 @@ class _Findings:
         for entry in self._entries:
             if reasons := self._of.get(entry.id):
                 yield Planned(entry, tuple(whole.get(r, r) for r in reasons))
+
+
+def _complete_images(matrix: Matrix, found: _Findings) -> None:
+    """Build all legs of an image or none: its tag would lose the architectures left out."""
+    for suffix, legs in by_suffix(matrix.entries).items():
+        if any(found.has(leg) for leg in legs):
+            rest = [leg for leg in legs if not found.has(leg)]
+            found.add(rest, Reason(Kind.other_leg, suffix.removeprefix("-")))
 
 
 def _judge_paths(

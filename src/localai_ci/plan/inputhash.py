@@ -9,7 +9,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 
+import localai_ci
 from localai_ci.matrix.compiling import CompileFile, build_inputs
 from localai_ci.matrix.dockerfile import arguments_of
 from localai_ci.matrix.entry import Entry
@@ -93,6 +96,7 @@ def inputs_of(
     files = sorted((path, tree.files[path]) for path in paths)
     arguments = {name: str(getattr(entry, name)) for name in ARGUMENTS} | dict(entry.extra)
     arguments |= build_inputs(tree.table, entry, own.targets)
+    arguments["how"] = _how("compiling.py" if entry.builder else "dockerfile.py")
     reads = arguments_of(tree.texts.get(entry.dockerfile, ""))
     if not entry.builder and "DEPS_REFRESH" in reads:
         arguments["DEPS_REFRESH"] = refresh
@@ -136,6 +140,14 @@ def entering(
         return rule.select.takes(entry)
 
     return [path for path in paths if enters(path) and not ignoring.leaves_out(path)]
+
+
+@cache
+def _how(code: str) -> str:
+    """Hash of the file of ours that says how an image is made: mended, it makes another one."""
+    return hashlib.sha256(
+        (Path(localai_ci.__file__).parent / "backend" / code).read_bytes()
+    ).hexdigest()
 
 
 def refresh_of(moment: datetime) -> str:

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     proto = "proto"
     base_changed = "base-changed"
     forced = "forced"
+    other_leg = "other-leg"
     unknown = "unknown"
 
 
@@ -30,6 +31,7 @@ _TEXTS = {
     Kind.proto: "{files} changed what existing images rely on: {detail}",
     Kind.base_changed: "its builder base {detail} was rebuilt",
     Kind.forced: "{detail}",
+    Kind.other_leg: "another leg of the image {detail} is built",
     Kind.unknown: "what changed is not known: {detail}",
 }
 _TEXTS_WITH_FILES = _TEXTS | {

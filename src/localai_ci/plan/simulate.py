@@ -85,7 +85,7 @@ def simulate(jobs: Sequence[Job], runners: int, estimates: Estimates, *, one_mer
         raise InputError(f"{runners} runners cannot run anything", remedy="Give at least one.")
     slots = _schedule(jobs, runners, estimates)
     built = max((s.end for s in slots), default=0.0)
-    suffixes = len(by_suffix(e for j in jobs for e in j.entries))
+    suffixes = len(by_suffix(e for j in jobs for e in j.entries if e.os == "linux"))
     merges = min(1, suffixes) if one_merge else suffixes
     start_up = min(estimates.setup.values(), default=0.0)
     tagging = suffixes * estimates.merge + merges * start_up

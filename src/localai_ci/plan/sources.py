@@ -64,6 +64,11 @@ def gather(request: Request, read_stdin: Callable[[], bytes]) -> tuple[Matrix, I
         raise InputError(
             "there is no such folder", where=str(request.source), remedy="Give a clone of LocalAI."
         )
+    if request.base and not request.source:
+        raise InputError(
+            "--base names a revision, and there is no --source that could have it",
+            remedy="Give a clone of LocalAI as --source.",
+        )
     checkout = Checkout(request.source) if request.source else None
     read = _reader(checkout, request.head)
     compared = _compare(checkout, request) if checkout and request.base else None
@@ -90,8 +95,7 @@ def put_together(
         InputError: a fault in a matrix or in the rules, or an unknown name.
     """
     matrix = (None if request.matrix else matrix_in_tree(read)) or load_matrix(request.matrix)
-    rules = read(RULES)
-    inputs = load_inputs() if rules is None else load_inputs(Path(RULES), rules)
+    inputs = rules_in_tree(read)
     if listed is not None:
         change = from_list(request.event, listed)
     elif isinstance(compared, Compared):
@@ -105,6 +109,16 @@ def put_together(
     if request.previous_matrix:
         change = replace(change, previous=load_matrix(request.previous_matrix))
     return matrix, inputs, change
+
+
+def rules_in_tree(read: Read) -> Inputs:
+    """The rules that a tree carries, else the installed ones.
+
+    Raises:
+        InputError: a fault in them.
+    """
+    rules = read(RULES)
+    return load_inputs() if rules is None else load_inputs(Path(RULES), rules)
 
 
 def snapshot(request: Request, matrix: Matrix, rules: Inputs) -> Snapshot:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from localai_ci.registry import backoff
 from localai_ci.registry.errors import DigestError, RegistryError, answered
 from localai_ci.registry.reference import Repository
 from localai_ci.registry.transport import Transport
@@ -188,7 +189,12 @@ class _Upload:
         doubtful = False
 
         async def attempt(number: int) -> httpx.Response:
-            have = await self._received() if number or doubtful else start
+            have = start
+            if number or doubtful:
+                answer = await self._status()
+                if backoff.worth_retrying(answer.status_code):
+                    return answer
+                have = self._received(answer)
             if not start <= have <= start + len(data):
                 raise _SessionLostError
             if have == start + len(data):
@@ -212,9 +218,12 @@ class _Upload:
         )
         self.location = _location(self._transport, self._repository, answer) or self.location
 
-    async def _received(self) -> int:
+    async def _status(self) -> httpx.Response:
+        """What the registry says of the session."""
+        return await self._transport.once("GET", self._repository, self.location, push=True)
+
+    def _received(self, answer: httpx.Response) -> int:
         """How many bytes the registry has, by its own word."""
-        answer = await self._transport.once("GET", self._repository, self.location, push=True)
         if answer.status_code not in {HTTPStatus.NO_CONTENT, HTTPStatus.ACCEPTED, HTTPStatus.OK}:
             raise _SessionLostError
         self.location = _location(self._transport, self._repository, answer) or self.location

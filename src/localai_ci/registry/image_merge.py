@@ -243,9 +243,13 @@ class ImageMerge:
     async def _drop_anchors(self, legs: Sequence[Receipt], row: ImageRow) -> None:
         """Best effort: an anchor that stays costs space, and `gc` finds it by its name."""
         anchors = [place.reference for leg in legs for place in leg.publications]
+
+        async def drop(anchor: Reference) -> None:
+            dropped = await self.cleaner.drop(anchor)
+            row.anchors_deleted += dropped
+
         try:
-            dropped = await every(partial(self.cleaner.drop, anchor) for anchor in anchors)
-            row.anchors_deleted = sum(dropped)
+            await every(partial(drop, anchor) for anchor in anchors)
         except LocalaiCiError as e:
             row.notes.append(f"anchors stay: {failures(e)[0].what}")
 

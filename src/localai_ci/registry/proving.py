@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-
-import anyio
+from functools import partial
 
 from localai_ci.matrix.kind import Kind
 from localai_ci.names import split_entry_id
@@ -13,6 +12,7 @@ from localai_ci.registry.errors import RegistryError
 from localai_ci.registry.manifests import Manifest
 from localai_ci.registry.receipt import Part, Platform, Publication, Receipt, Run, parts
 from localai_ci.registry.reference import Reference, Repository
+from localai_ci.registry.together import every
 from localai_ci.registry.transport import Transport
 
 
@@ -46,14 +46,8 @@ async def prove_and_receipt(
         RegistryError: a registry does not have it, or has other bytes than another registry, or
             it is not one image for the entry's architecture.
     """
-    found: dict[str, Manifest | None] = {}
-
-    async def look(name: str, anchor: Reference) -> None:
-        found[name] = await appears(transport, anchor)
-
-    async with anyio.create_task_group() as group:
-        for name, anchor in anchors.items():
-            group.start_soon(look, name, anchor)
+    answers = await every(partial(appears, transport, anchor) for anchor in anchors.values())
+    found = dict(zip(anchors, answers, strict=True))
     manifest = _the_same_everywhere(entry, anchors, found)
     try:
         config, layers = parts(manifest)

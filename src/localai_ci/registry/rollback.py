@@ -14,21 +14,25 @@ _WRITTEN = {TagState.moving, TagState.moved, TagState.left}
 
 
 async def restore(transport: Transport, tag: TagRow, *, dry_run: bool = False) -> str:
-    """Give a tag its previous digest again, unless somebody else moved it since.
+    """Give a tag its previous digest again.
 
     Returns:
         What was done, or would be: for people.
 
     Raises:
-        RegistryError: the previous image is gone, it is not certain that there was none, or
-            the registry cannot delete tags.
+        RegistryError: somebody moved it since, the previous image is gone, it is not certain
+            that there was none, or the registry cannot delete tags.
     """
     image = Reference.parse(tag.image)
     now = await manifests.surely(transport, image)
     if now == tag.previous:
         return "is as it was"
     if now != tag.digest:
-        return f"left alone: somebody moved it to {now}"
+        raise RegistryError(
+            f"left alone: somebody moved it to {now}",
+            where=tag.image,
+            remedy="If that is not wanted, merge the release you want again.",
+        )
     if tag.previous is None and not tag.new:
         raise RegistryError(
             "not deleted: that there was no such tag before rests on one answer alone",

@@ -43,8 +43,10 @@ def test_a_pull_request_of_300_files_is_read_to_the_end() -> None:
     assert counts(decide(MATRIX, INPUTS, from_list(Event.pull_request, paths))) == (11, 1)
 
 
-def test_an_empty_list_builds_nothing() -> None:
-    assert counts(gathered(Request(Event.push, changed_files="-"))) == NOTHING
+def test_an_empty_list_may_be_a_git_that_failed_and_builds_everything() -> None:
+    found = gathered(Request(Event.push, changed_files="-"))
+    assert counts(found) == EVERYTHING
+    assert "is empty" in found.change.unknown
 
 
 def test_names_that_are_not_utf8_keep_their_bytes() -> None:
@@ -381,3 +383,28 @@ def test_rules_that_were_not_sound_before_build_everything(tree: Tree) -> None:
 def test_a_folder_that_is_no_checkout_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no git checkout"):
         gathered(Request(Event.push, source=tmp_path, base="HEAD"))
+
+
+def test_a_base_without_a_tree_is_refused() -> None:
+    with pytest.raises(InputError, match="--source"):
+        gathered(Request(Event.push, base="HEAD~1"))
+
+
+def test_a_release_builds_all_legs_of_an_image_or_none() -> None:
+    """A tag moved to an index of one leg would lose the other architecture."""
+    found = plan("README.md", event=Event.push, bases=frozenset({"amd64"}))
+    assert "cpu-llama-cpp/arm64" in found.by_id
+    assert Kind.other_leg in {r.kind for r in found.by_id["cpu-llama-cpp/arm64"].reasons}
+
+
+def test_a_pull_request_builds_no_leg_for_the_sake_of_a_tag() -> None:
+    found = plan("README.md", event=Event.pull_request, bases=frozenset({"amd64"}))
+    assert "cpu-llama-cpp/amd64" in found.by_id
+    assert "cpu-llama-cpp/arm64" not in found.by_id
+
+
+@pytest.mark.parametrize("name", ["variants", "upstreams"])
+def test_what_the_bases_are_made_of_rebuilds_what_compiles_on_one(name: str) -> None:
+    found = plan(f"matrix/{name}.yaml")
+    assert found.entries
+    assert all(planned.entry.builder for planned in found.entries)
