@@ -37,11 +37,11 @@ async def merge(
         promised = folder / "plan.json" if plan else None
         if plan:
             await plan.export(str(promised))
-        images = wanted(folder / "receipts", promised, file, event)
-    plain = plain_http(file)
-    async with Transport(by.keyring, plain_http=plain, read_only=options.dry_run) as transport:
-        places = {kind: targets(file, kind) for kind in Kind}
-        return await Merge(transport, places, options, report=_tell).run(images)
+        plain = plain_http(file)
+        async with Transport(by.keyring, plain_http=plain, read_only=options.dry_run) as transport:
+            images = await wanted(transport, folder / "receipts", promised, file, event, say)
+            places = {kind: targets(file, kind) for kind in Kind}
+            return await Merge(transport, places, options, report=_tell).run(images)
 
 
 def _tell(row: ImageRow) -> None:

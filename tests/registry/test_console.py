@@ -214,3 +214,33 @@ def test_rollback_says_when_somebody_moved_a_tag_since(
         assert repo.tags == {name: other}
         states = {tag.state for row in MergeResult.read(shop.result).images for tag in row.tags}
         assert states == {TagState.restored, TagState.moved}
+
+
+def test_what_the_plan_found_built_is_tagged_without_a_receipt(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It stands under the name of its inputs; one that is gone is refused as any missing leg."""
+    with oci_registry() as registry:
+        target = shop.stock(registry)
+        assert shop.merge("--keep-anchors") == 0
+        repo = registry.repos[target.repository.path]
+        index = repo.tags["latest-cpu-test"]
+        built = {}
+        for entry in BOTH:
+            file = shop.receipts / f"{entry.replace('/', '--')}.json"
+            tag = f"in-0123456789ab-{entry.replace('/', '-')}"
+            repo.tags[tag] = json.loads(file.read_text())["digest"]
+            built[entry] = f"{target.repository}:{tag}"
+            file.unlink()
+        plan = shop.folder / "plan.json"
+        again = ("--plan", str(plan), "--ref", "refs/tags/v4.2.3")
+        plan.write_text(json.dumps({"entries": [], "built": built}))
+        assert shop.merge(*again) == 0
+        assert repo.tags["latest-cpu-test"] == repo.tags["v4.2.3-cpu-test"] != index
+        assert set(repo.tags) > {tag.rpartition(":")[2] for tag in built.values()}
+        built[BOTH[0]] += "x"
+        plan.write_text(json.dumps({"entries": [], "built": built}))
+        assert shop.merge(*again) == 1
+        said = capsys.readouterr().err
+        assert f"{BOTH[0]} was built before and cannot be used" in said
+        assert f"no receipt for {BOTH[0]}" in said

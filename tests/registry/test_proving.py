@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from lab.images import publish
 from lab.legs import RUN, Scene, place
-from lab.rooms import Lab, fresh
+from lab.rooms import QUICK, Lab, fresh
 
 from localai_ci.errors import InputError
 from localai_ci.plan.estimates import from_receipts
@@ -46,6 +46,17 @@ async def test_a_push_that_differs_or_is_missing_gives_no_receipt(scene: Scene) 
         with pytest.raises(RegistryError, match=told):
             await prove_and_receipt(scene.transport, entry="x/amd64", anchors=anchors, run=RUN)
         await publish(scene.transport, two.anchors, "t", "two")
+
+
+async def test_a_registry_that_refuses_is_the_error_itself(
+    scene: Scene, lab: Lab, transport: Transport
+) -> None:
+    """Not a group of errors, of which nobody would read the remedy."""
+    anchors = {"own": scene.targets[1].anchors.at("t"), "closed": fresh(lab.basic.address).at("t")}
+    await publish(transport, scene.targets[1].anchors, "t", "one")
+    async with Transport(policy=QUICK) as nobody:
+        with pytest.raises(RegistryError, match=lab.basic.address):
+            await prove_and_receipt(nobody, entry="x/amd64", anchors=anchors, run=RUN)
 
 
 async def test_a_push_for_another_architecture_gives_no_receipt(scene: Scene) -> None:

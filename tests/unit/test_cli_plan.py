@@ -126,6 +126,17 @@ def test_a_file_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> N
     assert "this cannot be written: Is a directory" in text
 
 
+def test_a_registry_that_nobody_declared_is_an_error_that_names_the_others(
+    tmp_path: Path,
+) -> None:
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.org")
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
+    said = run("plan", "--source", str(tmp_path), "--built", "Quay", code=1)
+    assert "'Quay' is no registry of registries.yaml" in said
+    assert "quay, dockerhub" in said
+
+
 def test_a_rebuilt_base_that_does_not_exist_is_an_error_that_names_the_others() -> None:
     assert "cuda-12-amd64" in run("plan", "--rebuilt-base", "cuda-12", code=1)
 

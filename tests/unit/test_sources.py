@@ -98,3 +98,9 @@ def test_a_bad_mirror_is_refused_before_anything_runs(fields: dict[str, str], wo
 def test_a_snapshot_is_refused_where_the_archive_is_not_ubuntus() -> None:
     with pytest.raises(InputError, match="not Ubuntu"):
         Sources(apt_snapshot="20260101T000000Z").check(load_variants().get("debian-amd64"))
+
+
+def test_a_login_in_a_mirrors_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InputError, match="--mirror-credentials") as caught:
+        Sources(mirror="https://me:hunter2@mirror.example")
+    assert "hunter2" not in str(caught.value)

@@ -104,25 +104,26 @@ def merge(
     from localai_ci.registry.image_merge import Options
     from localai_ci.registry.merge import Merge
     from localai_ci.registry.targets import targets
-    from localai_ci.registry.wanted import wanted as read_wanted
+    from localai_ci.registry.wanted import wanted
 
     file = load_registries(registries_file)
-    wanted = read_wanted(receipts, plan, file, _event(file, event, ref, sha, epoch))
+    happened = _event(file, event, ref, sha, epoch)
     signer = _signer(file, sign_key, verify_key, verify_identity) if sign and not dry_run else None
 
     async def act() -> "MergeResult":
         if signer:
             await signer.check()
         async with _transport(file, dry_run=dry_run) as transport:
+            images = await wanted(transport, receipts, plan, file, happened, output.note)
             places = {kind: targets(file, kind) for kind in Kind}
             options = Options(dry_run, force_latest, keep_anchors, provenance)
             work = Merge(transport, places, options, signer)
-            with progress(len(wanted)) as report:
+            with progress(len(images)) as report:
                 if dry_run:
                     work.report = report
-                    return await work.run(wanted)
+                    return await work.run(images)
                 with _recorded(work.result, result, report) as work.report:
-                    return await work.run(wanted)
+                    return await work.run(images)
 
     done = anyio.run(act)
     _show(done, format_)

@@ -164,8 +164,12 @@ def parts(manifest: Manifest) -> tuple[Part, tuple[Part, ...]]:
     return config, tuple(layers)
 
 
-def read_all(folder: Path) -> tuple[Receipt, ...]:
+def read_all(folder: Path, *, empty: bool = False) -> tuple[Receipt, ...]:
     """All receipts below a folder (``*.json``), sorted by kind and entry.
+
+    Args:
+        folder: May be missing where ``empty``.
+        empty: Whether there may be none.
 
     Raises:
         InputError: a file is not a receipt, or two are for the same entry; names each file.
@@ -181,7 +185,7 @@ def read_all(folder: Path) -> tuple[Receipt, ...]:
                 remedy="Keep the receipt of the build that should be published.",
             )
         found.setdefault(key, (path, receipt))
-    if not found:
+    if not found and not empty:
         raise InputError(
             "no receipt (*.json) is here",
             where=str(folder),

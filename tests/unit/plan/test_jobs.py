@@ -123,6 +123,13 @@ def test_outputs_are_counted_in_utf16_and_refused_above_githubs_limit() -> None:
         github.check_sizes({"big": "x" * 524_289, "small": ""})
 
 
+def test_darwins_images_are_nothing_to_merge() -> None:
+    """Their own jobs push them."""
+    told = outputs([entry for entry in MATRIX.entries if entry.os == "darwin"])
+    assert told["has_darwin"] == "true"
+    assert told["has_merges"] == "false"
+
+
 def test_every_output_is_one_line() -> None:
     text = github.render(outputs(MATRIX.entries))
     assert all("=" in line for line in text.splitlines())
