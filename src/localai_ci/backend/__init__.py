@@ -220,6 +220,8 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) 
     inputs = inputs_of(entry, snapshot, digest, refresh).digest
     if found := await _finished(request, entry, inputs):
         return found
+    # First, so that no finished build is lost because it cannot be checked.
+    tools = await _tools(request, recipe)
     with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
         try:
             image = await dockerfile.build(entry, part, given).sync()
@@ -233,7 +235,6 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) 
                 remedy="A stage or file that it names is not there, or an image cannot be had;"
                 " --base-image REF starts from another one.",
             ) from None
-    tools = await _tools(request, recipe)
     contents = await _check(entry, image.rootfs(), tools, package.Wanted(()))
     return Built(entry, image, inputs, contents)
 
@@ -274,10 +275,8 @@ async def _tools(request: Request, recipe: base.Recipe) -> Container:
     image = request.wish.base_image or recipe.release.image
     container = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
     try:
-        return await container.with_(apt.base(recipe)).sync()
+        return await base.execute(recipe, container, apt.base(recipe), request.credentials)
     except DaggerError as e:
-        if isinstance(e, ExecError):
-            raise failure.of_step(recipe.variant, apt.base(recipe), e) from None
         here = str(await dag.default_platform())
         raise failure.of_image(recipe.variant, image, here, str(e)) from None
 
