@@ -156,14 +156,17 @@ async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Buil
     how = decide(file, entry, request.targets)
     part, snapshot = await tree.cut(request.source, entry, compiling.leftovers(entry, file))
     chosen = await choice.choose(recipe, request.wish, request.login, request.credentials)
-    given = await request.third_party.digest() if request.third_party else ""
-    own = Own(request.targets, given)
+    given = thirdparty.without_git(request.third_party) if request.third_party else None
+    own = Own(request.targets, await given.digest() if given else "")
     inputs = inputs_of(entry, snapshot, chosen.identity, own=own).digest
     if found := await _finished(request, entry, inputs):
         return found
     builder = await chosen.container()
-    third_party = await _third_party(request, how, builder)
-    container = builder.with_directory(compiling.TREE, part)
+    third_party = given or await _fetched(request, how, builder)
+    container = builder
+    for step in compiling.tools(how, recipe):
+        container = await base.execute(recipe, container, step, request.credentials)
+    container = container.with_directory(compiling.TREE, part)
     container = container.with_directory(f"{compiling.TREE}/{how.source.folder}", third_party)
     key = ccache.Key(
         entry.backend,
@@ -253,9 +256,7 @@ async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None
     return Built(entry, ready.from_(str(image)), inputs, found=str(image))
 
 
-async def _third_party(request: Request, how: Recipe, tools: Container) -> Directory:
-    if request.third_party is not None:
-        return request.third_party
+async def _fetched(request: Request, how: Recipe, tools: Container) -> Directory:
     makefile = await request.source.file(how.source.makefile).contents()
     pin = thirdparty.read_pin(makefile, how.source)
     return await thirdparty.fetch(pin, tools, request.sources, request.credentials)

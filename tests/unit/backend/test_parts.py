@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from localai_ci.backend.ccache import Key
-from localai_ci.backend.compiling import steps
+from localai_ci.backend.compiling import steps, tools
 from localai_ci.backend.dockerfile import arguments
 from localai_ci.backend.smoke import explain
 from localai_ci.backend.smoke import read as read_answer
@@ -98,17 +98,19 @@ def test_dependencies_are_refreshed_by_iso_week() -> None:
 @pytest.mark.parametrize(
     ("entry", "variant", "names"),
     [
-        ("cpu-llama-cpp/amd64", "amd64", ["grpc", "compile", "package"]),
-        ("cpu-llama-cpp/arm64", "arm64", ["compiler", "grpc", "compile", "package"]),
-        ("cpu-llama-cpp/amd64", "debian-amd64", ["grpc", "compile", "package", "libraries"]),
+        ("cpu-llama-cpp/amd64", "amd64", ["grpc", "|", "compile", "package"]),
+        ("cpu-llama-cpp/arm64", "arm64", ["compiler", "grpc", "|", "compile", "package"]),
+        ("cpu-llama-cpp/amd64", "debian-amd64", ["grpc", "|", "compile", "package", "libraries"]),
     ],
 )
 def test_the_steps_are_those_that_the_entry_needs(
     entry: str, variant: str, names: list[str]
 ) -> None:
+    """The line between them: the tree comes in."""
     how = decide(FILE, ENTRIES[entry])
-    found = steps(ENTRIES[entry], how, recipe(variant, Sources()), FILE.ccache)
-    assert [step.name for step in found] == names
+    on = recipe(variant, Sources())
+    found = steps(ENTRIES[entry], how, on, FILE.ccache)
+    assert [s.name for s in tools(how, on)] + ["|"] + [s.name for s in found] == names
 
 
 def test_intels_setup_comes_before_make_and_rocm_names_its_compilers() -> None:
@@ -117,7 +119,7 @@ def test_intels_setup_comes_before_make_and_rocm_names_its_compilers() -> None:
         "gpu-rocm-hipblas-llama-cpp/amd64": "export CXX='/opt/rocm/llvm/bin/clang++'",
     }.items():
         how = decide(FILE, ENTRIES[entry])
-        script = steps(ENTRIES[entry], how, recipe("amd64", Sources()), FILE.ccache)[1].script
+        script = steps(ENTRIES[entry], how, recipe("amd64", Sources()), FILE.ccache)[0].script
         assert script.index(text) < script.index("make llama-cpp-fallback")
 
 
