@@ -113,10 +113,17 @@ def check_cache(built: Built) -> None:
             where=built.entry.id,
             remedy="Save one first: build-backend with --ccache and --ccache-save.",
         )
+    if not statistics.objects:
+        raise LocalaiCiError(
+            "nothing went through ccache: it was asked for 0 objects",
+            where=built.entry.id,
+            remedy="CMake does not start the compiler through ccache: see CMAKE_*_COMPILER_LAUNCHER"
+            " in the compile step, and whether the Makefile passes it on.",
+        )
     if statistics.is_broken:
         raise LocalaiCiError(
             f"an unchanged rebuild found {statistics.hits} of"
-            f" {statistics.hits + statistics.misses} objects ({statistics.rate:.0%}) in"
+            f" {statistics.objects} objects ({statistics.rate:.0%}) in"
             f" {statistics.restored}, expected at least {WARM_ENOUGH:.0%}",
             where=built.entry.id,
             remedy="Something that changes with every build reaches the compiler: a date, a path,"

@@ -1,9 +1,11 @@
 """The pure parts of a backend's build: pins, statistics, arguments, answers, names."""
 
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 
+from localai_ci.backend import Built, check_cache
 from localai_ci.backend.ccache import Key
 from localai_ci.backend.compiling import steps, tools
 from localai_ci.backend.dockerfile import arguments
@@ -58,6 +60,24 @@ def test_only_an_unchanged_rebuild_that_misses_is_broken(
     hits: int, unchanged: bool, broken: bool
 ) -> None:
     assert Statistics(hits, 100 - hits, 0, unchanged=unchanged).is_broken == broken
+
+
+def canary(statistics: Statistics) -> None:
+    check_cache(Built(ENTRIES["cpu-llama-cpp/amd64"], cast("Any", None), "", statistics=statistics))
+
+
+def test_the_canary_passes_only_where_a_cache_of_the_same_inputs_was_used() -> None:
+    canary(Statistics(95, 5, 0, "registry/x:y", unchanged=True))
+    with pytest.raises(LocalaiCiError, match="found 94 of 100 objects"):
+        canary(Statistics(94, 6, 0, "registry/x:y", unchanged=True))
+    with pytest.raises(LocalaiCiError, match="no cache of the very same inputs"):
+        canary(Statistics(100, 0, 0))
+
+
+def test_the_canary_fails_where_nothing_went_through_the_cache() -> None:
+    with pytest.raises(LocalaiCiError, match="nothing went through ccache") as caught:
+        canary(Statistics(0, 0, 7, "registry/x:y", unchanged=True))
+    assert "CMAKE_*_COMPILER_LAUNCHER" in str(caught.value)
 
 
 def test_caches_are_tried_from_the_nearest_to_the_relatives() -> None:
