@@ -14,7 +14,7 @@ from localai_ci import base, push
 from localai_ci.backend import ccache, choice, compiling, dockerfile, package, thirdparty, tree
 from localai_ci.backend import smoke as smoking
 from localai_ci.backend.choice import Wish
-from localai_ci.backend.request import Request
+from localai_ci.backend.request import Request, check
 from localai_ci.backend.statistics import WARM_ENOUGH, Statistics
 from localai_ci.backend.statistics import read as read_statistics
 from localai_ci.base import apt, failure
@@ -79,6 +79,7 @@ async def build(request: Request) -> Built:
         )
     variant = request.variant or entry.builder or entry.arch
     recipe = base.recipe(variant, request.sources)
+    check(request, entry, recipe.variant)
     if entry.builder:
         return await _compiled(request, entry, recipe)
     return await _from_dockerfile(request, entry, recipe)
@@ -112,10 +113,17 @@ def check_cache(built: Built) -> None:
             where=built.entry.id,
             remedy="Save one first: build-backend with --ccache and --ccache-save.",
         )
+    if not statistics.objects:
+        raise LocalaiCiError(
+            "nothing went through ccache: it was asked for 0 objects",
+            where=built.entry.id,
+            remedy="CMake does not start the compiler through ccache: see CMAKE_*_COMPILER_LAUNCHER"
+            " in the compile step, and whether the Makefile passes it on.",
+        )
     if statistics.is_broken:
         raise LocalaiCiError(
             f"an unchanged rebuild found {statistics.hits} of"
-            f" {statistics.hits + statistics.misses} objects ({statistics.rate:.0%}) in"
+            f" {statistics.objects} objects ({statistics.rate:.0%}) in"
             f" {statistics.restored}, expected at least {WARM_ENOUGH:.0%}",
             where=built.entry.id,
             remedy="Something that changes with every build reaches the compiler: a date, a path,"
@@ -156,14 +164,17 @@ async def _compiled(request: Request, entry: Entry, recipe: base.Recipe) -> Buil
     how = decide(file, entry, request.targets)
     part, snapshot = await tree.cut(request.source, entry, compiling.leftovers(entry, file))
     chosen = await choice.choose(recipe, request.wish, request.login, request.credentials)
-    given = await request.third_party.digest() if request.third_party else ""
-    own = Own(request.targets, given)
+    given = thirdparty.without_git(request.third_party) if request.third_party else None
+    own = Own(request.targets, await given.digest() if given else "")
     inputs = inputs_of(entry, snapshot, chosen.identity, own=own).digest
     if found := await _finished(request, entry, inputs):
         return found
     builder = await chosen.container()
-    third_party = await _third_party(request, how, builder)
-    container = builder.with_directory(compiling.TREE, part)
+    third_party = given or await _fetched(request, how, builder)
+    container = builder
+    for step in compiling.tools(how, recipe):
+        container = await base.execute(recipe, container, step, request.credentials)
+    container = container.with_directory(compiling.TREE, part)
     container = container.with_directory(f"{compiling.TREE}/{how.source.folder}", third_party)
     key = ccache.Key(
         entry.backend,
@@ -220,6 +231,8 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) 
     inputs = inputs_of(entry, snapshot, digest, refresh).digest
     if found := await _finished(request, entry, inputs):
         return found
+    # First, so that no finished build is lost because it cannot be checked.
+    tools = await _tools(request, recipe)
     with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
         try:
             image = await dockerfile.build(entry, part, given).sync()
@@ -232,7 +245,6 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: base.Recipe) 
                 remedy="A stage or file that it names is not there, or an image cannot be had;"
                 " --base-image REF starts from another one.",
             ) from None
-    tools = await _tools(request, recipe)
     contents = await _check(entry, image.rootfs(), tools, package.Wanted(()))
     return Built(entry, image, inputs, contents)
 
@@ -251,9 +263,7 @@ async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None
     return Built(entry, ready.from_(str(image)), inputs, found=str(image))
 
 
-async def _third_party(request: Request, how: Recipe, tools: Container) -> Directory:
-    if request.third_party is not None:
-        return request.third_party
+async def _fetched(request: Request, how: Recipe, tools: Container) -> Directory:
     makefile = await request.source.file(how.source.makefile).contents()
     pin = thirdparty.read_pin(makefile, how.source)
     return await thirdparty.fetch(pin, tools, request.sources, request.credentials)
@@ -272,10 +282,8 @@ async def _tools(request: Request, recipe: base.Recipe) -> Container:
     image = request.wish.base_image or recipe.release.image
     container = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
     try:
-        return await container.with_(apt.base(recipe)).sync()
+        return await base.execute(recipe, container, apt.base(recipe), request.credentials)
     except DaggerError as e:
-        if isinstance(e, ExecError):
-            raise failure.of_step(recipe.variant, apt.base(recipe), e) from None
         here = str(await dag.default_platform())
         raise failure.of_image(recipe.variant, image, here, str(e)) from None
 

@@ -18,13 +18,19 @@ def package_folder(entry: Entry) -> str:
     return f"{TREE}/{entry.folders[0]}/package"
 
 
+def tools(recipe: Recipe, base: Base) -> tuple[Step, ...]:
+    """The steps before the tree comes in, so that no edit of it executes them again. Pure."""
+    grpc = Step("grpc", "cp -a /opt/grpc/. /usr/local/")
+    packages = recipe.compiler.packages
+    return (Step("compiler", base.install(*packages)), grpc) if packages else (grpc,)
+
+
 def steps(entry: Entry, recipe: Recipe, base: Base, limits: Ccache) -> tuple[Step, ...]:
-    """All steps between the base with the tree in it and the finished package. Pure."""
-    found = [Step("grpc", "cp -a /opt/grpc/. /usr/local/")]
-    if recipe.compiler.packages:
-        found.insert(0, Step("compiler", base.install(*recipe.compiler.packages)))
-    found.append(Step("compile", _compile(entry, recipe, limits)))
-    found.append(Step("package", _package(entry, recipe)))
+    """All steps between the tools with the tree in them and the finished package. Pure."""
+    found = [
+        Step("compile", _compile(entry, recipe, limits)),
+        Step("package", _package(entry, recipe)),
+    ]
     if base.variant.tools == "distribution":
         found.append(Step("libraries", _libraries(entry)))
     return tuple(found)

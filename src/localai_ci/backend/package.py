@@ -90,7 +90,7 @@ def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) 
         *_missing(contents, ("run.sh", *wanted.binaries, *file.builds[entry.build].binaries)),
         *_strangers(entry, contents),
         *_unresolved(entry, contents, file),
-        *_cpu_libraries(contents, file.builds[entry.build].loader, required=wanted.cpu_libraries),
+        *_cpu_libraries(entry, contents, wanted, file.builds[entry.build].loader),
         *_leftovers(contents, file.leftovers.get(entry.language, [])),
     ]
     if faults:
@@ -132,7 +132,7 @@ def _unresolved(entry: Entry, contents: Contents, file: PackagesFile) -> Iterato
         places[posixpath.basename(path)].add(posixpath.dirname(path) or ".")
     users: defaultdict[str, list[str]] = defaultdict(list)
     for path, elf in contents.elves.items():
-        searched = {*_own_paths(path, elf), *map(posixpath.normpath, layout.libraries)}
+        searched = {*_own_paths(path, elf), *_search_path(path, layout.libraries)}
         for name in elf.needed:
             found = places.get(name, set())
             loaded = name.startswith("ld-linux") and layout.loader in contents.sizes
@@ -157,11 +157,26 @@ def _own_paths(path: str, elf: Elf) -> Iterator[str]:
             yield posixpath.normpath(posixpath.join(origin, "." + expanded[len("$ORIGIN") :]))
 
 
-def _cpu_libraries(contents: Contents, loader: str, *, required: bool) -> Iterator[str]:
-    """Ggml looks for them in the folder of the program that runs: the loader's."""
+def _search_path(path: str, libraries: Iterable[str]) -> Iterator[str]:
+    """LD_LIBRARY_PATH as a file sees it: of folders for one CPU each, only its own is taken."""
+    own = posixpath.dirname(path)
+    for folder in libraries:
+        if "*" not in folder:
+            yield posixpath.normpath(folder)
+        elif fnmatchcase(own, folder):
+            yield own
+
+
+def _cpu_libraries(entry: Entry, contents: Contents, wanted: Wanted, loader: str) -> Iterator[str]:
+    """Ggml looks for them in the folder of the program that runs: the loader's.
+
+    In the current folder as well: localvqe's run.sh, in Go, changes to where they lie.
+    """
+    if entry.language != "cpp" and not wanted.cpu_libraries:
+        return
     folder = posixpath.dirname(loader)
     found = [p for p in contents.sizes if fnmatchcase(posixpath.basename(p), _CPU_LIBRARIES)]
-    if required and not found:
+    if wanted.cpu_libraries and not found:
         yield f"{_CPU_LIBRARIES} are missing: no CPU variant can be chosen"
     lost = [path for path in found if posixpath.dirname(path) != folder]
     if lost:

@@ -7,6 +7,10 @@ from dagger import Directory, Secret
 from localai_ci import push
 from localai_ci.backend.choice import Wish
 from localai_ci.base import Sources
+from localai_ci.builder import Builder
+from localai_ci.errors import InputError
+from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.variants import Variant
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,45 @@ class Request:
     refresh: str = ""
     images: str = ""
     login: push.Login = push.ANONYMOUS
+
+
+def check(request: Request, entry: Entry, variant: Variant) -> None:
+    """Refuse what could only be ignored, or would fail much later. Pure.
+
+    Raises:
+        InputError: flags that do not go with the entry, or with each other.
+    """
+    if variant.arch != entry.arch:
+        raise InputError(
+            f"variant {variant.name} is for {variant.arch}, the entry for {entry.arch}",
+            where=entry.id,
+            remedy=f"Name a variant for {entry.arch} with --variant, or leave it out.",
+        )
+    useless = () if entry.builder else _of_compiled(request)
+    if useless:
+        raise InputError(
+            f"{entry.dockerfile} builds this entry, on no builder base: {', '.join(useless)}"
+            " would change nothing",
+            where=entry.id,
+            remedy="Leave it out." if len(useless) == 1 else "Leave them out.",
+        )
+    if request.ccache_save and not request.ccache:
+        raise InputError(
+            "--ccache-save needs --ccache, which says where the cache is kept", where=entry.id
+        )
+
+
+def _of_compiled(request: Request) -> tuple[str, ...]:
+    """The given flags that only a backend on a builder base has a use for."""
+    given = {
+        "--builder": request.wish.builder is not Builder.auto,
+        "--base": request.wish.given is not None,
+        "--bases": request.wish.repository,
+        "--targets": request.targets,
+        "--third-party": request.third_party is not None,
+        "--ccache": request.ccache,
+        "--ccache-save": request.ccache_save,
+        "--apt-snapshot": request.sources.apt_snapshot,
+        "--epoch": request.sources.epoch,
+    }
+    return tuple(flag for flag, value in given.items() if value)

@@ -26,10 +26,14 @@ class Statistics:
     unchanged: bool = False
 
     @property
+    def objects(self) -> int:
+        """What ccache was asked for."""
+        return self.hits + self.misses
+
+    @property
     def rate(self) -> float:
         """Hits among all objects, 0 to 1; 1 where nothing was compiled."""
-        calls = self.hits + self.misses
-        return self.hits / calls if calls else 1.0
+        return self.hits / self.objects if self.objects else 1.0
 
     @property
     def is_broken(self) -> bool:
@@ -42,7 +46,7 @@ class Statistics:
 
     def as_line(self) -> str:
         """For logs."""
-        found = f"{self.hits} of {self.hits + self.misses} objects ({self.rate:.0%})"
+        found = f"{self.hits} of {self.objects} objects ({self.rate:.0%})"
         return f"ccache: {found} found, cache: {self.restored or 'this engine alone'}"
 
 

@@ -7,7 +7,7 @@ find them in place. So the compile needs no network, and a second one fetches no
 import re
 from dataclasses import dataclass
 
-from dagger import Container, Directory, ExecError, Secret
+from dagger import Container, Directory, ExecError, Secret, dag
 
 from localai_ci.base.sources import Sources
 from localai_ci.base.step import SHELL
@@ -51,6 +51,11 @@ def read_pin(makefile: str, source: Source) -> Pin:
             remedy="Pin 40 hex digits: a branch is another source every day.",
         )
     return Pin(value(source.repository), commit)
+
+
+def without_git(given: Directory) -> Directory:
+    """A user's sources as they would be fetched: a `git fetch` in them changes no input."""
+    return dag.directory().with_directory("", given, exclude=[".git", "**/.git"])
 
 
 async def fetch(

@@ -15,7 +15,7 @@ from dagger.telemetry import get_tracer
 from localai_ci import toolchain
 from localai_ci.base import apt, cmake, cuda, failure, grpc, intel, protoc, rocm, vulkan
 from localai_ci.base.sources import Sources
-from localai_ci.base.step import SHELL, Recipe, Step
+from localai_ci.base.step import SHELL, Recipe, Step, run
 from localai_ci.matrix.upstreams import load_upstreams
 from localai_ci.matrix.variants import load_variants
 
@@ -25,6 +25,7 @@ __all__ = [
     "Sources",
     "build",
     "compile_grpc",
+    "execute",
     "grpc_steps",
     "images",
     "input_hash",
@@ -50,9 +51,6 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _PATH = "/opt/rocm/bin:/usr/local/cuda/bin"
 # Of an image that sets none.
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-# Where a mirror's credentials are seen by curl and git, and by apt; only while a step runs.
-_NETRC = ("/root/.netrc", "/etc/apt/auth.conf.d/localai-ci.conf")
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ async def compile_grpc(
     """The installed tree of gRPC, the same for all bases of one release and architecture."""
     container = await _start(recipe, base_image or recipe.release.image)
     for step in grpc_steps(recipe):
-        container = await _execute(recipe, container, step, credentials)
+        container = await execute(recipe, container, step, credentials)
     return container.directory(grpc.PREFIX)
 
 
@@ -141,7 +139,7 @@ async def build(
     container = await _start(recipe, base_image or recipe.variant.base_image)
     after = [("image", container)]
     for step in steps(recipe):
-        container = await _execute(recipe, container, step, credentials)
+        container = await execute(recipe, container, step, credentials)
         after.append((step.name, container))
     if recipe.variant.tools == "upstream":
         tree = await compile_grpc(recipe, base_image, credentials)
@@ -185,6 +183,21 @@ async def report(recipe: Recipe, built: Built) -> toolchain.Toolchain:
     )
 
 
+async def execute(
+    recipe: Recipe, container: Container, step: Step, credentials: Secret | None
+) -> Container:
+    """Execute a step in a span of its own, with a mirror's credentials while it runs.
+
+    Raises:
+        LocalaiCiError: it failed; with its name and what it said last.
+    """
+    with get_tracer().start_as_current_span(f"{recipe.variant.name}: {step.name}"):
+        try:
+            return await run(container, step, credentials)
+        except ExecError as e:
+            raise failure.of_step(recipe.variant, step, e) from None
+
+
 async def _start(recipe: Recipe, image: str) -> Container:
     """The image, proven to run here and to be of the variant's architecture.
 
@@ -201,23 +214,6 @@ async def _start(recipe: Recipe, image: str) -> Container:
     if machine != _MACHINES[variant.arch]:
         raise failure.of_image(variant, image, here, f"what came with that name is for {machine}")
     return container
-
-
-async def _execute(
-    recipe: Recipe, container: Container, step: Step, credentials: Secret | None
-) -> Container:
-    variant = recipe.variant
-    with get_tracer().start_as_current_span(f"{variant.name}: {step.name}"):
-        trusted = container
-        if credentials:
-            for path in _NETRC:
-                trusted = trusted.with_mounted_secret(path, credentials)
-        try:
-            done = await trusted.with_(step).sync()
-        except ExecError as e:
-            raise failure.of_step(variant, step, e) from None
-    # A mounted secret cannot be taken off a container again: only its files go on.
-    return container.with_rootfs(done.rootfs()) if credentials else done
 
 
 async def _verify(recipe: Recipe, container: Container, *, foreign: bool) -> None:

@@ -7,8 +7,9 @@ import time
 import anyio
 from dagger import Container, DaggerError, ExecError, Secret, dag
 
+from localai_ci.base import failure
 from localai_ci.base.sources import Sources
-from localai_ci.base.step import SHELL, in_scratch_folder
+from localai_ci.base.step import SHELL, Step, in_scratch_folder, run
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.upstreams import Download, Repository, load_upstreams, pinned
@@ -25,12 +26,10 @@ async def pin(sources: Sources, image: str | None, credentials: Secret | None) -
     goes on listing it.
 
     Raises:
-        LocalaiCiError: nothing could be read.
+        LocalaiCiError: nothing could be read, or what reads it cannot be installed.
     """
     upstreams, document = load_upstreams()
-    container = dag.container().from_(image or _IMAGE)
-    install = sources.install(("curl", "git", "ca-certificates"))
-    container = container.with_exec([*SHELL, install])
+    container = await _tools(sources, image or _IMAGE, credentials)
     if credentials:
         container = container.with_mounted_secret("/root/.netrc", credentials)
     container = container.with_env_variable("NOW", str(time.time_ns()))  # the bytes of today
@@ -62,6 +61,15 @@ async def pin(sources: Sources, image: str | None, credentials: Secret | None) -
             remedy="See the lines above; `localai-ci variants --unverified` lists them.",
         )
     return pinned((data_dir() / "upstreams.yaml").read_text(), document, found)
+
+
+async def _tools(sources: Sources, image: str, credentials: Secret | None) -> Container:
+    install = Step("apt", sources.install(("curl", "git", "ca-certificates")))
+    try:
+        return await run(dag.container().from_(image), install, credentials)
+    except ExecError as e:
+        look = f"dagger core container from --address={image} terminal"
+        raise failure.of_exec(image, install.name, e, look) from None
 
 
 async def _read(container: Container, sources: Sources, entry: Download | Repository) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dagger import Container
+from dagger import Container, Secret
 
 from localai_ci.base.sources import Sources
 from localai_ci.matrix.upstreams import Download, Upstreams
@@ -10,6 +10,9 @@ from localai_ci.matrix.variants import Release, Variant
 
 # Nothing is swallowed: an unset variable, a failed command or a failed pipe ends the step.
 SHELL = ("bash", "-euo", "pipefail", "-c")
+
+# Where a mirror's credentials are seen by curl and git, and by apt; only while a step runs.
+_NETRC = ("/root/.netrc", "/etc/apt/auth.conf.d/localai-ci.conf")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,22 @@ class Step:
     def __call__(self, container: Container) -> Container:
         """The container with this step's layer on top."""
         return container.with_exec([*SHELL, self.script])
+
+
+async def run(container: Container, step: Step, credentials: Secret | None) -> Container:
+    """Execute a step now, with a mirror's credentials while it runs.
+
+    Raises:
+        ExecError: it failed.
+    """
+    if not credentials:
+        return await container.with_(step).sync()
+    trusted = container
+    for path in _NETRC:
+        trusted = trusted.with_mounted_secret(path, credentials)
+    done = await trusted.with_(step).sync()
+    # A mounted secret cannot be taken off a container again: only its files go on.
+    return container.with_rootfs(done.rootfs())
 
 
 def in_scratch_folder(script: str) -> str:

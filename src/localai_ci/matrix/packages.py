@@ -23,8 +23,11 @@ class Exempt(Strict):
 class Layout(Strict):
     """How the images of one build are laid out."""
 
-    loader: str = Field("", description="The bundled dynamic loader; empty where there is none.")
-    libraries: list[str] = Field([], description="Folders that run.sh adds to the search path.")
+    loader: str = Field("", description="The dynamic loader, where one is bundled.")
+    libraries: list[str] = Field(
+        [],
+        description="Folders that run.sh adds to the search path; with a *, one of those folders.",
+    )
     binaries: list[str] = Field([], description="Programs beside compile.yaml's targets.")
     anywhere: bool = Field(default=False, description="A library counts wherever it lies.")
 

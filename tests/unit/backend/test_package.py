@@ -11,6 +11,8 @@ from localai_ci.matrix.packages import load_packages
 
 FILE = load_packages()
 LLAMA = Entry("llama-cpp", "-cpu-llama-cpp", "amd64", "llama-cpp", "cpp", ("f",))
+GO = Entry("whisper", "-cpu-whisper", "amd64", "golang", "go", ("f",))
+RUST = Entry("kokoros", "-cpu-kokoros", "amd64", "rust", "rust", ("f",))
 PYTHON = Entry("vllm", "-cpu-vllm", "amd64", "python", "python", ("f",))
 WANTED = Wanted(("llama-cpp-cpu-all",), cpu_libraries=True)
 
@@ -112,6 +114,78 @@ def test_audio_cpp_keeps_its_loader_and_cpu_libraries_at_the_top() -> None:
     audio = Entry("audio-cpp", "-cpu-audio-cpp", "amd64", "audio-cpp", "cpp", ("f",))
     files = {"run.sh": 755, "grpc-server": 755, "ld.so": 755, "libggml-cpu-x64.so": 644}
     check(audio, contents(files, {}), Wanted(()), FILE)
+
+
+# What LocalAI's package-system-libs.sh brings along.
+SYSTEM = {"run.sh": 755, "lib/ld.so": 755, "lib/libc.so.6": 755, "lib/libstdc++.so.6": 644}
+C = ("libc.so.6",)
+CPP = ("libstdc++.so.6", "libc.so.6", "ld-linux-x86-64.so.2")
+SYSTEM_NEEDED = {"lib/libc.so.6": ("ld-linux-x86-64.so.2",), "lib/libstdc++.so.6": CPP[1:]}
+
+
+@pytest.mark.parametrize(
+    ("entry", "needed"),
+    [
+        # acestep-cpp, whisper, voxtral, …: one engine for each CPU at the top, opened by path.
+        pytest.param(GO, {"libgowhisper-avx2.so": CPP}, id="engines-at-the-top"),
+        # opus, piper, silero-vad, …: linked, and all libraries in lib.
+        pytest.param(GO, {"piper": ("libpiper.so", *C), "lib/libpiper.so": CPP}, id="linked"),
+        # ced, face-detect, parakeet-cpp, …: run.sh names lib and the top.
+        pytest.param(GO, {"lib/libced.so": ("libggml.so.0",), "libggml.so.0": CPP}, id="both"),
+        # localvqe: all of ggml at the top, where its run.sh changes to.
+        pytest.param(
+            GO,
+            {
+                "liblocalvqe.so": ("libggml-base.so", *CPP),
+                "libggml-base.so": CPP,
+                "libggml-cpu-haswell.so": ("libggml-base.so", *CPP),
+            },
+            id="cpu-libraries-at-the-top",
+        ),
+        # trellis2cpp: a folder for each CPU.
+        pytest.param(
+            GO,
+            {
+                f"variants/{cpu}/{name}": libraries
+                for cpu in ("avx2", "fallback")
+                for name, libraries in {
+                    "libtrellis2.so": ("libggml-cpu.so.0", *CPP),
+                    "libggml-cpu.so.0": CPP,
+                }.items()
+            },
+            id="variants",
+        ),
+        # kokoros.
+        pytest.param(
+            RUST,
+            {"kokoros-grpc": ("libespeak-ng.so.1", *CPP), "lib/libespeak-ng.so.1": C},
+            id="rust",
+        ),
+    ],
+)
+def test_go_and_rust_start_through_a_bundled_loader(
+    entry: Entry, needed: dict[str, tuple[str, ...]]
+) -> None:
+    files = SYSTEM | dict.fromkeys(needed, 755)
+    check(entry, contents(files, needed | SYSTEM_NEEDED), Wanted(()), FILE)
+    without = {path: mode for path, mode in files.items() if path != "lib/ld.so"}
+    told = refused(entry, contents(without, needed | SYSTEM_NEEDED), Wanted(()))
+    assert "ld-linux-x86-64.so.2 is not where" in told
+
+
+def test_a_static_program_needs_no_loader() -> None:
+    """As of local-store, valkey-store and cloud-proxy."""
+    files = {"run.sh": 755, "local-store": 755}
+    check(GO, contents(files, {"local-store": ()}), Wanted(()), FILE)
+    told = refused(GO, contents(files, {"local-store": C}), Wanted(()))
+    assert "libc.so.6 is not where local-store would look for it" in told
+
+
+def test_a_variant_does_not_find_what_another_one_has() -> None:
+    files = SYSTEM | {"variants/avx2/libtrellis2.so": 755, "variants/avx/libggml.so": 755}
+    needed = {"variants/avx2/libtrellis2.so": ("libggml.so",)}
+    told = refused(GO, contents(files, needed), Wanted(()))
+    assert "but there is variants/avx/libggml.so" in told
 
 
 @pytest.mark.parametrize("path", ["main.o", "lib/libx.a", "build/CMakeFiles/x/y", "CMakeCache.txt"])

@@ -1,11 +1,13 @@
 """The pure parts of a backend's build: pins, statistics, arguments, answers, names."""
 
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 
+from localai_ci.backend import Built, check_cache
 from localai_ci.backend.ccache import Key
-from localai_ci.backend.compiling import steps
+from localai_ci.backend.compiling import steps, tools
 from localai_ci.backend.dockerfile import arguments
 from localai_ci.backend.smoke import explain
 from localai_ci.backend.smoke import read as read_answer
@@ -60,6 +62,24 @@ def test_only_an_unchanged_rebuild_that_misses_is_broken(
     assert Statistics(hits, 100 - hits, 0, unchanged=unchanged).is_broken == broken
 
 
+def canary(statistics: Statistics) -> None:
+    check_cache(Built(ENTRIES["cpu-llama-cpp/amd64"], cast("Any", None), "", statistics=statistics))
+
+
+def test_the_canary_passes_only_where_a_cache_of_the_same_inputs_was_used() -> None:
+    canary(Statistics(95, 5, 0, "registry/x:y", unchanged=True))
+    with pytest.raises(LocalaiCiError, match="found 94 of 100 objects"):
+        canary(Statistics(94, 6, 0, "registry/x:y", unchanged=True))
+    with pytest.raises(LocalaiCiError, match="no cache of the very same inputs"):
+        canary(Statistics(100, 0, 0))
+
+
+def test_the_canary_fails_where_nothing_went_through_the_cache() -> None:
+    with pytest.raises(LocalaiCiError, match="nothing went through ccache") as caught:
+        canary(Statistics(0, 0, 7, "registry/x:y", unchanged=True))
+    assert "CMAKE_*_COMPILER_LAUNCHER" in str(caught.value)
+
+
 def test_caches_are_tried_from_the_nearest_to_the_relatives() -> None:
     key = Key("bonsai", "cuda-12-amd64", "cublas", "0123456789ab", "inputs")
     assert key.candidates(FILE.relatives("bonsai")) == (
@@ -98,17 +118,19 @@ def test_dependencies_are_refreshed_by_iso_week() -> None:
 @pytest.mark.parametrize(
     ("entry", "variant", "names"),
     [
-        ("cpu-llama-cpp/amd64", "amd64", ["grpc", "compile", "package"]),
-        ("cpu-llama-cpp/arm64", "arm64", ["compiler", "grpc", "compile", "package"]),
-        ("cpu-llama-cpp/amd64", "debian-amd64", ["grpc", "compile", "package", "libraries"]),
+        ("cpu-llama-cpp/amd64", "amd64", ["grpc", "|", "compile", "package"]),
+        ("cpu-llama-cpp/arm64", "arm64", ["compiler", "grpc", "|", "compile", "package"]),
+        ("cpu-llama-cpp/amd64", "debian-amd64", ["grpc", "|", "compile", "package", "libraries"]),
     ],
 )
 def test_the_steps_are_those_that_the_entry_needs(
     entry: str, variant: str, names: list[str]
 ) -> None:
+    """The line between them: the tree comes in."""
     how = decide(FILE, ENTRIES[entry])
-    found = steps(ENTRIES[entry], how, recipe(variant, Sources()), FILE.ccache)
-    assert [step.name for step in found] == names
+    on = recipe(variant, Sources())
+    found = steps(ENTRIES[entry], how, on, FILE.ccache)
+    assert [s.name for s in tools(how, on)] + ["|"] + [s.name for s in found] == names
 
 
 def test_intels_setup_comes_before_make_and_rocm_names_its_compilers() -> None:
@@ -117,7 +139,7 @@ def test_intels_setup_comes_before_make_and_rocm_names_its_compilers() -> None:
         "gpu-rocm-hipblas-llama-cpp/amd64": "export CXX='/opt/rocm/llvm/bin/clang++'",
     }.items():
         how = decide(FILE, ENTRIES[entry])
-        script = steps(ENTRIES[entry], how, recipe("amd64", Sources()), FILE.ccache)[1].script
+        script = steps(ENTRIES[entry], how, recipe("amd64", Sources()), FILE.ccache)[0].script
         assert script.index(text) < script.index("make llama-cpp-fallback")
 
 
