@@ -210,7 +210,7 @@ async def _compile(
     else:
         container = ccache.with_volume(container, key)
     for step in compiling.steps(entry, how, recipe, file.ccache):
-        container = await _execute(request, entry, container, step)
+        container = await _execute(entry, container, step)
     statistics = read_statistics(
         await container.file(ccache.STATISTICS).contents(),
         restored.image,
@@ -269,7 +269,7 @@ async def _fetched(request: Request, how: Recipe, tools: Container) -> Directory
     return await thirdparty.fetch(pin, tools, request.sources, request.credentials)
 
 
-async def _execute(request: Request, entry: Entry, container: Container, step: Step) -> Container:
+async def _execute(entry: Entry, container: Container, step: Step) -> Container:
     with get_tracer().start_as_current_span(f"{entry.id}: {step.name}"):
         try:
             return await container.with_(step).sync()
