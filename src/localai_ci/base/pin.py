@@ -68,8 +68,7 @@ async def _tools(sources: Sources, image: str, credentials: Secret | None) -> Co
     try:
         return await run(dag.container().from_(image), install, credentials)
     except ExecError as e:
-        look = f"dagger core container from --address={image} terminal"
-        raise failure.of_exec(image, install.name, e, look) from None
+        raise failure.of_exec(image, install.name, e) from None
 
 
 async def _read(container: Container, sources: Sources, entry: Download | Repository) -> str:
