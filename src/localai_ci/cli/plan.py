@@ -1,6 +1,7 @@
 """`localai-ci plan`: what to build and why, and `plan simulate`."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -135,6 +136,8 @@ def plan(
     from localai_ci.plan.form import render
 
     text = render(report, format_, shard_size, blocks)
+    if format_ is PlanFormat.github:
+        _print_head(report, output.note)  # the outputs do not say how much is built, nor why
     if out:
         output.write(out, text)
     else:
@@ -210,12 +213,18 @@ def _without_built(decided: "Plan", request: "Request", asked: Asked) -> "Plan":
     return anyio.run(ask)
 
 
-def _print_table(report: "Report") -> None:
-    from localai_ci.plan.report import budget_line, headline, table_rows
+def _print_head(report: "Report", say: Callable[[str], None]) -> None:
+    from localai_ci.plan.report import headline
 
-    output.line(headline(report))
+    say(headline(report))
     for note in report.plan.change.notes:
         output.note(f"note: {note}")
+
+
+def _print_table(report: "Report") -> None:
+    from localai_ci.plan.report import budget_line, table_rows
+
+    _print_head(report, output.line)
     rows = table_rows(report.plan.entries)
     if rows:
         output.table(["backend", "entries", "which", "because"], rows)

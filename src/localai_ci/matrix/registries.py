@@ -30,7 +30,9 @@ class Registry(Strict):
     backends: str = Field(description="The published backend images.")
     images: str = Field(description="The published LocalAI server images.")
     cache: str = Field("", description="Build caches, builder bases and anchors.")
-    pull_requests: str = Field("", description="Throw-away images of pull requests.")
+    pull_requests: str = Field(
+        "", description="Throw-away images of pull requests; no function writes there yet."
+    )
     anchors: Literal["own", "cache"] = Field(
         "own",
         description="Where a pushed leg waits for its merge under a tag of the run:"
@@ -52,7 +54,8 @@ class Registries(Strict):
     bases: str = Field(description="The repository of the builder bases.")
     default_branch: str = Field("master", description="The branch that `branch-epoch-sha` is for.")
     tags: dict[Kind, tuple[TagRule, ...]] = Field(
-        default_factory=dict, description="How images are named; the first that applies counts."
+        default_factory=dict,
+        description="How images are named; the first that applies decides about `latest`.",
     )
 
 
