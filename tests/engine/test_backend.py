@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from live import REPO, Engine, executed
+from standin.internet import Internet
 
 from localai_ci.base import Sources
 from localai_ci.base.identity import Bases
@@ -191,6 +192,16 @@ def test_an_edit_elsewhere_leaves_the_build_cached(
 
 
 @pytest.mark.slow
+def test_an_edit_of_a_source_installs_nothing_again(engine: Engine, tree: Path) -> None:
+    build = ("build-backend", f"--source={tree}", *QUICK, "sync")
+    engine.ok(*build)
+    edit(tree / "backend/cpp/llama-cpp/prepare.sh", "set -e", f"set -e # {time.time_ns()}")
+    ran = executed(engine.call(*build))
+    assert [command for command in ran if "make fallback" in command or "make llama" in command]
+    assert not [command for command in ran if "cp -a /opt/grpc" in command]
+
+
+@pytest.mark.slow
 def test_an_edit_of_the_interface_compiles_again(engine: Engine, dated_tree: Path) -> None:
     compiled, packaged = when_it_ran(engine, dated_tree).split()
     proto = dated_tree / "backend/backend.proto"
@@ -262,6 +273,16 @@ def repository(folder: Path, where: Path, submodule: tuple[str, str, str] | None
     return found.stdout.strip()
 
 
+def test_third_party_sources_of_ones_own_count_without_gits_folder(
+    engine: Engine, tree: Path, tmp_path: Path
+) -> None:
+    report = ("backend-report", f"--source={tree}", *LLAMA, "--targets=fallback", "--as-json")
+    plain = json.loads(engine.ok(*report, THIRD_PARTY))
+    repository(FIXTURES / "llama.cpp", tmp_path / "cloned")
+    cloned = json.loads(engine.ok(*report, f"--third-party={tmp_path / 'cloned'}"))
+    assert cloned["inputs"] == plain["inputs"]
+
+
 def test_a_pin_that_cannot_be_fetched_is_told_with_its_url(engine: Engine, tree: Path) -> None:
     done = engine.call(
         "build-backend", f"--source={tree}", *LLAMA, "--mirror=http://127.0.0.9:1", "sync"
@@ -308,6 +329,31 @@ def test_a_dockerfile_gets_its_arguments_and_the_context_that_dockerignore_leave
     assert "./backend/go/local-store/build.sh" in context
     assert "./Makefile" in context
     assert not [path for path in context if "sources" in path or "llama-cpp" in path]
+
+
+def test_the_tools_of_its_check_come_through_a_mirror_that_asks_for_a_login(
+    engine: Engine, internet: Internet, stocked_image: str, tree: Path, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    login = "login standin password canary-of-a-mirror"
+    netrc.write_text(f"machine http://{engine.address}:5009 {login}\n")
+    build = (
+        "build-backend", f"--source={tree}", "--entry=cpu-local-store/amd64", "--variant=amd64",
+        f"--base-image={stocked_image}", f"--mirror={internet.faulty('auth', '')}",
+    )  # fmt: skip
+    done = engine.call(*build, "platform")
+    assert "variant amd64: step apt failed" in done.stderr
+    assert not [command for command in executed(done) if "build.sh" in command]
+    engine.ok(*build, f"--mirror-credentials=file://{netrc}", "platform")
+
+
+def test_a_flag_that_would_change_nothing_is_refused_before_anything_is_built(
+    engine: Engine, tree: Path
+) -> None:
+    done = engine.call("build-backend", f"--source={tree}", *STORE, "--epoch=2026-W47", "platform")
+    assert done.returncode != 0
+    assert "--epoch would change nothing" in done.stderr
+    assert executed(done) == []
 
 
 def test_a_tree_from_git_is_the_same_input_as_its_folder(

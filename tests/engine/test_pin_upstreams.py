@@ -36,6 +36,26 @@ def test_checksums_and_commits_are_those_of_the_bytes_and_the_rest_stays_as_it_w
     assert all(old.strip() in {"sha256: null", "commit: null"} for old, _ in changed)
 
 
+def test_a_mirror_that_asks_for_a_login_gets_it_from_apt_too(
+    engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
+) -> None:
+    login = "login standin password canary-of-a-mirror\n"
+    netrc = tmp_path / "netrc"
+    netrc.write_text(
+        f"machine {engine.address} {login}"
+        f"machine http://{engine.address}:5009 {login}"  # apt wants the scheme where it is not TLS
+    )
+    out = tmp_path / "upstreams.yaml"
+    pin = ("call", "-o", str(out), "pin-upstreams", "--image", stocked_image)
+    mirror = ("--mirror", internet.faulty("auth", ""))
+    refused = engine.dagger(*pin, *mirror)
+    assert refused.returncode != 0
+    assert f"{stocked_image}: step apt failed" in refused.stderr
+    done = engine.dagger(*pin, *mirror, "--mirror-credentials", f"file://{netrc}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "canary-of" not in done.stderr + out.read_text()
+
+
 def test_when_nothing_can_be_read_it_says_so_and_writes_nothing(
     engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
 ) -> None:
