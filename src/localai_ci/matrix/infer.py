@@ -44,9 +44,7 @@ def propose(entries: Sequence[Entry], profiles: Profiles, backends: Backends) ->
     _refuse(entries, backends.builds)
     entries = sorted(entries, key=lambda e: e.arch)
     profiles = _with_new_profiles(entries, profiles)
-    rows: Rows = {name: [] for name in profiles.profiles}
-    for entry in entries:
-        rows[_profile_of(entry, profiles)].append(entry)
+    rows = _assigned(entries, profiles)
     profiles = _learned(profiles, rows)
     plain = Backends(
         exceptions=[],
@@ -110,23 +108,48 @@ def _with_new_profiles(entries: Iterable[Entry], profiles: Profiles) -> Profiles
     return profiles.model_copy(update={"profiles": profiles.profiles | added})
 
 
-def _profile_of(entry: Entry, profiles: Profiles) -> str:
-    """The profile with the entry's suffix, else the one that says most of the same."""
-    fitting = {
-        name: profile
-        for name, profile in profiles.profiles.items()
-        if (not profile.languages or entry.language in profile.languages)
-        and (entry.arch in profile.arches)
-    }
-    if not fitting:
-        raise InputError(f"no profile takes {entry.language} on {entry.arch}", where=entry.id)
+def _assigned(entries: Sequence[Entry], profiles: Profiles) -> Rows:
+    """Each row under a profile that no other leg of its backend takes, the nearest pairs first.
 
-    def distance(name: str) -> tuple[bool, int]:
-        profile = fitting[name]
-        differing = sum(getattr(profile, f) != getattr(entry, f) for f in LEARNED)
-        return profile.suffix != _prefix(entry), differing
+    Raises:
+        InputError: more rows of a backend than profiles that could take them.
+    """
+    of: dict[str, str] = {}
+    taken: set[tuple[str, str, str]] = set()
+    nearest = sorted(
+        (_distance(e, p), e.id, n)
+        for n, p in profiles.profiles.items()
+        for e in entries
+        if _takes(p, e)
+    )
+    by_id = {e.id: e for e in entries}
+    for _, id_, name in nearest:
+        place = (name, by_id[id_].backend, by_id[id_].arch)
+        if id_ not in of and place not in taken:
+            of[id_] = name
+            taken.add(place)
+    for entry in entries:
+        if entry.id not in of:
+            raise InputError(
+                f"no profile is left for {entry.language} on {entry.arch}",
+                where=entry.id,
+                remedy="Add a profile for it to profiles.yaml first.",
+            )
+    rows: Rows = {name: [] for name in profiles.profiles}
+    for entry in entries:
+        rows[of[entry.id]].append(entry)
+    return rows
 
-    return min(fitting, key=distance)
+
+def _takes(profile: Profile, entry: Entry) -> bool:
+    spoken = not profile.languages or entry.language in profile.languages
+    return spoken and entry.arch in profile.arches
+
+
+def _distance(entry: Entry, profile: Profile) -> tuple[bool, int]:
+    """The profile with the entry's suffix is nearest, else the one that says most of the same."""
+    differing = sum(getattr(profile, f) != getattr(entry, f) for f in LEARNED)
+    return profile.suffix != _prefix(entry), differing
 
 
 def _learned(profiles: Profiles, rows: Rows) -> Profiles:

@@ -124,3 +124,14 @@ def test_any_rows_come_back_from_the_files_that_are_proposed_for_them(
     rows = [replace(e, **changes) for e, changes in pairs]  # type: ignore[arg-type]
     folder = saved(proposed(rows), tmp_path_factory.mktemp("matrix"))
     assert not diff(rows, load_matrix(folder).entries)
+
+
+def test_two_rows_that_are_nearest_to_one_profile_keep_apart() -> None:
+    """Both would be its only leg of that backend, and one of them was lost."""
+    by_id = {e.id: e for e in ENTRIES}
+    thor = by_id["nvidia-l4t-cuda-13-arm64-chatterbox/arm64"]
+    other = replace(
+        by_id["nvidia-l4t-arm64-chatterbox/arm64"], cuda="12.9", skip_drivers=False, ubuntu="2404"
+    )
+    (targets,) = proposed([thor, other]).backends.backends["python"].values()
+    assert len(targets) == 2
