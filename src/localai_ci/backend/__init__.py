@@ -14,7 +14,7 @@ from localai_ci import base, push
 from localai_ci.backend import ccache, choice, compiling, dockerfile, package, thirdparty, tree
 from localai_ci.backend import smoke as smoking
 from localai_ci.backend.choice import Wish
-from localai_ci.backend.request import Request, check
+from localai_ci.backend.request import Request, check, without_effect
 from localai_ci.backend.statistics import WARM_ENOUGH, Statistics
 from localai_ci.backend.statistics import read as read_statistics
 from localai_ci.base import apt, failure
@@ -80,6 +80,8 @@ async def build(request: Request) -> Built:
     variant = request.variant or entry.builder or entry.arch
     recipe = base.recipe(variant, request.sources)
     check(request, entry, recipe.variant)
+    if line := without_effect(request, entry):
+        say(line)
     if entry.builder:
         return await _compiled(request, entry, recipe)
     return await _from_dockerfile(request, entry, recipe)

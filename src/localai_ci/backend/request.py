@@ -1,5 +1,6 @@
 """What a user asks of a backend."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dagger import Directory, Secret
@@ -48,6 +49,10 @@ class Request:
     login: push.Login = push.ANONYMOUS
 
 
+Given = Mapping[str, Callable[[Request], object]]
+"""Flags, each with whether it was given."""
+
+
 def check(request: Request, entry: Entry, variant: Variant) -> None:
     """Refuse what could only be ignored, or would fail much later. Pure.
 
@@ -60,31 +65,40 @@ def check(request: Request, entry: Entry, variant: Variant) -> None:
             where=entry.id,
             remedy=f"Name a variant for {entry.arch} with --variant, or leave it out.",
         )
-    useless = () if entry.builder else _of_compiled(request)
-    if useless:
-        raise InputError(
-            f"{entry.dockerfile} builds this entry, on no builder base: {', '.join(useless)}"
-            " would change nothing",
-            where=entry.id,
-            remedy="Leave it out." if len(useless) == 1 else "Leave them out.",
-        )
     if request.ccache_save and not request.ccache:
         raise InputError(
             "--ccache-save needs --ccache, which says where the cache is kept", where=entry.id
         )
+    wrong = () if entry.builder else _named(_CHOOSES, request)
+    if wrong:
+        raise InputError(
+            f"{entry.dockerfile} builds this entry, on no builder base: {', '.join(wrong)}"
+            " would change nothing",
+            where=entry.id,
+            remedy="Leave it out." if len(wrong) == 1 else "Leave them out.",
+        )
 
 
-def _of_compiled(request: Request) -> tuple[str, ...]:
-    """The given flags that only a backend on a builder base has a use for."""
-    given = {
-        "--builder": request.wish.builder is not Builder.auto,
-        "--base": request.wish.given is not None,
-        "--bases": request.wish.repository,
-        "--targets": request.targets,
-        "--third-party": request.third_party is not None,
-        "--ccache": request.ccache,
-        "--ccache-save": request.ccache_save,
-        "--apt-snapshot": request.sources.apt_snapshot,
-        "--epoch": request.sources.epoch,
-    }
-    return tuple(flag for flag, value in given.items() if value)
+def without_effect(request: Request, entry: Entry) -> str:
+    """A line about flags that all entries of a run may be given, and this one has no use for."""
+    idle = () if entry.builder else _named(_FOR_ALL, request)
+    return f"{', '.join(idle)}: no effect, {entry.dockerfile} builds this entry" if idle else ""
+
+
+# What only a backend on a builder base has a use for: a choice for one entry, or for a whole run.
+_CHOOSES: Given = {
+    "--builder": lambda request: request.wish.builder is not Builder.auto,
+    "--base": lambda request: request.wish.given is not None,
+    "--targets": lambda request: request.targets,
+    "--third-party": lambda request: request.third_party is not None,
+}
+_FOR_ALL: Given = {
+    "--ccache": lambda request: request.ccache,
+    "--ccache-save": lambda request: request.ccache_save,
+    "--apt-snapshot": lambda request: request.sources.apt_snapshot,
+    "--epoch": lambda request: request.sources.epoch,
+}
+
+
+def _named(flags: Given, request: Request) -> tuple[str, ...]:
+    return tuple(flag for flag, is_given in flags.items() if is_given(request))

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from localai_ci.backend.choice import Wish
-from localai_ci.backend.request import Request, check
+from localai_ci.backend.request import Request, check, without_effect
 from localai_ci.base import Sources
 from localai_ci.builder import Builder
 from localai_ci.errors import InputError
@@ -29,12 +29,7 @@ REQUEST = Request(GIVEN, "any")
         ("--targets", {"targets": ("fallback",)}),
         ("--third-party", {"third_party": GIVEN}),
         ("--base", {"wish": Wish(given=GIVEN)}),
-        ("--bases", {"wish": Wish(repository="registry/bases")}),
         ("--builder", {"wish": Wish(builder=Builder.fromsource)}),
-        ("--ccache", {"ccache": "registry/ccache"}),
-        ("--ccache-save", {"ccache_save": True}),
-        ("--apt-snapshot", {"sources": Sources(apt_snapshot="20260101T000000Z")}),
-        ("--epoch", {"sources": Sources(epoch="2026-W47")}),
     ],
 )
 def test_flags_of_compiled_backends_are_refused_where_a_dockerfile_builds(
@@ -47,15 +42,26 @@ def test_flags_of_compiled_backends_are_refused_where_a_dockerfile_builds(
         "cpu-local-store/amd64: backend/Dockerfile.golang builds this entry, on no builder base:"
         f" {flag} would change nothing\n  Leave it out."
     )
-    if flag != "--ccache-save":
-        check(request, COMPILED, AMD64)
+    check(request, COMPILED, AMD64)
 
 
 def test_all_flags_that_would_change_nothing_are_told_at_once() -> None:
-    request = replace(REQUEST, targets=("fallback",), ccache="registry/ccache", ccache_save=True)
-    told = "--targets, --ccache, --ccache-save would change nothing\n  Leave them out"
+    request = replace(REQUEST, targets=("fallback",), third_party=GIVEN)
+    told = "--targets, --third-party would change nothing\n  Leave them out"
     with pytest.raises(InputError, match=told):
         check(request, STORE, AMD64)
+
+
+def test_flags_of_a_whole_run_are_told_where_they_have_no_effect() -> None:
+    """A workflow gives every entry the same cache and the same week."""
+    request = replace(
+        REQUEST, ccache="registry/ccache", ccache_save=True, sources=Sources(epoch="2026-W47")
+    )
+    check(request, STORE, AMD64)
+    assert without_effect(request, STORE) == (
+        "--ccache, --ccache-save, --epoch: no effect, backend/Dockerfile.golang builds this entry"
+    )
+    assert without_effect(request, COMPILED) == ""
 
 
 def test_what_a_dockerfile_heeds_may_be_given() -> None:
