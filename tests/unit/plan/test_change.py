@@ -390,19 +390,6 @@ def test_a_base_without_a_tree_is_refused() -> None:
         gathered(Request(Event.push, base="HEAD~1"))
 
 
-def test_a_release_builds_all_legs_of_an_image_or_none() -> None:
-    """A tag moved to an index of one leg would lose the other architecture."""
-    found = plan("README.md", event=Event.push, bases=frozenset({"amd64"}))
-    assert "cpu-llama-cpp/arm64" in found.by_id
-    assert Kind.other_leg in {r.kind for r in found.by_id["cpu-llama-cpp/arm64"].reasons}
-
-
-def test_a_pull_request_builds_no_leg_for_the_sake_of_a_tag() -> None:
-    found = plan("README.md", event=Event.pull_request, bases=frozenset({"amd64"}))
-    assert "cpu-llama-cpp/amd64" in found.by_id
-    assert "cpu-llama-cpp/arm64" not in found.by_id
-
-
 @pytest.mark.parametrize("name", ["variants", "upstreams"])
 def test_what_the_bases_are_made_of_rebuilds_what_compiles_on_one(name: str) -> None:
     found = plan(f"matrix/{name}.yaml")
