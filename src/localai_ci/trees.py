@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dagger import Directory, File, dag
 
+from localai_ci.backend.tree import read
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.finding import Severity
 from localai_ci.matrix.loading import MATRIX_PATHS
@@ -37,17 +38,17 @@ async def plan(
     Raises:
         InputError: a list or a matrix that cannot be read.
     """
-    read = await contents(source)
+    new = await contents(source)
     compared = None
     if before:
         # The argument cannot say so itself: the engine's `Ignore` fails where nothing is given.
         before = dag.directory().with_directory("", before, exclude=list(NEVER))
         old = await contents(before)
-        compared = Compared(await _changed(source, before), old.get, read.get)
+        compared = Compared(await _changed(source, before), old.get, new.get)
     listed = None
     if changed_files:
         listed = parse_list((await changed_files.contents()).encode(), "--changed-files")
-    decided = decide(*put_together(request, read.get, compared, listed))
+    decided = decide(*put_together(request, new.get, compared, listed))
     return report_of(decided, runners, pack=pack)
 
 
@@ -66,13 +67,10 @@ async def check(source: Directory) -> str:
     return text
 
 
-async def contents(source: Directory) -> dict[str, bytes]:
+async def contents(source: Directory) -> dict[str, bytes | None]:
     """The files of a tree that decide what is built: matrix, rules, tables, protocol."""
-    found = {}
-    for path in (*MATRIX_PATHS, RULES, TABLE, PROTO):
-        if await source.exists(path):
-            found[path] = (await source.file(path).contents()).encode()
-    return found
+    paths = (*MATRIX_PATHS, RULES, TABLE, PROTO)
+    return {path: await read(source, path) for path in paths}
 
 
 async def _changed(source: Directory, before: Directory) -> tuple[str, ...]:

@@ -10,14 +10,11 @@ from localai_ci.backend import slices
 from localai_ci.backend.listing import listing
 from localai_ci.matrix.compiling import load_compile
 from localai_ci.matrix.entry import Entry, Matrix, unknown_entry
-from localai_ci.matrix.loading import load_matrix, matrix_in_tree
-from localai_ci.matrix.localai import MATRIX_FILE
+from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix, matrix_in_tree
 from localai_ci.plan.inputhash import IGNORE, Snapshot
-from localai_ci.plan.rules import load_inputs
-from localai_ci.plan.sources import RULES
+from localai_ci.plan.sources import RULES, rules_in_tree
 
 _SLICE = "slice"
-_MATRIX = ("matrix/profiles.yaml", "matrix/backends.yaml", MATRIX_FILE)
 
 
 async def matrix_of(source: Directory) -> Matrix:
@@ -26,7 +23,7 @@ async def matrix_of(source: Directory) -> Matrix:
     Raises:
         InputError: a fault in it.
     """
-    files = {path: await _read(source, path) for path in _MATRIX}
+    files = {path: await read(source, path) for path in MATRIX_PATHS}
     return matrix_in_tree(files.get) or load_matrix()
 
 
@@ -55,9 +52,9 @@ async def cut(
         InputError: the tree does not have the backend.
     """
     paths = [path for path in await source.glob("**") if not path.endswith("/")]
-    found = {path: await _read(source, path) for path in (IGNORE, entry.dockerfile, RULES)}
+    found = {path: await read(source, path) for path in (IGNORE, entry.dockerfile, RULES)}
     texts = {path: data.decode("utf-8", "replace") for path, data in found.items() if data}
-    rules = load_inputs(Path(RULES), found[RULES]) if found[RULES] else load_inputs()
+    rules = rules_in_tree(found.get)
     files = slices.choose(entry, paths, rules, texts.get(IGNORE, ""), leave)
     await slices.cut(source, files).export(_SLICE, wipe=True)
     listed = await anyio.to_thread.run_sync(listing, Path(_SLICE))
@@ -65,7 +62,8 @@ async def cut(
     return part, Snapshot(listed, rules, load_compile(), texts)
 
 
-async def _read(source: Directory, path: str) -> bytes | None:
+async def read(source: Directory, path: str) -> bytes | None:
+    """A file's content, None if it is not there."""
     if not await source.exists(path):
         return None
     return (await source.file(path).contents()).encode()

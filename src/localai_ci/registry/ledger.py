@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localai_ci.errors import InputError
-from localai_ci.registry.results import ImageRow, MergeResult, TagRow, TagState
+from localai_ci.registry.results import WRITTEN, ImageRow, MergeResult, TagRow
 
 _EVERY = 1.0  # s between two writings
-_WRITTEN = {TagState.moving, TagState.moved, TagState.left}
 
 
 @dataclass
@@ -89,9 +88,9 @@ class Ledger:
 
 
 def _carried(old: ImageRow, row: ImageRow) -> list[TagRow]:
-    again = {tag.image for tag in row.tags if tag.state in _WRITTEN}
-    return [tag for tag in old.tags if tag.state in _WRITTEN and tag.image not in again]
+    again = {tag.image for tag in row.tags if tag.state in WRITTEN}
+    return [tag for tag in old.tags if tag.state in WRITTEN and tag.image not in again]
 
 
 def _moved(result: MergeResult) -> Iterator[TagRow]:
-    return (tag for row in result.images for tag in row.tags if tag.state in _WRITTEN)
+    return (tag for row in result.images for tag in row.tags if tag.state in WRITTEN)

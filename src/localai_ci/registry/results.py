@@ -38,6 +38,10 @@ class TagState(StrEnum):
     """Moved, could not be put back: a rerun of the merge or `rollback` mends it."""
 
 
+WRITTEN = frozenset({TagState.moving, TagState.moved, TagState.left})
+"""States of a tag that may have the merge's digest: what there is to undo."""
+
+
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
 

@@ -7,10 +7,8 @@ from localai_ci.registry import manifests
 from localai_ci.registry.copying import settled
 from localai_ci.registry.errors import RegistryError
 from localai_ci.registry.reference import Reference
-from localai_ci.registry.results import MergeResult, TagRow, TagState
+from localai_ci.registry.results import WRITTEN, MergeResult, TagRow, TagState
 from localai_ci.registry.transport import Transport
-
-_WRITTEN = {TagState.moving, TagState.moved, TagState.left}
 
 
 async def restore(transport: Transport, tag: TagRow, *, dry_run: bool = False) -> str:
@@ -77,7 +75,7 @@ async def rollback(
     well = True
     for row in reversed(result.images):
         for tag in reversed(row.tags):
-            if tag.state not in _WRITTEN:
+            if tag.state not in WRITTEN:
                 continue
             try:
                 done = await restore(transport, tag, dry_run=dry_run)
