@@ -22,11 +22,11 @@ from fresh import fresh_engine
 from live import REPO, Engine
 from rich.table import Table
 
-from localai_ci.backend.slices import choose
+from localai_ci.backends.input_hash import IGNORE
+from localai_ci.backends.slices import choose
 from localai_ci.matrix.loading import load_matrix
+from localai_ci.matrix.rules import load_inputs
 from localai_ci.matrix.tree import Tree
-from localai_ci.plan.inputhash import IGNORE
-from localai_ci.plan.rules import load_inputs
 
 FIXTURES = REPO / "tests/fixtures"
 TREE = Path(os.environ.get("LOCALAI_TREE", FIXTURES / "localai"))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-from localai_ci.base import grpc
+from localai_ci.bases import grpc
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 

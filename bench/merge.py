@@ -19,8 +19,8 @@ import anyio
 import yaml
 from rich.table import Table
 
-from localai_ci.registry.receipt import Receipt
-from localai_ci.registry.transport import Transport
+from localai_ci.oci.transport import Transport
+from localai_ci.release.receipt import Receipt
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from lab import debian

@@ -16,15 +16,15 @@ from pathlib import Path
 
 from rich.table import Table
 
+from localai_ci.config.data import data_dir
+from localai_ci.config.estimates import load_estimates
 from localai_ci.matrix import localai
-from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.loading import load_matrix
+from localai_ci.matrix.rules import load_inputs
 from localai_ci.plan.change import Change
 from localai_ci.plan.decide import decide
-from localai_ci.plan.estimates import load_estimates
 from localai_ci.plan.event import Event
 from localai_ci.plan.jobs import single
-from localai_ci.plan.rules import load_inputs
 from localai_ci.plan.simulate import best_packing, simulate
 
 REPEATS = 15

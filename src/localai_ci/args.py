@@ -7,11 +7,12 @@ from typing import Annotated, TypeAlias
 
 from dagger import Container, Directory, Doc, File, Ignore, Name, Secret, enum_type
 
+from localai_ci.backends.builder import Builder
+from localai_ci.backends.dockerignore import NEVER
 from localai_ci.plan.event import Event
 from localai_ci.plan.form import PlanFormat
-from localai_ci.plan.ignoring import NEVER
 
-for _words in (Event, PlanFormat):
+for _words in (Builder, Event, PlanFormat):
     enum_type(_words)
 
 VariantName: TypeAlias = Annotated[str, Doc("Builder base; dagger call variants lists them")]

@@ -5,17 +5,17 @@ from pathlib import Path
 
 from dagger import Directory, File
 
-from localai_ci.effects import say
-from localai_ci.matrix.kind import Kind
-from localai_ci.matrix.registries import Registries
-from localai_ci.push import Login
-from localai_ci.registry.image_merge import Options
-from localai_ci.registry.merge import Merge
-from localai_ci.registry.results import ImageRow, MergeResult
-from localai_ci.registry.tags import Event
-from localai_ci.registry.targets import plain_http, targets
-from localai_ci.registry.transport import Transport
-from localai_ci.registry.wanted import wanted
+from localai_ci.config.kind import Kind
+from localai_ci.config.registries import Registries
+from localai_ci.oci.login import Login
+from localai_ci.oci.transport import Transport
+from localai_ci.release.collect import wanted
+from localai_ci.release.merge import Merge
+from localai_ci.release.merge_image import Options
+from localai_ci.release.result import ImageRow, MergeResult
+from localai_ci.release.tags import Event
+from localai_ci.release.targets import plain_http, targets
+from localai_ci.text import say
 
 
 async def merge(

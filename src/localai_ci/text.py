@@ -1,5 +1,6 @@
 """Text for terminals and logs."""
 
+import sys
 from collections.abc import Iterable, Sequence
 
 
@@ -21,3 +22,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def plural(number: int, noun: str) -> str:
     """``1 job``, ``2 jobs``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def say(line: str) -> None:
+    """Tell the user something beside the result: it stands in the function's own log."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -4,16 +4,17 @@ from pathlib import Path
 
 from dagger import Directory, File, dag
 
-from localai_ci.backend.tree import read
+from localai_ci.backends.dockerignore import NEVER
+from localai_ci.backends.source_tree import read
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.finding import Severity
 from localai_ci.matrix.loading import MATRIX_PATHS
+from localai_ci.matrix.rules import RULES
 from localai_ci.plan.change import parse_list
 from localai_ci.plan.checking import as_text, check_all
 from localai_ci.plan.decide import decide
-from localai_ci.plan.ignoring import NEVER
 from localai_ci.plan.report import Report, report_of
-from localai_ci.plan.sources import PROTO, RULES, TABLE, Compared, Request, put_together
+from localai_ci.plan.sources import PROTO, TABLE, Compared, Request, put_together
 
 
 async def plan(

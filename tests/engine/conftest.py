@@ -16,8 +16,8 @@ from native.home import home
 from standin.internet import Internet, build_internet
 from standin.packages import Key
 
-from localai_ci.registry import credentials
-from localai_ci.registry.credentials import Credential
+from localai_ci.oci import credentials
+from localai_ci.oci.credentials import Credential
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,12 +12,12 @@ import pytest
 from live import REPO, Engine, executed
 from standin.internet import Internet
 
-from localai_ci.base import Sources
-from localai_ci.base.identity import Bases
+from localai_ci.backends.input_hash import NOTHING, Own, inputs_of
+from localai_ci.bases.mirrors import Sources
+from localai_ci.bases.recipe import Bases
 from localai_ci.matrix.loading import load_matrix
+from localai_ci.matrix.rules import load_inputs
 from localai_ci.plan.event import Event
-from localai_ci.plan.inputhash import NOTHING, Own, inputs_of
-from localai_ci.plan.rules import load_inputs
 from localai_ci.plan.sources import Request, snapshot
 
 FIXTURES = REPO / "tests/fixtures"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import anyio
 
 from lab.legs import Scene
-from localai_ci.registry.receipt import Receipt
+from localai_ci.release.receipt import Receipt
 
 
 def entries(images: int, pairs: int) -> list[tuple[str, ...]]:

@@ -7,10 +7,10 @@ import json
 import tarfile
 from typing import Any
 
-from localai_ci.registry import blobs, manifests
-from localai_ci.registry.manifests import OCI_MANIFEST, Manifest
-from localai_ci.registry.reference import Repository
-from localai_ci.registry.transport import Transport
+from localai_ci.oci import blobs, manifests
+from localai_ci.oci.manifests import OCI_MANIFEST, Manifest
+from localai_ci.oci.reference import Repository
+from localai_ci.oci.transport import Transport
 
 
 def descriptor(media_type: str, data: bytes) -> dict[str, Any]:

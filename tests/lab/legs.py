@@ -7,18 +7,18 @@ from functools import partial
 
 from lab.images import publish
 from lab.rooms import fresh
-from localai_ci.matrix.kind import Kind
-from localai_ci.matrix.registries import TagRule
+from localai_ci.config.kind import Kind
+from localai_ci.config.registries import TagRule
 from localai_ci.names import anchor_tag, split_entry_id
-from localai_ci.registry.image_merge import Options, Signer
-from localai_ci.registry.merge import Merge
-from localai_ci.registry.plan import Image, images
-from localai_ci.registry.proving import prove_and_receipt
-from localai_ci.registry.receipt import Receipt, Run
-from localai_ci.registry.results import ImageRow, MergeResult
-from localai_ci.registry.tags import Event, TagSet, tags
-from localai_ci.registry.targets import Target
-from localai_ci.registry.transport import Transport
+from localai_ci.oci.transport import Transport
+from localai_ci.release.merge import Merge
+from localai_ci.release.merge_image import Options, Signer
+from localai_ci.release.merge_plan import Image, images
+from localai_ci.release.proof import prove_and_receipt
+from localai_ci.release.receipt import Receipt, Run
+from localai_ci.release.result import ImageRow, MergeResult
+from localai_ci.release.tags import Event, TagSet, tags
+from localai_ci.release.targets import Target
 
 SHA = "a1b2c3d" + "0" * 33
 RUN = Run(id="4711", day=dt.date(2026, 11, 20), revision=SHA)
@@ -88,7 +88,7 @@ class Scene:
 
     async def tags(self, *names: str) -> list[Mapping[str, str | None]]:
         """What each registry has under these tags."""
-        from localai_ci.registry import manifests
+        from localai_ci.oci import manifests
 
         return [
             {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lab import debian, tokens
 from lab.oci import Registry, oci_registry
-from localai_ci.registry.backoff import Policy
-from localai_ci.registry.credentials import Credential, Keyring, docker_config
-from localai_ci.registry.reference import Repository
+from localai_ci.oci.credentials import Credential, Keyring, docker_config
+from localai_ci.oci.reference import Repository
+from localai_ci.oci.retry import Policy
 
 USER = "pusher"
 CANARY = "canary-7f3a-do-not-print-me"

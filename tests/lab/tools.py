@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localai_ci.registry.sign import COSIGN
+from localai_ci.release.sign import COSIGN
 
 TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "localai-ci/tools"
 MODULES = {

@@ -6,8 +6,8 @@ import pytest
 from lab.proxy import Proxy, proxy
 from lab.rooms import QUICK, Lab, fresh, opened
 
-from localai_ci.registry.reference import Repository
-from localai_ci.registry.transport import Transport
+from localai_ci.oci.reference import Repository
+from localai_ci.oci.transport import Transport
 
 
 @pytest.fixture

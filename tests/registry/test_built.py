@@ -10,15 +10,15 @@ from lab.oci import oci_registry
 from lab.rooms import QUICK, fresh
 from typer.testing import CliRunner
 
+from localai_ci.backends.input_hash import inputs_of
 from localai_ci.cli import commands
 from localai_ci.matrix.loading import load_matrix
+from localai_ci.matrix.rules import load_inputs
 from localai_ci.names import input_tag
+from localai_ci.oci.reference import Repository
+from localai_ci.oci.transport import Transport
 from localai_ci.plan.event import Event
-from localai_ci.plan.inputhash import inputs_of
-from localai_ci.plan.rules import load_inputs
 from localai_ci.plan.sources import Request, snapshot
-from localai_ci.registry.reference import Repository
-from localai_ci.registry.transport import Transport
 
 ENTRY = "cpu-whisper/amd64"
 GIT = ("-c", "user.name=t", "-c", "user.email=t@localhost")

@@ -1,6 +1,5 @@
 """The client against three real registries: what is written is read back, byte for byte."""
 
-import hashlib
 import json
 from dataclasses import replace
 
@@ -10,11 +9,12 @@ from lab.oci import oci_registry
 from lab.rooms import QUICK, Lab, fresh
 
 from localai_ci.errors import InputError
-from localai_ci.registry import blobs, manifests
-from localai_ci.registry.errors import DigestError, RegistryError
-from localai_ci.registry.manifests import Manifest
-from localai_ci.registry.reference import Repository
-from localai_ci.registry.transport import Transport
+from localai_ci.oci import blobs, manifests
+from localai_ci.oci.descriptor import Descriptor
+from localai_ci.oci.errors import DigestError, RegistryError
+from localai_ci.oci.manifests import Manifest
+from localai_ci.oci.reference import Repository
+from localai_ci.oci.transport import Transport
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +84,7 @@ async def test_a_source_that_lies_about_its_digest_is_caught_before_the_registry
     transport: Transport, repository: Repository
 ) -> None:
     _, source = blobs.of_bytes(b"other bytes")
-    blob = blobs.Blob(f"sha256:{hashlib.sha256(b'the bytes!!').hexdigest()}", 11)
+    blob = Descriptor.of(b"the bytes!!")
     with pytest.raises(DigestError, match="the bytes to upload are"):
         await blobs.push(transport, repository, blob, source)
     assert not await blobs.exists(transport, repository, blob.digest)

@@ -11,9 +11,9 @@ from lab.oci import Registry, oci_registry
 from lab.rooms import QUICK
 
 from localai_ci.cli import app
-from localai_ci.registry.results import MergeResult, TagState
-from localai_ci.registry.targets import Target
-from localai_ci.registry.transport import Transport
+from localai_ci.oci.transport import Transport
+from localai_ci.release.result import MergeResult, TagState
+from localai_ci.release.targets import Target
 
 EVENT = ["--event", "push", "--ref", "refs/tags/v4.2.2", "--sha", SHA]
 

@@ -6,8 +6,8 @@ from lab.crowd import entries, push
 from lab.legs import Scene, place
 from lab.rooms import Lab
 
-from localai_ci.registry.results import Status
-from localai_ci.registry.transport import Transport
+from localai_ci.oci.transport import Transport
+from localai_ci.release.result import Status
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

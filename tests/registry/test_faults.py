@@ -14,10 +14,10 @@ from lab.oci import oci_registry
 from lab.proxy import Fault, Proxy, answer_lost, answering, cut, proxy
 from lab.rooms import QUICK, Lab, fresh
 
-from localai_ci.registry import blobs, manifests
-from localai_ci.registry.errors import DigestError, RegistryError
-from localai_ci.registry.results import Status
-from localai_ci.registry.transport import Transport
+from localai_ci.oci import blobs, manifests
+from localai_ci.oci.errors import DigestError, RegistryError
+from localai_ci.oci.transport import Transport
+from localai_ci.release.result import Status
 
 pytestmark = pytest.mark.anyio
 MANIFEST = "/manifests/"

@@ -11,10 +11,10 @@ from lab.legs import BOTH, BRANCH, RELEASE, Scene, place, planned
 from lab.oci import oci_registry
 from lab.rooms import CANARY, QUICK, Lab
 
-from localai_ci.matrix.kind import Kind
-from localai_ci.registry import blobs, manifests
-from localai_ci.registry.results import Status, TagState
-from localai_ci.registry.transport import Transport
+from localai_ci.config.kind import Kind
+from localai_ci.oci import blobs, manifests
+from localai_ci.oci.transport import Transport
+from localai_ci.release.result import Status, TagState
 
 pytestmark = pytest.mark.anyio
 NAMES = ("v4.2.2-cpu-test", "sha-a1b2c3d-cpu-test", "latest-cpu-test")

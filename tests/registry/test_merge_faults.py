@@ -13,12 +13,12 @@ from lab.oci import oci_registry
 from lab.proxy import Fault, Proxy, answering, proxy
 from lab.rooms import QUICK, Lab
 
-from localai_ci.registry import manifests
-from localai_ci.registry.manifests import Manifest
-from localai_ci.registry.reference import Reference
-from localai_ci.registry.results import Status, TagState
-from localai_ci.registry.rollback import rollback
-from localai_ci.registry.transport import Transport
+from localai_ci.oci import manifests
+from localai_ci.oci.manifests import Manifest
+from localai_ci.oci.reference import Reference
+from localai_ci.oci.transport import Transport
+from localai_ci.release.result import Status, TagState
+from localai_ci.release.rollback import rollback
 
 pytestmark = pytest.mark.anyio
 NAMES = ("v4.2.2-cpu-test", "sha-a1b2c3d-cpu-test", "latest-cpu-test")

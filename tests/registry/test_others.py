@@ -9,7 +9,7 @@ from lab.legs import Scene, place
 from lab.rooms import Lab
 from lab.tools import TOOLS, built
 
-from localai_ci.registry.transport import Transport
+from localai_ci.oci.transport import Transport
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

@@ -7,8 +7,8 @@ from lab.legs import Scene, place
 from lab.proxy import Fault, Proxy, answer_lost, answering, cut, proxy
 from lab.rooms import QUICK, Lab
 
-from localai_ci.registry import manifests
-from localai_ci.registry.transport import Transport
+from localai_ci.oci import manifests
+from localai_ci.oci.transport import Transport
 
 NAMES = ("sha-a1b2c3d-cpu-test", "v4.2.2-cpu-test", "latest-cpu-test")
 PASSING = {

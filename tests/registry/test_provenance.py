@@ -9,10 +9,11 @@ from lab.legs import SHA, Scene, place, planned
 from lab.rooms import Lab
 from lab.tools import built
 
-from localai_ci.registry import blobs, manifests, referrers
-from localai_ci.registry.provenance import IN_TOTO, statement
-from localai_ci.registry.results import Status
-from localai_ci.registry.transport import Transport
+from localai_ci.oci import blobs, manifests, referrers
+from localai_ci.oci.descriptor import Descriptor
+from localai_ci.oci.transport import Transport
+from localai_ci.release.provenance import IN_TOTO, statement
+from localai_ci.release.result import Status
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +59,7 @@ async def test_it_is_attached_once_and_the_digest_of_the_image_stays(scene: Scen
         assert listed["digest"] == row.provenance == again.images[0].provenance
         manifest = await manifests.get(scene.transport, target.repository.at(row.provenance))
         layer = json.loads(manifest.raw)["layers"][0]
-        blob = blobs.Blob(layer["digest"], layer["size"])
+        blob = Descriptor.read(layer)
         pieces = blobs.pull(scene.transport, target.repository, blob)
         assert b"".join([piece async for piece in pieces]) == statement(plain.index, receipts)
 

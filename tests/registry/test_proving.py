@@ -9,14 +9,14 @@ from lab.legs import RUN, Scene, place
 from lab.rooms import QUICK, Lab, fresh
 
 from localai_ci.errors import InputError
+from localai_ci.oci import manifests
+from localai_ci.oci.copy import copy, exists, retag
+from localai_ci.oci.errors import RegistryError
+from localai_ci.oci.reference import Repository
+from localai_ci.oci.transport import Transport
 from localai_ci.plan.estimates import from_receipts
-from localai_ci.registry import manifests
-from localai_ci.registry.copying import copy, exists, retag
-from localai_ci.registry.errors import RegistryError
-from localai_ci.registry.proving import prove_and_receipt
-from localai_ci.registry.receipt import read_all
-from localai_ci.registry.reference import Repository
-from localai_ci.registry.transport import Transport
+from localai_ci.release.proof import prove_and_receipt
+from localai_ci.release.receipt import read_all
 
 pytestmark = pytest.mark.anyio
 

@@ -8,10 +8,10 @@ from lab.images import descriptor, publish
 from lab.proxy import Fault, Proxy, answering
 from lab.rooms import Lab, fresh
 
-from localai_ci.registry import blobs, manifests, referrers
-from localai_ci.registry.manifests import OCI_MANIFEST, Manifest
-from localai_ci.registry.reference import Repository
-from localai_ci.registry.transport import Transport
+from localai_ci.oci import blobs, manifests, referrers
+from localai_ci.oci.manifests import OCI_MANIFEST, Manifest
+from localai_ci.oci.reference import Repository
+from localai_ci.oci.transport import Transport
 
 pytestmark = pytest.mark.anyio
 EMPTY = "application/vnd.oci.empty.v1+json"

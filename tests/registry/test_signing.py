@@ -9,15 +9,15 @@ from lab.legs import RELEASE, Scene, place
 from lab.rooms import CANARY, USER, Lab
 from lab.tools import built
 
+from localai_ci.config.registries import Registries
 from localai_ci.errors import LocalaiCiError
-from localai_ci.matrix.registries import Registries
-from localai_ci.registry import manifests, referrers
-from localai_ci.registry.credentials import Credential
-from localai_ci.registry.reference import Reference
-from localai_ci.registry.results import Status
-from localai_ci.registry.sign import COSIGN, Cosign, Identity, sign_command, verify_command
-from localai_ci.registry.targets import plain_http
-from localai_ci.registry.transport import Transport
+from localai_ci.oci import manifests, referrers
+from localai_ci.oci.credentials import Credential
+from localai_ci.oci.reference import Reference
+from localai_ci.oci.transport import Transport
+from localai_ci.release.result import Status
+from localai_ci.release.sign import COSIGN, Cosign, Identity, sign_command, verify_command
+from localai_ci.release.targets import plain_http
 
 pytestmark = pytest.mark.anyio
 IMAGE = Reference.parse("quay.io/a/b@sha256:" + "a" * 64)

@@ -42,8 +42,8 @@ def variants(
     ] = False,
 ) -> None:
     """List the builder bases, or what they download unverified."""
-    from localai_ci.matrix import upstreams
-    from localai_ci.matrix import variants as module
+    from localai_ci.config import upstreams
+    from localai_ci.config import variants as module
 
     if unverified:
         file, _ = upstreams.load_upstreams()

@@ -23,7 +23,7 @@ def differ(left: Report, right: Report, form: FormatOption = Format.table) -> No
     """Compare two bases: tools, packages, environment. Exit 1 where they differ."""
     import json
 
-    from localai_ci.toolchain import differences, load_report
+    from localai_ci.bases.report import differences, load_report
 
     rows = differences(load_report(left), load_report(right))
     if form is Format.json:

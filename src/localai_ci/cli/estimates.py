@@ -28,8 +28,9 @@ def update(
     ] = False,
 ) -> None:
     """Take the minutes of each entry from the receipts of a run; entries it lacks stay."""
-    from localai_ci.matrix.data import data_dir
-    from localai_ci.plan.estimates import from_receipts, load_estimates, with_measured
+    from localai_ci.config.data import data_dir
+    from localai_ci.config.estimates import load_estimates
+    from localai_ci.plan.estimates import from_receipts, with_measured
 
     path = file or data_dir() / "estimates.yaml"
     measured = load_estimates(path).measured | (found := from_receipts(receipts))

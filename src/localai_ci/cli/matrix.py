@@ -100,7 +100,7 @@ def import_(
     """Say what profiles.yaml and backends.yaml would have to say to equal LocalAI's file."""
     from difflib import unified_diff
 
-    from localai_ci.matrix.data import data_dir
+    from localai_ci.config.data import data_dir
     from localai_ci.matrix.emit import backends_yaml, profiles_yaml
     from localai_ci.matrix.infer import propose
     from localai_ci.matrix.loading import load_files, load_matrix

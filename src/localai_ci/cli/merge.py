@@ -12,15 +12,15 @@ import typer
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
 from localai_ci.cli.registries import RegistriesPath, load_registries
+from localai_ci.config.kind import Kind
 from localai_ci.errors import InputError
-from localai_ci.matrix.kind import Kind
 
 if TYPE_CHECKING:
-    from localai_ci.matrix.registries import Registries
-    from localai_ci.registry.results import ImageRow, MergeResult
-    from localai_ci.registry.sign import Cosign
-    from localai_ci.registry.tags import Event
-    from localai_ci.registry.transport import Transport
+    from localai_ci.config.registries import Registries
+    from localai_ci.oci.transport import Transport
+    from localai_ci.release.result import ImageRow, MergeResult
+    from localai_ci.release.sign import Cosign
+    from localai_ci.release.tags import Event
 
     Report = Callable[[ImageRow], None]
 
@@ -51,10 +51,10 @@ def tags(
     format_: FormatOption = Format.table,
 ) -> None:
     """Print the tags that an image gets, as docker/metadata-action would name them."""
-    from localai_ci.registry import wanted
+    from localai_ci.release import collect
 
     file = load_registries(registries_file)
-    named = wanted.named(file, _event(file, event, ref, sha, epoch), kind, suffix)
+    named = collect.named(file, _event(file, event, ref, sha, epoch), kind, suffix)
     if format_ is Format.json:
         told = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
         output.line(json.dumps(told))
@@ -101,10 +101,10 @@ def merge(
     import anyio
 
     from localai_ci.cli.progress import progress
-    from localai_ci.registry.image_merge import Options
-    from localai_ci.registry.merge import Merge
-    from localai_ci.registry.targets import targets
-    from localai_ci.registry.wanted import wanted
+    from localai_ci.release.collect import wanted
+    from localai_ci.release.merge import Merge
+    from localai_ci.release.merge_image import Options
+    from localai_ci.release.targets import targets
 
     file = load_registries(registries_file)
     happened = _event(file, event, ref, sha, epoch)
@@ -139,8 +139,8 @@ def gc(
     """Show, or delete with --delete, the anchors of runs that were never merged."""
     import anyio
 
-    from localai_ci.registry.cleanup import collect
-    from localai_ci.registry.targets import targets
+    from localai_ci.release.gc import collect
+    from localai_ci.release.targets import targets
 
     file = load_registries(registries_file)
     places = [target.anchors for kind in Kind for target in targets(file, kind)]
@@ -165,8 +165,8 @@ def rollback(
     """Put every tag that a merge moved back to the digest it had before."""
     import anyio
 
-    from localai_ci.registry.results import MergeResult
-    from localai_ci.registry.rollback import rollback as undo
+    from localai_ci.release.result import MergeResult
+    from localai_ci.release.rollback import rollback as undo
 
     file = load_registries(registries_file)
     recorded = MergeResult.read(result)
@@ -188,7 +188,7 @@ def rollback(
 @contextmanager
 def _recorded(done: "MergeResult", path: Path, report: "Report") -> "Iterator[Report]":
     """Tell of each image, and keep the record of moved tags."""
-    from localai_ci.registry.ledger import Ledger
+    from localai_ci.release.journal import Ledger
 
     ledger = Ledger(path, done)
 
@@ -204,22 +204,22 @@ def _recorded(done: "MergeResult", path: Path, report: "Report") -> "Iterator[Re
 
 
 def _event(file: "Registries", event: str, ref: str, sha: str, epoch: int | None) -> "Event":
-    from localai_ci.registry.tags import Event
+    from localai_ci.release.tags import Event
 
     return Event(event, ref, sha, file.default_branch, epoch)
 
 
 def _transport(file: "Registries", *, dry_run: bool) -> "Transport":
-    from localai_ci.registry.credentials import Keyring
-    from localai_ci.registry.targets import plain_http
-    from localai_ci.registry.transport import Transport
+    from localai_ci.oci.credentials import Keyring
+    from localai_ci.oci.transport import Transport
+    from localai_ci.release.targets import plain_http
 
     return Transport(Keyring.default(), plain_http=plain_http(file), read_only=dry_run)
 
 
 def _signer(file: "Registries", key: str, public: str, identity: str) -> "Cosign":
-    from localai_ci.registry.sign import Cosign, Identity
-    from localai_ci.registry.targets import plain_http
+    from localai_ci.release.sign import Cosign, Identity
+    from localai_ci.release.targets import plain_http
 
     if not (public if key else identity):
         needed = "--verify-key" if key else "--verify-identity"

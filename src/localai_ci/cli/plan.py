@@ -16,7 +16,7 @@ from localai_ci.plan.event import Event, likely
 from localai_ci.plan.form import PlanFormat
 
 if TYPE_CHECKING:
-    from localai_ci.matrix.registries import Registries
+    from localai_ci.config.registries import Registries
     from localai_ci.plan.decide import Plan
     from localai_ci.plan.report import Report
     from localai_ci.plan.sources import Request
@@ -177,15 +177,15 @@ class Asked:
 def _without_built(decided: "Plan", request: "Request", asked: Asked) -> "Plan":
     import anyio
 
-    from localai_ci.base import Sources
-    from localai_ci.base.identity import Bases
+    from localai_ci.backends.input_hash import this_week
+    from localai_ci.bases.mirrors import Sources
+    from localai_ci.bases.recipe import Bases
+    from localai_ci.oci.credentials import Keyring
+    from localai_ci.oci.lookup import PATIENCE, Lookup
+    from localai_ci.oci.transport import Transport
     from localai_ci.plan.built import Published, without_built
-    from localai_ci.plan.inputhash import this_week
     from localai_ci.plan.sources import snapshot
-    from localai_ci.registry.credentials import Keyring
-    from localai_ci.registry.lookup import PATIENCE, Lookup
-    from localai_ci.registry.targets import plain_http
-    from localai_ci.registry.transport import Transport
+    from localai_ci.release.targets import plain_http
 
     tree = snapshot(request, decided.matrix, decided.inputs)
     known = asked.file.registries.get(asked.registry)
@@ -252,9 +252,9 @@ def simulate(
 
     The shapes: everything, one input that all Go backends share, and one backend.
     """
+    from localai_ci.config.estimates import load_estimates
     from localai_ci.plan.change import Change
     from localai_ci.plan.decide import decide
-    from localai_ci.plan.estimates import load_estimates
     from localai_ci.plan.report import comparison
     from localai_ci.plan.sources import Request, gather
 

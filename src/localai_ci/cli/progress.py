@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from localai_ci.registry.results import ImageRow
+    from localai_ci.release.result import ImageRow
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def progress(total: int) -> Iterator[Callable[["ImageRow"], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    from localai_ci.registry.results import Status
+    from localai_ci.release.result import Status
 
     console = Console(stderr=True, highlight=False)
     with Progress(console=console, disable=not sys.stderr.isatty()) as bar:

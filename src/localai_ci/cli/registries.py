@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from localai_ci.matrix.registries import Registries
+    from localai_ci.config.registries import Registries
 
 RegistriesPath = Annotated[
     Path | None,
@@ -20,7 +20,7 @@ def load_registries(path: Path | None) -> "Registries":
     Raises:
         InputError: the file is at fault, with file and line.
     """
-    from localai_ci.matrix.registries import Registries, registries
-    from localai_ci.matrix.yamlfile import load
+    from localai_ci.config.reader import load
+    from localai_ci.config.registries import Registries, registries
 
     return load(path, Registries)[0] if path else registries()

@@ -20,9 +20,9 @@ class Backends:
 
         Go on from it: `export --path image.tar` writes it, `publish` pushes it.
         """
-        from localai_ci import backend
+        from localai_ci.backends.build import build
 
-        return (await backend.build(await flags.request())).container
+        return (await build(await flags.request())).container
 
     @never_cached
     @spread
@@ -35,20 +35,21 @@ class Backends:
         as_json: AsJson = False,
     ) -> str:
         """Build one backend and tell how: base and why, compiler cache, size by part."""
-        from localai_ci import backend
+        from localai_ci.backends import report
+        from localai_ci.backends.build import build
 
-        built = await backend.build(await flags.request())
+        built = await build(await flags.request())
         if canary:
-            backend.check_cache(built)
-        return backend.as_json(built) if as_json else backend.as_table(built)
+            report.check_cache(built)
+        return report.as_json(built) if as_json else report.as_table(built)
 
     @never_cached
     @spread
     async def smoke(self, flags: BackendFlags, as_json: AsJson = False) -> str:
         """Build one backend, start it from its image, and print what its gRPC Health answers."""
-        from localai_ci import backend
+        from localai_ci.backends.build import smoke
 
-        health = await backend.smoke(await flags.request())
+        health = await smoke(await flags.request())
         return health.as_json() if as_json else health.as_line(flags.entry)
 
     @never_cached
@@ -65,8 +66,8 @@ class Backends:
 
         Returns a folder with the receipt: put those of all legs together and `localai-ci merge`.
         """
-        from localai_ci import push
-        from localai_ci.backend import publish
+        from localai_ci.functions.reading import read_registries
+        from localai_ci.publishing import publish
 
-        file = await push.read_registries(registries)
-        return await publish.publish(await flags.request(), file, run_id, run_url, revision)
+        file = await read_registries(registries)
+        return await publish(await flags.request(), file, run_id, run_url, revision)

@@ -24,7 +24,7 @@ class Bases:
     @function
     def variants(self, as_json: AsJson = False) -> str:
         """List the builder bases: architecture, accelerator and base image of each."""
-        from localai_ci.matrix import variants
+        from localai_ci.config import variants
 
         file = variants.load_variants()
         return variants.as_json(file) if as_json else variants.as_table(file)
@@ -36,18 +36,18 @@ class Bases:
 
         Go on from it: `terminal` opens a shell, `with-exec` runs a command, `publish` pushes it.
         """
-        from localai_ci import base
+        from localai_ci.bases.build import build
 
-        built = await base.build(flags.recipe, flags.base_image, flags.mirror_credentials)
+        built = await build(flags.recipe, flags.base_image, flags.mirror_credentials)
         return built.container
 
     @function
     @spread
     async def grpc(self, flags: BaseFlags) -> dagger.Directory:
         """Compile gRPC for C++: the tree of /opt/grpc, shared by all bases of a release."""
-        from localai_ci import base
+        from localai_ci.bases.build import compile_grpc
 
-        return await base.compile_grpc(flags.recipe, flags.base_image, flags.mirror_credentials)
+        return await compile_grpc(flags.recipe, flags.base_image, flags.mirror_credentials)
 
     @never_cached  # a published base's tag may move
     @spread
@@ -63,15 +63,16 @@ class Bases:
 
         Two such reports as JSON are compared by `localai-ci bases differ`.
         """
-        from localai_ci import base, toolchain
+        from localai_ci.bases import build as bases
+        from localai_ci.bases import report
 
         recipe = flags.recipe
         if published:
-            built = await base.pull(recipe, published)
+            built = await bases.pull(recipe, published)
         else:
-            built = await base.build(recipe, flags.base_image, flags.mirror_credentials)
-        report = await base.report(recipe, built)
-        return toolchain.as_json(report) if as_json else toolchain.as_table(report)
+            built = await bases.build(recipe, flags.base_image, flags.mirror_credentials)
+        found = await bases.toolchain_of(recipe, built)
+        return report.as_json(found) if as_json else report.as_table(found)
 
     @never_cached
     @spread
@@ -86,13 +87,13 @@ class Bases:
 
         A base whose inputs are published already is not built: its tags are checked and moved.
         """
-        from localai_ci import push
-        from localai_ci.base import publish
+        from localai_ci.bases import publish
+        from localai_ci.functions.reading import login
 
         return await publish.publish(
             flags.recipe,
             publish.repositories(repository),
-            await push.login(docker_config, insecure=insecure),
+            await login(docker_config, insecure=insecure),
             flags.base_image,
             flags.mirror_credentials,
         )
@@ -111,8 +112,8 @@ class Bases:
 
         Call it with `-o matrix/upstreams.yaml`, and read the difference before it is committed.
         """
-        from localai_ci import base
-        from localai_ci.base.pin import pin
+        from localai_ci.bases.mirrors import Sources
+        from localai_ci.bases.pin import pin
 
-        text = await pin(base.Sources(mirror, apt_mirror), image, mirror_credentials)
+        text = await pin(Sources(mirror, apt_mirror), image, mirror_credentials)
         return dag.directory().with_new_file("upstreams.yaml", text).file("upstreams.yaml")

@@ -29,11 +29,12 @@ from localai_ci.args import (
     ThirdParty,
     VariantName,
 )
-from localai_ci.builder import Builder
+from localai_ci.backends.builder import Builder
 
 if TYPE_CHECKING:
-    from localai_ci.backend import Request
-    from localai_ci.base import Recipe, Sources
+    from localai_ci.backends.request import Request
+    from localai_ci.bases.mirrors import Sources
+    from localai_ci.bases.step import Recipe
 
 Self = TypeVar("Self")
 Flags = TypeVar("Flags")
@@ -79,7 +80,7 @@ class UpstreamFlags:
     @property
     def sources(self) -> "Sources":
         """The upstreams that these flags name."""
-        from localai_ci.base import Sources
+        from localai_ci.bases.mirrors import Sources
 
         return Sources(
             self.mirror, self.apt_mirror, self.apt_ports_mirror, self.apt_snapshot, self.epoch
@@ -95,7 +96,7 @@ class BaseFlags(UpstreamFlags):
     @property
     def recipe(self) -> "Recipe":
         """The base that these flags name."""
-        from localai_ci.base import recipe
+        from localai_ci.bases.recipe import recipe
 
         return recipe(self.variant, self.sources)
 
@@ -129,12 +130,14 @@ class BackendFlags(UpstreamFlags):
         Raises:
             InputError: a mirror or the Docker config cannot be what it is meant to be.
         """
-        from localai_ci import backend, push
+        from localai_ci.backends.base_choice import Wish
+        from localai_ci.backends.request import Request
+        from localai_ci.functions.reading import login
 
-        return backend.Request(
+        return Request(
             self.source,
             self.entry,
-            backend.Wish(self.builder, self.base, self.bases, self.base_image),
+            Wish(self.builder, self.base, self.bases, self.base_image),
             self.variant,
             self.sources,
             self.mirror_credentials,
@@ -144,7 +147,7 @@ class BackendFlags(UpstreamFlags):
             third_party=self.third_party,
             refresh=self.refresh,
             images=self.images,
-            login=await push.login(self.docker_config, insecure=self.insecure),
+            login=await login(self.docker_config, insecure=self.insecure),
         )
 
 

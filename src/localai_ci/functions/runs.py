@@ -80,17 +80,18 @@ class Runs:
 
         Returns what was done, for `localai-ci rollback`; `ok` in it says whether all went well.
         """
-        from localai_ci import merging, push
-        from localai_ci.registry.image_merge import Options
-        from localai_ci.registry.tags import Event
+        from localai_ci import merging
+        from localai_ci.functions.reading import login, read_registries
+        from localai_ci.release.merge_image import Options
+        from localai_ci.release.tags import Event
 
-        file = await push.read_registries(registries)
+        file = await read_registries(registries)
         result = await merging.merge(
             receipts,
             plan,
             Event(event, ref, sha, file.default_branch),
             file,
-            await push.login(docker_config, insecure=False),
+            await login(docker_config, insecure=False),
             Options(dry_run, force_latest, keep_anchors, provenance),
         )
         return dag.file("merge-result.json", result.as_text())

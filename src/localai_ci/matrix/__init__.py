@@ -1,1 +1,1 @@
-"""The matrix as data: models, loading, expansion, checks. Imports no dagger."""
+"""The matrix: entries, LocalAI's format, expansion, checks. Imports no dagger."""

@@ -4,11 +4,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from localai_ci import limits, names
+from localai_ci import names
+from localai_ci.config.profiles import Profiles
+from localai_ci.config.variants import Variant
+from localai_ci.matrix import limits
 from localai_ci.matrix.entry import DARWIN, Entry, Matrix, by_suffix
 from localai_ci.matrix.finding import Finding, Severity
-from localai_ci.matrix.models import Profiles
-from localai_ci.matrix.variants import Variant
 
 LOCALAI_SHARDS = 4
 """Into how many matrices LocalAI's workflows split the images with one leg."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from localai_ci.matrix.models import Backends, Deviation, Profiles
+from localai_ci.config.backends import Backends, Deviation
+from localai_ci.config.profiles import Profiles
 
 HEAD = "# yaml-language-server: $schema=schema/{}.json\n"
 WIDTH = 98

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from localai_ci.config.backends import Backends, Build, Deviation
+from localai_ci.config.profiles import Profile, Profiles
+from localai_ci.config.reader import Document, Loc
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import DARWIN, Entry, by_suffix
-from localai_ci.matrix.models import Backends, Build, Deviation, Profile, Profiles
-from localai_ci.matrix.yamlfile import Document, Loc
 
 
 def expand(profiles: Profiles, backends: Backends, document: Document) -> tuple[Entry, ...]:

@@ -7,12 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from localai_ci.config.backends import Backends, Build, Change, Deviation
+from localai_ci.config.profiles import Arch, Profile, Profiles
+from localai_ci.config.reader import Document
 from localai_ci.errors import InputError
 from localai_ci.matrix.diff import diff
 from localai_ci.matrix.entry import DARWIN, Entry
 from localai_ci.matrix.expand import expand
-from localai_ci.matrix.models import Arch, Backends, Build, Change, Deviation, Profile, Profiles
-from localai_ci.matrix.yamlfile import Document
 
 TODO = "TODO: say why this row differs from its profile."
 LEARNED = ("build_type", "cuda", "base_image", "ubuntu", "skip_drivers")

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from localai_ci.config.backends import Backends, Build
+from localai_ci.config.data import data_dir
+from localai_ci.config.profiles import Profiles
+from localai_ci.config.reader import Document, Loc, load
 from localai_ci.errors import InputError
 from localai_ci.matrix import localai
-from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.expand import expand
-from localai_ci.matrix.models import Backends, Build, Profiles
-from localai_ci.matrix.yamlfile import Document, Loc, load
 
 MATRIX_PATHS = ("matrix/profiles.yaml", "matrix/backends.yaml", localai.MATRIX_FILE)
 """Where a tree may carry its matrix."""
@@ -73,7 +74,7 @@ def _ours(folder: Path, read: Callable[[Path], bytes | None]) -> Matrix:
 
 
 def _theirs(path: Path, data: bytes | None) -> Matrix:
-    from localai_ci.matrix.localai_file import read
+    from localai_ci.matrix.localai import read
 
     entries, document = read(path, known_builds(), data)
     return Matrix(entries, str(path), _row_lines(entries, document))

@@ -1,12 +1,17 @@
-"""Entries as rows of LocalAI's own matrix file; `localai_file` reads it.
+"""Entries as rows of LocalAI's own matrix file: written and read.
 
 The format: ``include`` (Linux) and ``includeDarwin``, lists of rows whose values are strings.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from localai_ci.config.backends import Build
+from localai_ci.config.reader import Document, load
 from localai_ci.matrix.entry import DARWIN, Entry
 from localai_ci.names import base_tag
 
@@ -17,7 +22,7 @@ MATRIX_FILE = ".github/backend-matrix.yml"
 @cache
 def base_image(variant: str) -> str:
     """The moving reference of a builder base."""
-    from localai_ci.matrix.registries import registries
+    from localai_ci.config.registries import registries
 
     return f"{registries().bases}:{base_tag(variant)}"
 
@@ -64,3 +69,125 @@ def document(entries: Iterable[Entry]) -> dict[str, list[dict[str, str]]]:
     for entry in entries:
         lists["includeDarwin" if entry.arch == DARWIN else "include"].append(row(entry))
     return lists
+
+
+def _text(value: object) -> object:
+    """Numbers and booleans that someone left unquoted, as the strings they stand for."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class _Row(BaseModel):
+    """A row; keys that LocalAI may add later are kept, not lost."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    backend: Text
+    tag_suffix: Text = Field(alias="tag-suffix")
+    build_type: Text = Field("", alias="build-type")
+
+
+class _LinuxRow(_Row):
+    dockerfile: Text
+    platforms: Text
+    runner: Text = Field(alias="runs-on")
+    base_image: Text = Field("", alias="base-image")
+    cuda_major: Text = Field("", alias="cuda-major-version")
+    cuda_minor: Text = Field("", alias="cuda-minor-version")
+    ubuntu: Text = Field("", alias="ubuntu-version")
+    skip_drivers: Text = Field("false", alias="skip-drivers")
+    platform_tag: Text = Field("", alias="platform-tag")
+    builder: Text = Field("", alias="builder-base-image")
+    tag_latest: Text = Field("auto", alias="tag-latest")
+    context: Text = "./"
+    amdgpu_targets: Text = Field("", alias="amdgpu-targets")
+
+
+class _DarwinRow(_Row):
+    lang: Text = ""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    include: list[_LinuxRow]
+    includeDarwin: list[_DarwinRow] = []  # noqa: N815 - LocalAI's key
+
+
+def read(
+    path: Path, builds: Mapping[str, Build], data: bytes | None = None
+) -> tuple[tuple[Entry, ...], Document]:
+    """The entries of a file in LocalAI's format.
+
+    Args:
+        path: The file; only its name where ``data`` is given.
+        builds: What is known of each Dockerfile; an unknown one gets every folder that
+            could hold the backend, so that no change is missed.
+        data: The content, of a file that is not on disk.
+
+    Raises:
+        InputError: not such a file; each fault with its line.
+    """
+    file, document = load(path, _File, data)
+    linux = [_linux(row, builds) for row in file.include]
+    build_of = {e.backend: e.build for e in linux}
+    darwin = [_darwin(row, builds, build_of) for row in file.includeDarwin]
+    return (*linux, *darwin), document
+
+
+def _linux(row: _LinuxRow, builds: Mapping[str, Build]) -> Entry:
+    build = row.dockerfile.rpartition("Dockerfile.")[2]
+    platforms = [p.strip().removeprefix("linux/") for p in row.platforms.split(",")]
+    language, folders = _sources(row.backend, build, builds)
+    return Entry(
+        backend=row.backend,
+        suffix=row.tag_suffix,
+        arch="+".join(platforms),
+        build=build,
+        language=language,
+        folders=folders,
+        build_type=row.build_type,
+        cuda=".".join(filter(None, (row.cuda_major, row.cuda_minor))),
+        base_image=row.base_image,
+        ubuntu=row.ubuntu,
+        skip_drivers=row.skip_drivers == "true",
+        runner=row.runner,
+        platform_tag=row.platform_tag,
+        builder=row.builder.removeprefix(base_image("")),
+        tag_latest=row.tag_latest,
+        context=row.context,
+        amdgpu_targets=row.amdgpu_targets,
+        extra=_extra(row),
+    )
+
+
+def _darwin(row: _DarwinRow, builds: Mapping[str, Build], build_of: Mapping[str, str]) -> Entry:
+    """A Darwin row names no Dockerfile: its Linux rows, its own name or its language tell."""
+    known = build_of.get(row.backend) or (row.backend if row.backend in builds else "")
+    build = known or {"": "python", "go": "golang"}.get(row.lang, row.lang)
+    language, folders = _sources(row.backend, build, builds)
+    return Entry(
+        backend=row.backend,
+        suffix=row.tag_suffix,
+        arch=DARWIN,
+        build=build,
+        language=language,
+        folders=folders,
+        build_type=row.build_type,
+        runner="macos-latest",
+        extra=_extra(row),
+    )
+
+
+def _sources(backend: str, build: str, builds: Mapping[str, Build]) -> tuple[str, tuple[str, ...]]:
+    if build in builds:
+        return builds[build].language, builds[build].folders(backend)
+    return "cpp", tuple(f"backend/{kind}/{backend}" for kind in ("cpp", "go", "python", "rust"))
+
+
+def _extra(row: _Row) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((k, str(_text(v))) for k, v in (row.model_extra or {}).items()))

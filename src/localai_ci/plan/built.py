@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from localai_ci.backends.input_hash import Snapshot, inputs_of
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
 from localai_ci.names import input_tag
 from localai_ci.plan.decide import Plan
-from localai_ci.plan.inputhash import Snapshot, inputs_of
 
 AT_ONCE = 16
 """Questions to the registry at a time."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from localai_ci import limits
+from localai_ci.config.compile import CompileFile
+from localai_ci.config.inputs import InputsFile
 from localai_ci.errors import InputError
-from localai_ci.matrix.compiling import CompileFile
+from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Matrix
 from localai_ci.plan.event import Event
-from localai_ci.plan.rules import InputsFile
 
 LIST_LIMIT = {
     Event.pull_request: limits.PULL_REQUEST_FILES,

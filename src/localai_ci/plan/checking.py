@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from localai_ci.config.data import data_dir
+from localai_ci.config.variants import load_variants
 from localai_ci.matrix.check import check
 from localai_ci.matrix.check_tree import check_tree
-from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.loading import load_files, load_matrix, matrix_in_tree
+from localai_ci.matrix.rules import rules_in_tree
 from localai_ci.matrix.tree import Tree
-from localai_ci.matrix.variants import load_variants
 from localai_ci.plan.coverage import coverage
-from localai_ci.plan.sources import rules_in_tree
 from localai_ci.text import plural
 
 

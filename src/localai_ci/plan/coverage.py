@@ -13,12 +13,12 @@ from posixpath import dirname, normpath
 
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.finding import Finding, Severity
+from localai_ci.matrix.rules import Inputs, any_of
 from localai_ci.matrix.tree import Tree
 from localai_ci.plan.change import Change
 from localai_ci.plan.decide import decide
 from localai_ci.plan.event import Event
 from localai_ci.plan.reasons import Kind
-from localai_ci.plan.rules import Inputs, any_of
 
 BUILD_FILES = any_of(["**/Makefile", "**/*.{sh,mk,cmake,go}", "**/CMakeLists.txt"])
 NO_BUILD_FILES = any_of(["**/*_test.{go,sh}", "**/test.sh", "**/{test,tests,testdata}/**"])

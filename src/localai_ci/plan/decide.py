@@ -5,15 +5,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from localai_ci.backends.recipe import build_inputs
+from localai_ci.config.compile import CompileFile
+from localai_ci.config.inputs import Rule
 from localai_ci.errors import InputError
-from localai_ci.matrix.compiling import CompileFile, build_inputs
 from localai_ci.matrix.diff import diff
 from localai_ci.matrix.entry import Entry, Matrix, by_suffix
+from localai_ci.matrix.rules import Inputs, takes
 from localai_ci.plan.change import Change
 from localai_ci.plan.event import Event
 from localai_ci.plan.proto import breaking_changes
 from localai_ci.plan.reasons import Kind, Reason, listed
-from localai_ci.plan.rules import Inputs, Rule
 
 FORCED = {
     Event.tag: "a release builds every image",
@@ -198,7 +200,7 @@ def _judge_rule(
         detail = f"{rule.reason} It says something else of this one now"
     elif rule.compare:
         detail = f"{rule.reason} What it said before could not be read"
-    takers = [e for e in matrix.entries if rule.select.takes(e)]
+    takers = [e for e in matrix.entries if takes(rule.select, e)]
     if rule.compare == "compile" and change.compile:
         takers = [e for e in takers if _compiled_otherwise(e, *change.compile)]
         if not takers:
@@ -222,7 +224,7 @@ def _judge_rules(
     old = list(before)
     new = [rule for rule in inputs.file.rules if rule not in old]
     for rule in new:
-        takers = [e for e in matrix.entries if rule.select.takes(e)]
+        takers = [e for e in matrix.entries if takes(rule.select, e)]
         detail = "it is new or says something else now, and what it selects may be stale"
         found.add(takers, Reason(Kind.shared_input, detail, rule.name), path)
     return "" if new else "no rule is new or says something else"

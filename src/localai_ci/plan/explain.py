@@ -1,6 +1,7 @@
 """`--why` and `--why-not`: one paragraph about one entry."""
 
 from localai_ci.matrix.entry import Entry, unknown_entry
+from localai_ci.matrix.rules import takes
 from localai_ci.plan.change import Change
 from localai_ci.plan.decide import Plan
 from localai_ci.plan.reasons import listed
@@ -27,7 +28,7 @@ def explain(plan: Plan, id_: str) -> str:
 
 def _absence(plan: Plan, entry: Entry) -> str:
     change = plan.change
-    rules = [r.name for r in plan.inputs.file.rules if r.select.takes(entry)]
+    rules = [r.name for r in plan.inputs.file.rules if takes(r.select, entry)]
     own = listed(entry.folders)
     dockerfile = f", none is its Dockerfile {entry.dockerfile}" if entry.dockerfile else ""
     return (

@@ -8,8 +8,8 @@ with ``linux_n`` (a matrix for ``fromJSON``), the same for darwin, and ``merges`
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from localai_ci import limits
 from localai_ci.errors import InputError
+from localai_ci.matrix import limits
 from localai_ci.plan.jobs import SHARD, Job, shards
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 from localai_ci import names
+from localai_ci.config.registries import registries
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
-from localai_ci.matrix.registries import registries
 from localai_ci.plan.decide import Plan
+from localai_ci.plan.estimates import build_minutes
 from localai_ci.plan.jobs import SHARD, Job, shards, single
 from localai_ci.plan.reasons import Kind
 from localai_ci.plan.report import Report, headline, hours
@@ -131,7 +132,7 @@ def _data(report: Report) -> dict[str, object]:
         entries[entry.id] = {
             "row": row(entry),
             "names": _names(entry),
-            "minutes": round(report.estimates.build(entry)),
+            "minutes": round(build_minutes(report.estimates, entry)),
             "why": [reasons.setdefault(text, len(reasons)) for text in why],
             "built": plan.built.get(entry.id, ""),
         }

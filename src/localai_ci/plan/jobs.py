@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from localai_ci import limits
+from localai_ci.config.estimates import Estimates
 from localai_ci.errors import InputError
+from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
-from localai_ci.plan.estimates import Estimates, base_of
+from localai_ci.plan.estimates import base_of, build_minutes, job_minutes
 
 SHARD = 240
 """Jobs of a shard: below the limit, with room for a matrix that grows."""
@@ -42,7 +43,7 @@ class Job:
 
 def single(entries: Iterable[Entry], estimates: Estimates) -> tuple[Job, ...]:
     """One entry a job, the longest first."""
-    return _ordered(Job(e.id, e.runner, (e,), estimates.job([e])) for e in entries)
+    return _ordered(Job(e.id, e.runner, (e,), job_minutes(estimates, [e])) for e in entries)
 
 
 def packed(entries: Iterable[Entry], estimates: Estimates, budget: float) -> tuple[Job, ...]:
@@ -62,14 +63,14 @@ def packed(entries: Iterable[Entry], estimates: Estimates, budget: float) -> tup
         for number, content in enumerate(bins, 1):
             part = f" {number}/{len(bins)}" if len(bins) > 1 else ""
             name = f"{base} {content[0].arch}{part}" if len(content) > 1 else content[0].id
-            jobs.append(Job(name, runner, content, estimates.job(content)))
+            jobs.append(Job(name, runner, content, job_minutes(estimates, content)))
     return _ordered(jobs)
 
 
 def _fill(members: Sequence[Entry], estimates: Estimates, budget: float) -> list[tuple[Entry, ...]]:
     """First fit, longest first."""
-    minutes = {e.id: estimates.build(e) for e in members}
-    once = estimates.job(members) - sum(minutes.values())
+    minutes = {e.id: build_minutes(estimates, e) for e in members}
+    once = job_minutes(estimates, members) - sum(minutes.values())
     bins: list[tuple[float, list[Entry]]] = []
     for entry in sorted(members, key=lambda e: (-minutes[e.id], e.id)):
         for index, (taken, content) in enumerate(bins):

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from localai_ci import limits
+from localai_ci.config.estimates import Estimates, load_estimates
+from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
 from localai_ci.plan.decide import FORCED, Plan, Planned
-from localai_ci.plan.estimates import Estimates, load_estimates
+from localai_ci.plan.estimates import build_minutes
 from localai_ci.plan.jobs import Job, packed, single
 from localai_ci.plan.reasons import listed
 from localai_ci.plan.simulate import Run, best_packing, simulate
@@ -77,7 +78,7 @@ def as_json(report: Report) -> dict[str, object]:
         "entries": [
             entry_json(p.entry)
             | {
-                "minutes": report.estimates.build(p.entry),
+                "minutes": build_minutes(report.estimates, p.entry),
                 "reasons": [r.as_json() for r in p.reasons],
             }
             for p in plan.entries

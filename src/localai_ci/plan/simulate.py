@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from statistics import median
 
+from localai_ci.config.estimates import Estimates
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, by_suffix
-from localai_ci.plan.estimates import Estimates
 from localai_ci.plan.jobs import Job, packed
 
 

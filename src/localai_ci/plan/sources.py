@@ -4,18 +4,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from localai_ci.backends.input_hash import IGNORE, Snapshot
+from localai_ci.config.compile import load_compile
 from localai_ci.errors import InputError
-from localai_ci.matrix.compiling import load_compile
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import load_matrix, matrix_in_tree
+from localai_ci.matrix.rules import RULES, Inputs, load_inputs, rules_in_tree
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
-from localai_ci.plan.inputhash import IGNORE, Snapshot
-from localai_ci.plan.rules import Inputs, load_inputs
 
 PROTO = "backend/backend.proto"
-RULES = "matrix/inputs.yaml"
 TABLE = "matrix/compile.yaml"
 
 
@@ -109,16 +108,6 @@ def put_together(
     if request.previous_matrix:
         change = replace(change, previous=load_matrix(request.previous_matrix))
     return matrix, inputs, change
-
-
-def rules_in_tree(read: Read) -> Inputs:
-    """The rules that a tree carries, else the installed ones.
-
-    Raises:
-        InputError: a fault in them.
-    """
-    rules = read(RULES)
-    return load_inputs() if rules is None else load_inputs(Path(RULES), rules)
 
 
 def snapshot(request: Request, matrix: Matrix, rules: Inputs) -> Snapshot:

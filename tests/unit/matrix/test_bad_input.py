@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from localai_ci.config.data import data_dir
 from localai_ci.errors import InputError
-from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.loading import load_matrix
-from localai_ci.plan.rules import load_inputs
+from localai_ci.matrix.rules import load_inputs
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from localai_ci.config.data import data_dir
+from localai_ci.config.variants import load_variants
 from localai_ci.matrix.check import check
 from localai_ci.matrix.check_tree import check_tree
-from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.loading import load_files, load_matrix
 from localai_ci.matrix.tree import Tree
-from localai_ci.matrix.variants import load_variants
 from localai_ci.plan.checking import check_all
 
 MATRIX = load_matrix()

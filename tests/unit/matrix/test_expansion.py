@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from localai_ci.config.data import data_dir
+from localai_ci.config.reader import parse
 from localai_ci.matrix import localai
-from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.entry import Entry, by_suffix
 from localai_ci.matrix.loading import load_matrix
-from localai_ci.matrix.yamlfile import parse
 
 MATRIX = load_matrix()
 LINUX = [e for e in MATRIX.entries if e.os == "linux"]
@@ -102,8 +102,8 @@ def test_darwin_rows_are_entries_with_their_own_architecture() -> None:
 
 
 def test_27_rows_are_real_exceptions_and_each_has_a_reason() -> None:
-    from localai_ci.matrix.models import Backends
-    from localai_ci.matrix.yamlfile import load
+    from localai_ci.config.backends import Backends
+    from localai_ci.config.reader import load
 
     exceptions = load(data_dir() / "backends.yaml", Backends)[0].exceptions
     assert all(x.reason for x in exceptions)

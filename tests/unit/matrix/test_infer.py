@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from localai_ci.config.data import data_dir
 from localai_ci.errors import InputError
 from localai_ci.matrix import localai
-from localai_ci.matrix.data import data_dir
 from localai_ci.matrix.diff import diff
 from localai_ci.matrix.emit import backends_yaml, profiles_yaml
 from localai_ci.matrix.entry import Entry

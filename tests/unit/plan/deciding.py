@@ -5,10 +5,10 @@ from typing import Any
 
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.loading import load_matrix
+from localai_ci.matrix.rules import load_inputs
 from localai_ci.plan.change import Change
 from localai_ci.plan.decide import Plan, decide
 from localai_ci.plan.event import Event
-from localai_ci.plan.rules import load_inputs
 
 MATRIX = load_matrix()
 INPUTS = load_inputs()

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from localai_ci import base
-from localai_ci.backend import compiling, slices
-from localai_ci.backend.listing import listing
-from localai_ci.base import Sources
-from localai_ci.base.identity import Bases
+from localai_ci.backends import recipe, slices
+from localai_ci.backends.input_hash import IGNORE, InputSet, Snapshot, inputs_of
+from localai_ci.backends.listing import listing
+from localai_ci.bases import recipe as base
+from localai_ci.bases.mirrors import Sources
+from localai_ci.bases.recipe import Bases
+from localai_ci.config.compile import load_compile
 from localai_ci.matrix import localai
-from localai_ci.matrix.compiling import load_compile
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.loading import load_matrix
+from localai_ci.matrix.rules import load_inputs
 from localai_ci.plan.event import Event
-from localai_ci.plan.inputhash import IGNORE, InputSet, Snapshot, inputs_of
-from localai_ci.plan.rules import load_inputs
 from localai_ci.plan.sources import Request, snapshot
 
 MATRIX = load_matrix()
@@ -86,7 +86,7 @@ def planned_base(entry: Entry) -> str:
 
 def as_built(root: Path, entry: Entry, paths: Iterable[str], cut: Path) -> InputSet:
     """As `build-backend` makes it, of the files of a working tree that it cuts out."""
-    leave = compiling.leftovers(entry, TABLE) if entry.builder else ()
+    leave = recipe.leftovers(entry, TABLE) if entry.builder else ()
     texts = {
         path: (root / path).read_text()
         for path in (IGNORE, entry.dockerfile)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.plan.deciding import EVERYTHING, INPUTS, MATRIX, NOTHING, counts, plan
 
+from localai_ci.config.compile import load_compile
+from localai_ci.config.data import data_dir
 from localai_ci.errors import InputError
-from localai_ci.matrix.compiling import load_compile
-from localai_ci.matrix.data import data_dir
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.decide import Plan, Planned, decide
 from localai_ci.plan.event import Event

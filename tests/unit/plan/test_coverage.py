@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from unit.plan.deciding import INPUTS, MATRIX
 
+from localai_ci.matrix.rules import Inputs
 from localai_ci.matrix.tree import Tree
 from localai_ci.plan.coverage import coverage
-from localai_ci.plan.rules import Inputs
 
 FILES = {
     "backend/Dockerfile.python": (

@@ -9,18 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.plan.deciding import MATRIX
 
-from localai_ci import limits
+from localai_ci.config.data import data_dir
+from localai_ci.config.estimates import Estimates, load_estimates
 from localai_ci.errors import InputError
-from localai_ci.matrix.data import data_dir
+from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.plan import github
-from localai_ci.plan.estimates import (
-    Estimates,
-    base_of,
-    from_receipts,
-    load_estimates,
-    with_measured,
-)
+from localai_ci.plan.estimates import base_of, build_minutes, from_receipts, with_measured
 from localai_ci.plan.jobs import Job, packed, shards, single
 from localai_ci.plan.simulate import best_packing, simulate
 
@@ -209,7 +204,7 @@ def test_measured_minutes_replace_the_guess_and_keep_the_comments(tmp_path: Path
     file.write_text(with_measured(with_measured(old, {"x": 1}), measured), encoding="utf-8")
     new = load_estimates(file)
     assert new.measured == measured
-    assert new.build(MATRIX.by_id()["cpu-ced/amd64"]) == 12.5
+    assert build_minutes(new, MATRIX.by_id()["cpu-ced/amd64"]) == 12.5
     assert file.read_text("utf-8").startswith(old.partition("\nmeasured:")[0])
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from unit.plan.deciding import MATRIX, plan
 
+from localai_ci.config.estimates import load_estimates
 from localai_ci.plan.decide import Plan
-from localai_ci.plan.estimates import load_estimates
 from localai_ci.plan.html import page
 from localai_ci.plan.jobs import single
 from localai_ci.plan.report import Report

@@ -1,0 +1,239 @@
+"""From a source tree and an entry to a FROM-scratch image that was checked.
+
+`build` composes: choose the base, cut the slice, fetch third-party sources, restore the compiler
+cache, compile, package, check. The Dockerfile backends take the short way.
+"""
+
+from dataclasses import dataclass, field
+
+from dagger import Container, DaggerError, Directory, ExecError, Platform, dag
+from dagger.telemetry import get_tracer
+
+from localai_ci.backends import (
+    base_choice,
+    ccache,
+    dockerfile_build,
+    package_check,
+    source_tree,
+    third_party,
+)
+from localai_ci.backends import recipe as recipes
+from localai_ci.backends import smoke as smoking
+from localai_ci.backends.ccache_statistics import Statistics
+from localai_ci.backends.ccache_statistics import read as read_statistics
+from localai_ci.backends.input_hash import Own, inputs_of, this_week
+from localai_ci.backends.request import Request, check, without_effect
+from localai_ci.bases import apt, failure, push
+from localai_ci.bases import build as bases
+from localai_ci.bases.publish import digest_of
+from localai_ci.bases.recipe import recipe as base_recipe
+from localai_ci.bases.step import SHELL, Step
+from localai_ci.bases.step import Recipe as BaseRecipe
+from localai_ci.config.compile import load_compile
+from localai_ci.config.packages import load_packages
+from localai_ci.errors import InputError, LocalaiCiError
+from localai_ci.matrix.entry import Entry
+from localai_ci.names import input_tag
+from localai_ci.oci.reference import Repository
+from localai_ci.text import say
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image that passed the check, and how it came to be.
+
+    Attributes:
+        container: FROM scratch.
+        inputs: Hash of all that went into it; two builds with the same one are the same image.
+        contents: What is in it.
+        base: Which base, and why; empty with a Dockerfile.
+        statistics: Of the compiler cache; None where nothing was compiled here.
+        found: Where the finished image was; empty where it was built.
+    """
+
+    entry: Entry
+    container: Container
+    inputs: str
+    contents: package_check.Contents = field(default_factory=package_check.Contents)
+    base: str = ""
+    statistics: Statistics | None = None
+    found: str = ""
+
+
+async def build(request: Request) -> Built:
+    """Build an entry's image and check it.
+
+    Raises:
+        LocalaiCiError: whatever cannot be had, does not compile, or is not fit to be an image.
+    """
+    entry = await source_tree.find(request.source, request.entry)
+    if entry.os == "darwin":
+        raise InputError(
+            "a Linux engine cannot build for macOS: Apple's SDK and Metal run on Macs only",
+            where=entry.id,
+            remedy=f"Its job runs on {entry.runner}, where LocalAI's Makefile builds it.",
+        )
+    variant = request.variant or entry.builder or entry.arch
+    recipe = base_recipe(variant, request.sources)
+    check(request, entry, recipe.variant)
+    if line := without_effect(request, entry):
+        say(line)
+    if entry.builder:
+        return await _compiled(request, entry, recipe)
+    return await _from_dockerfile(request, entry, recipe)
+
+
+async def smoke(request: Request) -> smoking.Health:
+    """Build an entry's image, start it, and wait for its Health.
+
+    Raises:
+        LocalaiCiError: it cannot be built, or does not come up; says why.
+    """
+    built = await build(request)
+    variant = request.variant or built.entry.builder or built.entry.arch
+    recipe = base_recipe(variant, request.sources)
+    client = await _tools(request, recipe)
+    image = request.wish.base_image or recipe.release.image
+    plain = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
+    return await smoking.smoke(built.entry.id, built.container.rootfs(), plain, client)
+
+
+async def _compiled(request: Request, entry: Entry, recipe: BaseRecipe) -> Built:
+    file = load_compile()
+    how = recipes.decide(file, entry, request.targets)
+    part, snapshot = await source_tree.cut(request.source, entry, recipes.leftovers(entry, file))
+    chosen = await base_choice.choose(recipe, request.wish, request.login, request.credentials)
+    given = third_party.without_git(request.third_party) if request.third_party else None
+    own = Own(request.targets, await given.digest() if given else "")
+    inputs = inputs_of(entry, snapshot, chosen.identity, own=own).digest
+    if found := await _finished(request, entry, inputs):
+        return found
+    builder = await chosen.container()
+    fetched = given or await _fetched(request, how, builder)
+    container = builder
+    for step in recipes.tools(how, recipe):
+        container = await bases.execute(recipe, container, step, request.credentials)
+    container = container.with_directory(recipes.TREE, part)
+    container = container.with_directory(f"{recipes.TREE}/{how.source.folder}", fetched)
+    key = ccache.Key(
+        entry.backend,
+        recipe.variant.name,
+        entry.build_type,
+        chosen.identity,
+        f"{inputs} {await fetched.digest()} {' '.join(how.targets)}",
+    )
+    container, statistics = await _compile(request, entry, how, recipe, container, key)
+    output = container.directory(recipes.package_folder(entry))
+    wanted = package_check.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
+    contents = await _check(entry, output, container, wanted)
+    image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", output)
+    return Built(entry, image, inputs, contents, chosen.why, statistics)
+
+
+async def _compile(
+    request: Request,
+    entry: Entry,
+    how: recipes.BackendRecipe,
+    recipe: BaseRecipe,
+    container: Container,
+    key: ccache.Key,
+) -> tuple[Container, Statistics]:
+    """All steps, with the nearest cache, which is kept afterwards if the user says so."""
+    file = load_compile()
+    kept = Repository.parse(request.ccache) if request.ccache else None
+    restored = ccache.Restored(dag.directory())
+    if kept:
+        relatives = file.relatives(entry.backend)
+        restored = await ccache.restore(kept, key, relatives, request.login)
+        container = container.with_directory(recipes.CCACHE_FOLDER, restored.folder)
+    else:
+        container = ccache.with_volume(container, key)
+    for step in recipes.steps(entry, how, recipe, file.ccache):
+        container = await _execute(entry, container, step)
+    statistics = read_statistics(
+        await container.file(recipes.CCACHE_STATISTICS).contents(),
+        restored.image,
+        unchanged=restored.unchanged,
+    )
+    say(statistics.as_line())
+    if kept and request.ccache_save:
+        await ccache.save(container, kept, key, file.ccache, request.login)
+    return container, statistics
+
+
+async def _from_dockerfile(request: Request, entry: Entry, recipe: BaseRecipe) -> Built:
+    part, snapshot = await source_tree.cut(request.source, entry)
+    start = request.wish.base_image or entry.base_image
+    refresh = request.refresh or this_week()
+    given = dockerfile_build.arguments(entry, request.sources, start, refresh)
+    digest = await digest_of(recipe, start)
+    inputs = inputs_of(entry, snapshot, digest, refresh).digest
+    if found := await _finished(request, entry, inputs):
+        return found
+    # First, so that no finished build is lost because it cannot be checked.
+    tools = await _tools(request, recipe)
+    with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
+        try:
+            image = await dockerfile_build.build(entry, part, given).sync()
+        except ExecError as e:
+            raise failure.of_exec(entry.id, entry.dockerfile, e) from None
+        except DaggerError as e:
+            raise LocalaiCiError(
+                f"{entry.dockerfile} cannot be built: {str(e).strip().splitlines()[-1]}",
+                where=entry.id,
+                remedy="A stage or file that it names is not there, or an image cannot be had;"
+                " --base-image REF starts from another one.",
+            ) from None
+    contents = await _check(entry, image.rootfs(), tools, package_check.Wanted(()))
+    return Built(entry, image, inputs, contents)
+
+
+async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None:
+    """The image that was made of these inputs before, if its registry has it."""
+    if not request.images:
+        return None
+    image = Repository.parse(request.images).at(input_tag(inputs, entry.suffix, entry.arch))
+    digest, said = await base_choice.ask(image, request.login)
+    say(f"finished image: {said}")
+    if not digest:
+        return None
+    empty = dag.container(platform=Platform(f"linux/{entry.arch}"))
+    ready = await push.signed_in(empty, image.repository.registry, request.login)
+    return Built(entry, ready.from_(str(image)), inputs, found=str(image))
+
+
+async def _fetched(request: Request, how: recipes.BackendRecipe, tools: Container) -> Directory:
+    makefile = await request.source.file(how.source.makefile).contents()
+    pin = third_party.read_pin(makefile, how.source)
+    return await third_party.fetch(pin, tools, request.sources, request.credentials)
+
+
+async def _execute(entry: Entry, container: Container, step: Step) -> Container:
+    with get_tracer().start_as_current_span(f"{entry.id}: {step.name}"):
+        try:
+            return await container.with_(step).sync()
+        except ExecError as e:
+            raise failure.of_exec(entry.id, step.name, e) from None
+
+
+async def _tools(request: Request, recipe: BaseRecipe) -> Container:
+    """A container with curl and readelf: a base's first step, which most builds have cached."""
+    image = request.wish.base_image or recipe.release.image
+    container = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
+    try:
+        return await bases.execute(recipe, container, apt.base(recipe), request.credentials)
+    except DaggerError as e:
+        here = str(await dag.default_platform())
+        raise failure.of_image(recipe.variant, image, here, str(e)) from None
+
+
+async def _check(
+    entry: Entry, files: Directory, tools: Container, wanted: package_check.Wanted
+) -> package_check.Contents:
+    with get_tracer().start_as_current_span(f"{entry.id}: check the package"):
+        looking = tools.with_mounted_directory("/package", files).with_workdir("/package")
+        contents = package_check.read(
+            await looking.with_exec([*SHELL, package_check.PROBE]).stdout()
+        )
+        package_check.check(entry, contents, wanted, load_packages())
+    return contents

@@ -1,0 +1,199 @@
+"""The check of a finished package: everything it needs is inside, and nothing else. Pure."""
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from localai_ci.config.packages import PackagesFile
+from localai_ci.errors import LocalaiCiError
+from localai_ci.matrix.entry import Entry
+
+# Lists what is in the folder it is run in, then what every program and library says of itself.
+PROBE = r"""
+find . -mindepth 1 \( -type f -o -type l \) -printf '%y\t%s\t%m\t%P\n'
+echo
+find . -type f \( -perm /111 -o -name '*.so' -o -name '*.so.*' \) -print0 |
+  xargs -0r readelf -hdW /bin/true 2>/dev/null |
+  grep -E '^File: |Machine:|\((NEEDED|RPATH|RUNPATH)\)' || true
+"""
+
+_MACHINES = {"amd64": "X86-64", "arm64": "AArch64"}
+_CPU_LIBRARIES = "libggml-cpu-*.so*"
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Elf:
+    """A program or library: its machine, the libraries it asks for, and where it looks first."""
+
+    machine: str
+    needed: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A package: bytes by path, paths that may be executed, and its ELF files."""
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    executable: frozenset[str] = frozenset()
+    elves: Mapping[str, Elf] = field(default_factory=dict)
+
+    @property
+    def bytes_by_part(self) -> dict[str, int]:
+        """What stands at the top, and what each folder adds; largest first."""
+        parts: defaultdict[str, int] = defaultdict(int)
+        for path, size in self.sizes.items():
+            top, slash, _ = path.partition("/")
+            parts[top + slash] += size
+        return dict(sorted(parts.items(), key=lambda part: -part[1]))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a package must hold beside its run.sh."""
+
+    binaries: tuple[str, ...]
+    cpu_libraries: bool = False
+
+
+def read(text: str) -> Contents:
+    """Contents from what `PROBE` printed."""
+    listing, _, dump = text.partition("\n\n")
+    rows = [line.split("\t", 3) for line in listing.splitlines() if line]
+    sizes = {path: int(size) if kind == "f" else 0 for kind, size, _, path in rows}
+    executable = frozenset(path for _, _, mode, path in rows if int(mode, 8) & 0o111)
+    elves = {}
+    for part in re.split(r"^File: ", dump, flags=re.MULTILINE):
+        path, _, rest = part.partition("\n")
+        machine = re.search(r"Machine: +(.+)", rest)
+        if path.startswith("./") and machine:
+            paths = re.findall(r"\((?:RPATH|RUNPATH)\).*\[(.*)\]", rest)
+            elves[path.removeprefix("./")] = Elf(
+                machine[1],
+                tuple(re.findall(r"\(NEEDED\).*\[(.*)\]", rest)),
+                tuple(folder for text in paths for folder in text.split(":") if folder),
+            )
+    return Contents(sizes, executable, elves)
+
+
+def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) -> None:
+    """Refuse a package that would fail on a user's machine.
+
+    Raises:
+        LocalaiCiError: names everything that is wrong with it.
+    """
+    faults = [
+        *_missing(contents, ("run.sh", *wanted.binaries, *file.builds[entry.build].binaries)),
+        *_strangers(entry, contents),
+        *_unresolved(entry, contents, file),
+        *_cpu_libraries(entry, contents, wanted, file.builds[entry.build].loader),
+        *_leftovers(contents, file.leftovers.get(entry.language, [])),
+    ]
+    if faults:
+        more = [f"… and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
+        listed = "".join(f"\n    {fault}" for fault in (*faults[:_LISTED], *more))
+        raise LocalaiCiError(
+            f"the package is not fit to be an image:{listed}",
+            where=entry.id,
+            remedy="Mend the backend's package.sh; or, where the image is right, packages.yaml.",
+        )
+
+
+def _missing(contents: Contents, names: Iterable[str]) -> Iterator[str]:
+    for name in dict.fromkeys(names):
+        if name not in contents.sizes:
+            yield f"{name} is missing"
+        elif name not in contents.executable:
+            yield f"{name} cannot be executed"
+
+
+def _strangers(entry: Entry, contents: Contents) -> Iterator[str]:
+    machine = _MACHINES[entry.arch]
+    for path, elf in contents.elves.items():
+        if machine not in elf.machine:
+            yield f"{path} is for {elf.machine}, the image for {entry.arch}"
+
+
+def _unresolved(entry: Entry, contents: Contents, file: PackagesFile) -> Iterator[str]:
+    """Libraries that neither the package nor the user's driver has."""
+    layout = file.builds[entry.build]
+    exempt = [
+        pattern
+        for rule in file.exempt
+        if not rule.languages or entry.language in rule.languages
+        for pattern in rule.libraries
+    ]
+    places: defaultdict[str, set[str]] = defaultdict(set)
+    for path in contents.sizes:
+        places[posixpath.basename(path)].add(posixpath.dirname(path) or ".")
+    users: defaultdict[str, list[str]] = defaultdict(list)
+    for path, elf in contents.elves.items():
+        searched = {*_own_paths(path, elf), *_search_path(path, layout.libraries)}
+        for name in elf.needed:
+            found = places.get(name, set())
+            loaded = name.startswith("ld-linux") and layout.loader in contents.sizes
+            if not (
+                loaded
+                or found & searched
+                or (found and layout.anywhere)
+                or any(fnmatchcase(name, pattern) for pattern in exempt)
+            ):
+                users[name].append(path)
+    for name, paths in users.items():
+        elsewhere = f", but there is {min(places[name])}/{name}" if name in places else ""
+        yield f"{name} is not where {_some(paths)} would look for it{elsewhere}"
+
+
+def _own_paths(path: str, elf: Elf) -> Iterator[str]:
+    """The folders of the package in which a file looks by itself."""
+    origin = posixpath.dirname(path)
+    for folder in elf.paths:
+        expanded = folder.replace("${ORIGIN}", "$ORIGIN")
+        if expanded.startswith("$ORIGIN"):
+            yield posixpath.normpath(posixpath.join(origin, "." + expanded[len("$ORIGIN") :]))
+
+
+def _search_path(path: str, libraries: Iterable[str]) -> Iterator[str]:
+    """LD_LIBRARY_PATH as a file sees it: of folders for one CPU each, only its own is taken."""
+    own = posixpath.dirname(path)
+    for folder in libraries:
+        if "*" not in folder:
+            yield posixpath.normpath(folder)
+        elif fnmatchcase(own, folder):
+            yield own
+
+
+def _cpu_libraries(entry: Entry, contents: Contents, wanted: Wanted, loader: str) -> Iterator[str]:
+    """Ggml looks for them in the folder of the program that runs: the loader's.
+
+    In the current folder as well: localvqe's run.sh, in Go, changes to where they lie.
+    """
+    if entry.language != "cpp" and not wanted.cpu_libraries:
+        return
+    folder = posixpath.dirname(loader)
+    found = [p for p in contents.sizes if fnmatchcase(posixpath.basename(p), _CPU_LIBRARIES)]
+    if wanted.cpu_libraries and not found:
+        yield f"{_CPU_LIBRARIES} are missing: no CPU variant can be chosen"
+    lost = [path for path in found if posixpath.dirname(path) != folder]
+    if lost:
+        yield f"{_some(lost)} is not beside {loader}, and only there does ggml look"
+    if found and loader not in contents.sizes:
+        yield f"{loader} is missing: ggml looks for its CPU libraries beside it"
+
+
+def _leftovers(contents: Contents, patterns: Collection[str]) -> Iterator[str]:
+    for pattern in patterns:
+        left = [
+            p for p in contents.sizes if fnmatchcase(p, pattern) or fnmatchcase(p, f"*/{pattern}")
+        ]
+        if left:
+            yield f"{_some(left)} is left of the build ({pattern})"
+
+
+def _some(paths: list[str]) -> str:
+    more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+    return f"{min(paths)}{more}"

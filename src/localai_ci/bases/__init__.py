@@ -1,0 +1,1 @@
+"""The builder bases: recipes are pure, `build` and `publish` use the engine."""

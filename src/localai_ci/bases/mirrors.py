@@ -1,0 +1,212 @@
+"""Where bytes come from: upstream itself, or a mirror of it. Pure; renders bash.
+
+One rule for everything: with a mirror, ``https://HOST/PATH`` is found at ``MIRROR/HOST/PATH``,
+files, git repositories and third-party package archives alike. The distribution's own archive
+has mirrors of its own kind, so it has arguments of its own.
+"""
+
+import re
+from dataclasses import dataclass
+
+from localai_ci.config.variants import Variant
+from localai_ci.errors import InputError
+
+# Three tries of at most half a minute each without progress: a hanging upstream ends the step
+# in two minutes, a slow one is waited for.
+_CURL = (
+    "curl --fail --location --silent --show-error --netrc-optional --connect-timeout 15"
+    " --speed-limit 1024 --speed-time 30 --retry 2 --retry-all-errors --retry-delay 2"
+)
+# apt-get update exits 0 when an archive cannot be reached, unless told otherwise.
+_APT = (
+    "apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=2"
+    " -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30"
+)
+_ARCHIVE = r"https?://(archive|security)\.ubuntu\.com/ubuntu/?"
+_PORTS = r"https?://ports\.ubuntu\.com(/ubuntu-ports)?/?"
+_DEBIAN = r"https?://[^/ ]+/(debian(-security)?)/?"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The mirrors of one build. Empty: upstream itself.
+
+    Attributes:
+        mirror: Base URL; upstreams are found below it by host and path.
+        apt_mirror: Replaces Ubuntu's archive and security hosts (``http://host/ubuntu``), or, on
+            Debian, the host of its archive (``http://host``).
+        apt_ports_mirror: Replaces Ubuntu's host for arm64.
+        apt_snapshot: Pins Ubuntu's archive to a moment, ``20260101T000000Z``.
+        epoch: Any text; packages are installed anew when it changes, ``2026-W47``.
+    """
+
+    mirror: str = ""
+    apt_mirror: str = ""
+    apt_ports_mirror: str = ""
+    apt_snapshot: str = ""
+    epoch: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what would only fail inside a build.
+
+        Raises:
+            InputError: a mirror is no http(s) URL, or the snapshot no moment.
+        """
+        for flag in ("mirror", "apt_mirror", "apt_ports_mirror"):
+            value = getattr(self, flag)
+            where = f"--{flag.replace('_', '-')}"
+            if "@" in value:
+                raise InputError(
+                    "a login in a mirror's URL would be in every command and log",
+                    where=where,
+                    remedy="Give it as a netrc file: --mirror-credentials file://$HOME/.netrc",
+                )
+            if value and not re.fullmatch(r"https?://[\w.:/%+~-]+", value):
+                raise InputError(
+                    f"{value!r} is no http(s) URL",
+                    where=where,
+                    remedy="Write it as https://mirror.example/path.",
+                )
+            object.__setattr__(self, flag, value.rstrip("/"))
+        if not re.fullmatch(r"[\w.-]*", self.epoch):
+            raise InputError(
+                f"{self.epoch!r} may hold letters, digits, dots and dashes only",
+                where="--epoch",
+                remedy="Write it as 2026-W47.",
+            )
+        if self.apt_snapshot and not re.fullmatch(r"\d{8}T\d{6}Z", self.apt_snapshot):
+            raise InputError(
+                f"{self.apt_snapshot!r} is no moment",
+                where="--apt-snapshot",
+                remedy="Write it as 20260101T000000Z.",
+            )
+        if self.apt_snapshot and (self.apt_mirror or self.apt_ports_mirror):
+            raise InputError(
+                "a snapshot and an apt mirror cannot both say where packages come from",
+                where="--apt-snapshot",
+                remedy="Name the mirror's own snapshot URL as --apt-mirror, or drop it.",
+            )
+
+    def check(self, variant: Variant) -> None:
+        """Refuse what this variant's distribution does not have.
+
+        Raises:
+            InputError: a snapshot of an archive that is not Ubuntu's.
+        """
+        if self.apt_snapshot and variant.ubuntu is None:
+            raise InputError(
+                "--apt-snapshot pins Ubuntu's archive, and this variant is not Ubuntu",
+                where=f"variant {variant.name}",
+                remedy="Name a snapshot of its archive with --apt-mirror.",
+            )
+
+    def upstream(self) -> "Sources":
+        """The same bytes from upstream itself: what decides the content, not where it is from."""
+        return Sources(apt_snapshot=self.apt_snapshot, epoch=self.epoch)
+
+    def url(self, address: str) -> str:
+        """Where ``address`` is fetched from."""
+        if not self.mirror:
+            return address
+        return f"{self.mirror}/{address.removeprefix('https://')}"
+
+    def fetch(self, address: str, sha256: str | None, target: str) -> str:
+        """Bash that downloads to ``target`` and verifies it where a checksum is known."""
+        url = self.url(address)
+        script = f"{_CURL} --output {target} '{url}' || {_give_up(f'could not fetch {url}')}\n"
+        if sha256:
+            script += (
+                f"echo '{sha256}  {target}' | sha256sum --check --status || "
+                + _give_up(
+                    f"{url} is not what it was: expected sha256 {sha256},"
+                    f" got $(sha256sum {target} | cut -d' ' -f1)"
+                )
+                + "\n"
+            )
+        return script
+
+    def resolve(self, url: str, version: str) -> str:
+        """Bash that prints the commit of a tag, last where more lines come."""
+        return f"git ls-remote '{self.url(url)}' 'refs/tags/{version}' 'refs/tags/{version}^{{}}'"
+
+    def clone(self, url: str, version: str, commit: str | None, target: str) -> str:
+        """Bash that clones one tag with its submodules, and checks the commit where it is known."""
+        found = f"$(git -C {target} rev-parse HEAD)"
+        script = (
+            f"{self._git} clone --quiet --recurse-submodules --shallow-submodules"
+            f" --jobs 4 --depth 1 --branch {version} {url} {target} || "
+            + _give_up(f"could not clone {self.url(url)} at {version}")
+            + "\n"
+        )
+        if commit:
+            script += f'[ "{found}" = {commit} ] || ' + _give_up(
+                f"{url} {version} is not what it was: expected commit {commit}, got {found}"
+            )
+        return script
+
+    def checkout(self, url: str, commit: str, target: str) -> str:
+        """Bash that fetches one commit with its submodules, without git's own folders."""
+        git = f"{self._git} -C {target}"
+        # Not every server hands out a commit by its id alone.
+        return (
+            f"git init --quiet {target}\n"
+            f"git -C {target} remote add origin {url}\n"
+            f"{git} fetch --quiet --depth 1 origin {commit} || {git} fetch --quiet --tags origin\n"
+            f"{git} checkout --quiet --detach {commit}\n"
+            f"{git} submodule --quiet update --init --recursive --depth 1 --jobs 4\n"
+            f"find {target} -name .git -prune -exec rm -rf {{}} +\n"
+        )
+
+    @property
+    def _git(self) -> str:
+        """Git through the mirror, submodules too; a stalled transfer ends by itself."""
+        through = f"-c url.{self.mirror}/.insteadOf=https:// " if self.mirror else ""
+        return f"git {through}-c http.lowSpeedLimit=1024 -c http.lowSpeedTime=60"
+
+    def install(self, packages: tuple[str, ...], *, recommends: bool = False) -> str:
+        """Bash that installs packages, then leaves neither lists nor mirrors behind."""
+        flag = "" if recommends else "--no-install-recommends "
+        return self.apt(f"install -y {flag}{' '.join(packages)}")
+
+    def apt(self, command: str) -> str:
+        """Bash for ``apt-get update`` and one more command, through the mirrors."""
+        rules = self._rules()
+        run = f"{_APT} update\n{_APT} {command}\n"
+        if rules:
+            sed = " ".join(f"-e '{rule}'" for rule in rules)
+            run = (
+                "cp -a /etc/apt /tmp/apt-original\n"
+                f"find /etc/apt -name '*.list' -o -name '*.sources' | xargs -r sed -Ei {sed}\n"
+                f"{run}"
+                "rm -rf /etc/apt/sources.list /etc/apt/sources.list.d\n"
+                "(cd /tmp/apt-original && cp -a --parents sources.list* /etc/apt/)\n"
+                "rm -rf /tmp/apt-original\n"
+            )
+        epoch = f"# {self.epoch}\n" if self.epoch else ""
+        return (
+            f"{epoch}export DEBIAN_FRONTEND=noninteractive\n"
+            f"{run}apt-get clean\nrm -rf /var/lib/apt/lists/*\n"
+        )
+
+    def _rules(self) -> list[str]:
+        """Sed rules over the sources files. Marked ``@``, so that no rule rewrites another's."""
+        rules = []
+        if self.apt_snapshot:
+            archive = self.url(f"https://snapshot.ubuntu.com/ubuntu/{self.apt_snapshot}")
+            # The plain image has no certificates yet; packages are signed all the same.
+            archive = archive.replace("https://snapshot.ubuntu.com", "http://snapshot.ubuntu.com")
+            rules += [f"s#{_ARCHIVE}#@{archive}/#", f"s#{_PORTS}#@{archive}/#"]
+        if self.apt_mirror:
+            rules += [f"s#{_ARCHIVE}#@{self.apt_mirror}/#"]
+        if self.apt_ports_mirror:
+            rules += [f"s#{_PORTS}#@{self.apt_ports_mirror}/#"]
+        if self.apt_mirror:
+            rules += [f"s#{_DEBIAN}#@{self.apt_mirror}/\\1#"]
+        if self.mirror:
+            rules += [f"/(ubuntu\\.com|debian\\.org)\\//!s#(^|[^@])https?://#\\1@{self.mirror}/#"]
+        return [*rules, "s#@http#http#"] if rules else []
+
+
+def _give_up(message: str) -> str:
+    """Bash that ends the step; the marker lets the error name the upstream (failure.py)."""
+    return f'{{ echo "localai-ci: {message}" >&2; exit 69; }}'

@@ -1,0 +1,1 @@
+"""The data files: a model for each YAML file, and the reader that names their lines."""

@@ -1,0 +1,49 @@
+"""What stands in packages.yaml: what a finished image must be."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from localai_ci.config.data import data_dir
+from localai_ci.config.profiles import Language
+from localai_ci.config.reader import Strict, load
+
+Globs = Annotated[list[str], Field(min_length=1)]
+
+
+class Exempt(Strict):
+    """Libraries that need not be in the image."""
+
+    reason: Annotated[str, Field(min_length=10)]
+    libraries: Globs
+    languages: list[Language] = Field([], description="Only there; everywhere if absent.")
+
+
+class Layout(Strict):
+    """How the images of one build are laid out."""
+
+    loader: str = Field("", description="The dynamic loader, where one is bundled.")
+    libraries: list[str] = Field(
+        [],
+        description="Folders that run.sh adds to the search path; with a *, one of those folders.",
+    )
+    binaries: list[str] = Field([], description="Programs beside compile.yaml's targets.")
+    anywhere: bool = Field(default=False, description="A library counts wherever it lies.")
+
+
+class PackagesFile(Strict):
+    """packages.yaml."""
+
+    exempt: list[Exempt]
+    leftovers: dict[str, Globs] = Field(description="By language.")
+    builds: dict[str, Layout]
+
+
+def load_packages(path: Path | None = None) -> PackagesFile:
+    """Read packages.yaml, by default the installed one.
+
+    Raises:
+        InputError: a fault in it, with file and line.
+    """
+    return load(path or data_dir() / "packages.yaml", PackagesFile)[0]

@@ -1,0 +1,33 @@
+"""How the registries of one call are reached."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from localai_ci.oci.credentials import Keyring
+from localai_ci.oci.reference import Repository
+from localai_ci.oci.retry import Policy
+from localai_ci.oci.transport import Transport
+
+
+@dataclass(frozen=True)
+class Login:
+    """How the registries of one call are reached, by this client and by others.
+
+    Attributes:
+        keyring: Credentials.
+        insecure: Without TLS: test registries.
+        plain_http: Hosts that are reached without TLS in any case.
+    """
+
+    keyring: Keyring
+    insecure: bool
+    plain_http: frozenset[str] = frozenset()
+
+    def transport(self, targets: Sequence[Repository], policy: Policy | None = None) -> Transport:
+        """This client, for these repositories."""
+        plain = frozenset(target.host for target in targets) if self.insecure else frozenset()
+        return Transport(self.keyring, policy=policy, plain_http=plain | self.plain_http)
+
+
+ANONYMOUS = Login(Keyring({}), insecure=False)
+"""Nobody, over TLS."""

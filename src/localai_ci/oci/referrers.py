@@ -1,0 +1,118 @@
+"""What refers to an image: signatures, provenance, bills of materials.
+
+Where a registry has no referrers API, the list is an index under the tag ``sha256-<hex>``, kept
+by its clients. Source: OCI distribution specification 1.1, "Listing Referrers" and "Referrers
+Tag Schema".
+"""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from localai_ci.oci.errors import RegistryError, answered
+from localai_ci.oci.manifests import OCI_INDEX, Manifest, look, put
+from localai_ci.oci.manifests import find as find_manifest
+from localai_ci.oci.reference import Reference, Repository
+from localai_ci.oci.transport import Transport
+
+Row = Mapping[str, Any]
+"""A descriptor as a list has it, with all that others wrote there."""
+_ROUNDS = 5  # of reading, adding and writing the list when others write it too
+
+
+async def find(transport: Transport, image: Reference, artifact_type: str = "") -> list[Row]:
+    """The rows of all that refers to an image.
+
+    Args:
+        transport: The way out.
+        image: The subject, by digest.
+        artifact_type: Only those of this type.
+    """
+    answer = await _ask(transport, image, artifact_type)
+    if answer is None:
+        listed = await look(transport, _fallback(image))
+        found = _rows(listed.raw, image) if listed else []
+    else:
+        found = _rows(answer.content, image)
+    return [row for row in found if artifact_type in {"", row.get("artifactType")}]
+
+
+async def attach(transport: Transport, repository: Repository, manifest: Manifest) -> None:
+    """Write a manifest that has a ``subject``, and see to it that the subject's list has it.
+
+    Args:
+        transport: The way out.
+        repository: Where the subject is.
+        manifest: Its bytes name the subject; its blobs must be there.
+    """
+    answer = await put(transport, repository.at(manifest.digest), manifest)
+    data = json.loads(manifest.raw)
+    subject = repository.at(data["subject"]["digest"])
+    if "OCI-Subject" in answer.headers or await _ask(transport, subject, "") is not None:
+        return
+    row = manifest.descriptor.as_json() | {
+        "artifactType": data.get("artifactType") or data.get("config", {}).get("mediaType", ""),
+    }
+    if data.get("annotations"):
+        row["annotations"] = data["annotations"]
+    async with transport.alone(str(subject)):
+        await _add(transport, subject, row)
+
+
+async def _add(transport: Transport, subject: Reference, row: Row) -> None:
+    """Add a row to the fallback list, and read it back: another writer may have been faster."""
+    listing = _fallback(subject)
+    for _ in range(_ROUNDS):
+        before = await look(transport, listing)
+        if before is None and await find_manifest(transport, listing):
+            continue  # a list that is written anew must not forget what one wrong 404 hid
+        rows = _rows(before.raw, listing) if before else []
+        if any(known["digest"] == row["digest"] for known in rows):
+            return
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*rows, row]}
+        after = Manifest(json.dumps(index, separators=(",", ":")).encode(), OCI_INDEX)
+        try:
+            await put(transport, listing, after, if_match=before.etag if before else "")
+        except RegistryError as e:
+            if e.status != HTTPStatus.PRECONDITION_FAILED:
+                raise
+    raise RegistryError(
+        f"others kept changing its list of referrers; it lacks {row['digest']}",
+        where=str(listing),
+        remedy="Run it again.",
+    )
+
+
+async def _ask(transport: Transport, image: Reference, artifact_type: str) -> httpx.Response | None:
+    """The referrers API's answer, or None where the registry has no such API."""
+    query = f"?{httpx.QueryParams({'artifactType': artifact_type})}" if artifact_type else ""
+    answer = await transport.send(
+        "GET", image.repository, f"referrers/{image.digest}{query}", doing="list referrers"
+    )
+    kind = answer.headers.get("Content-Type", "").partition(";")[0]
+    if answer.status_code in _NO_SUCH_API or (answer.is_success and kind != OCI_INDEX):
+        return None
+    if not answer.is_success:
+        raise answered(
+            answer.status_code, answer.content,
+            doing="list referrers", where=str(image), host=image.repository.registry,
+        )  # fmt: skip
+    return answer
+
+
+_NO_SUCH_API = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+
+
+def _fallback(image: Reference) -> Reference:
+    return image.repository.at(image.digest.replace(":", "-"))
+
+
+def _rows(raw: bytes, image: Reference) -> list[Row]:
+    try:
+        rows = json.loads(raw)["manifests"] or []
+        return [row for row in rows if isinstance(row["digest"], str)]
+    except (ValueError, KeyError, TypeError):
+        raise RegistryError("its list of referrers is no image index", where=str(image)) from None

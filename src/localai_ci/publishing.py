@@ -1,0 +1,55 @@
+"""Publish one leg: push it under its run's anchor to every registry, prove it, write a receipt."""
+
+from dataclasses import replace
+from importlib.metadata import version
+
+from dagger import Directory, dag
+
+from localai_ci.backends.publish import name_by_inputs, push_leg
+from localai_ci.backends.request import Request
+from localai_ci.config.kind import Kind
+from localai_ci.config.registries import Registries
+from localai_ci.names import receipt_file
+from localai_ci.release.proof import prove_and_receipt
+from localai_ci.release.receipt import Run
+from localai_ci.release.targets import plain_http, targets
+
+
+async def publish(
+    request: Request, file: Registries, run_id: str, url: str, revision: str
+) -> Directory:
+    """Build an entry, push it to all registries from one evaluated container, and prove it.
+
+    One that the first registry has from the very same inputs is copied instead.
+
+    Returns:
+        A folder with the receipt, under the name that merges look for.
+
+    Raises:
+        LocalaiCiError: it cannot be built, or a registry does not have what the others have.
+    """
+    to = targets(file, Kind.backends)
+    by = replace(request.login, plain_http=plain_http(file))
+    images = request.images or str(to[0].repository)
+    wish = replace(request.wish, repository=request.wish.repository or file.bases)
+    places = [place for t in to for place in (t.repository, t.anchors)]
+    async with by.transport(places) as transport:
+        leg = await push_leg(
+            replace(request, login=by, images=images, wish=wish),
+            transport,
+            {t.name: t.anchors for t in to},
+            run_id,
+        )
+        receipt = await prove_and_receipt(
+            transport,
+            entry=leg.entry.id,
+            anchors=leg.anchors,
+            run=Run(id=run_id, day=leg.day, url=url, revision=revision),
+            legs=leg.legs,
+            input_hash=leg.inputs,
+            built_by={"localai-ci": version("localai-ci"), "dagger": await dag.version()},
+        )
+        await name_by_inputs(transport, leg, [(t.name, t.repository) for t in to])
+    timed = receipt.model_copy(update={"seconds": leg.seconds})
+    text = timed.model_dump_json(indent=1) + "\n"
+    return dag.directory().with_new_file(receipt_file(timed.entry), text)

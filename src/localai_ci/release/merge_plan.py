@@ -1,0 +1,191 @@
+"""What a merge will do, decided before anything is written: pure functions only.
+
+`images` groups receipts and refuses what is incomplete; `steps` compares one image with what
+the registries were seen to have. A dry run prints both and stops there.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from localai_ci.config.kind import Kind
+from localai_ci.errors import LocalaiCiError
+from localai_ci.names import split_entry_id
+from localai_ci.oci.manifests import Manifest
+from localai_ci.release import tags as naming
+from localai_ci.release.index import REVISION, VERSION, canonical
+from localai_ci.release.receipt import Receipt
+from localai_ci.release.tags import TagSet
+from localai_ci.release.targets import Target
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image to merge: its legs, the exact index, the tags it gets.
+
+    Args:
+        kind: The family.
+        suffix: With its dash; empty for the plain server image.
+        receipts: Its legs.
+        index: Exactly what is written in every registry; None where ``refused``.
+        tags: The tags it gets.
+        refused: Why it is not merged, with the remedy; else empty.
+    """
+
+    kind: Kind
+    suffix: str
+    receipts: tuple[Receipt, ...]
+    tags: TagSet
+    index: Manifest | None = None
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one registry was seen to have of one image.
+
+    Args:
+        target: The registry.
+        children: Digests of the legs that are there.
+        index: Whether one of the tags has the index (or, of an image without tags, it is there).
+        tags: The digest of each tag of the image, None where there is no such tag.
+        latest: The version that the present ``latest`` is, where it is known.
+    """
+
+    target: Target
+    children: frozenset[str]
+    index: bool
+    tags: Mapping[str, str | None]
+    latest: str = ""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One tag to write: where, which, and what it had before."""
+
+    target: Target
+    tag: str
+    previous: str | None
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is left to do for one image, in this order.
+
+    Args:
+        heal: Legs to bring back, each with the registry that lacks it.
+        indexes: Registries that get the index.
+        moves: Tags to write, in the order of writing.
+        notes: What is not done, and why.
+    """
+
+    heal: tuple[tuple[Target, Receipt], ...] = ()
+    indexes: tuple[Target, ...] = ()
+    moves: tuple[Move, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def __bool__(self) -> bool:
+        """Whether anything is written."""
+        return bool(self.heal or self.indexes or self.moves)
+
+
+def images(
+    receipts: Sequence[Receipt],
+    promised: Collection[str] | None,
+    name: Callable[[Kind, str], TagSet],
+    revision: str,
+) -> tuple[Image, ...]:
+    """Group receipts to images, refuse incomplete ones, and make every index.
+
+    Args:
+        receipts: All legs that arrived.
+        promised: Entry ids that the plan promised; None takes what the receipts say themselves,
+            as the server image's always do: a plan is one of backends.
+        name: The tags of an image, from family and suffix.
+        revision: The commit, for the index's annotations.
+
+    Returns:
+        One for each suffix that arrived or was promised, sorted.
+    """
+    groups: dict[tuple[Kind, str], list[Receipt]] = {}
+    for receipt in receipts:
+        groups.setdefault((receipt.kind, receipt.suffix), []).append(receipt)
+    for entry in promised or ():
+        groups.setdefault((Kind.backends, split_entry_id(entry)[0]), [])
+    made = []
+    for (kind, suffix), legs in sorted(groups.items()):
+        bare = Image(kind, suffix, tuple(sorted(legs, key=lambda leg: leg.entry)), TagSet(()))
+        if promised is None or kind is not Kind.backends:
+            wanted = {leg for receipt in legs for leg in receipt.legs}
+        else:
+            wanted = {entry for entry in promised if split_entry_id(entry)[0] == suffix}
+        try:
+            made.append(_indexed(replace(bare, tags=name(kind, suffix)), wanted, revision))
+        except LocalaiCiError as e:
+            made.append(replace(bare, refused=str(e)))
+    return tuple(made)
+
+
+def steps(image: Image, seen: Sequence[Seen], *, force_latest: bool = False) -> Steps:
+    """What is left to do for an image, given what the registries have.
+
+    Args:
+        image: The image; not a refused one.
+        seen: One for each registry.
+        force_latest: Move ``latest`` even if it is a newer version.
+    """
+    if image.index is None:
+        return Steps(notes=(image.refused,))
+    digest = image.index.digest
+    notes = _backwards(image, seen) if not force_latest else ()
+    order = [tag for tag in image.tags.write_order if not notes or tag != image.tags.latest]
+    return Steps(
+        heal=tuple(
+            (one.target, receipt)
+            for one in seen
+            for receipt in image.receipts
+            if receipt.digest not in one.children
+        ),
+        indexes=tuple(one.target for one in seen if not one.index),
+        moves=tuple(
+            Move(one.target, tag, one.tags[tag])
+            for tag in order
+            for one in seen
+            if one.tags[tag] != digest
+        ),
+        notes=notes,
+    )
+
+
+def _indexed(image: Image, wanted: Collection[str], revision: str) -> Image:
+    """The image with its index.
+
+    Raises:
+        LocalaiCiError: legs are missing, too many, or for one platform.
+    """
+    found = {receipt.entry for receipt in image.receipts}
+    if missing := sorted(set(wanted) - found):
+        raise LocalaiCiError(
+            f"no receipt for {', '.join(missing)}",
+            remedy="Build it, then merge again; what was built stays valid.",
+        )
+    if extra := sorted(found - set(wanted)):
+        raise LocalaiCiError(
+            f"the plan promised no {', '.join(extra)}",
+            remedy="Merge with the plan of the run that built these receipts.",
+        )
+    about = {VERSION: image.tags.version, REVISION: revision}
+    told = {key: value for key, value in about.items() if value}
+    return replace(image, index=canonical(image.receipts, told))
+
+
+def _backwards(image: Image, seen: Sequence[Seen]) -> tuple[str, ...]:
+    """Why ``latest`` stays, where a registry has a newer version under it."""
+    ours = naming.version(image.tags.version)
+    if not image.tags.latest or ours is None:
+        return ()
+    return tuple(
+        f"{image.tags.latest} stays at {one.latest} in {one.target.name}, which is newer than "
+        f"{image.tags.version} (--force-latest moves it)"
+        for one in seen
+        if (theirs := naming.version(one.latest)) and theirs > ours
+    )

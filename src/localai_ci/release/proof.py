@@ -1,0 +1,116 @@
+"""From a push to a receipt: every registry is asked what it really has."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from localai_ci.config.kind import Kind
+from localai_ci.names import split_entry_id
+from localai_ci.oci import blobs
+from localai_ci.oci.concurrency import every
+from localai_ci.oci.copy import appears
+from localai_ci.oci.descriptor import Descriptor
+from localai_ci.oci.errors import RegistryError
+from localai_ci.oci.manifests import Manifest, parts
+from localai_ci.oci.reference import Reference, Repository
+from localai_ci.oci.transport import Transport
+from localai_ci.release.receipt import Platform, Publication, Receipt, Run
+
+
+async def prove_and_receipt(
+    transport: Transport,
+    *,
+    entry: str,
+    anchors: Mapping[str, Reference],
+    run: Run,
+    legs: Sequence[str] = (),
+    kind: Kind = Kind.backends,
+    input_hash: str = "",
+    built_by: Mapping[str, str] | None = None,
+) -> Receipt:
+    """Read a leg that was just pushed back from each registry, and write down what it is.
+
+    Args:
+        transport: The way out.
+        entry: The leg, ``cpu-llama-cpp/amd64``.
+        anchors: Where it was pushed: the anchor by the registry's name in registries.yaml.
+        run: The run that built it.
+        legs: All entries of the same image that the run builds; none means this one alone.
+        kind: The family of images.
+        input_hash: Hash of all that went into the build.
+        built_by: Programs and their versions.
+
+    Returns:
+        The receipt, of which every registry holds exactly these bytes.
+
+    Raises:
+        RegistryError: a registry does not have it, or has other bytes than another registry, or
+            it is not one image for the entry's architecture.
+    """
+    answers = await every(partial(appears, transport, anchor) for anchor in anchors.values())
+    found = dict(zip(anchors, answers, strict=True))
+    manifest = _the_same_everywhere(entry, anchors, found)
+    try:
+        config, layers = parts(manifest)
+    except ValueError:
+        raise RegistryError(
+            f"what was pushed is {manifest.media_type}, not one image",
+            where=entry,
+            remedy="Push one platform, without attestations.",
+        ) from None
+    first = next(iter(anchors.values()))
+    platform = await _platform(transport, first.repository, config)
+    if platform.architecture != split_entry_id(entry)[1]:
+        raise RegistryError(
+            f"what was pushed is for {platform}", where=entry, remedy="Push the entry's own build."
+        )
+    return Receipt(
+        kind=kind,
+        entry=entry,
+        legs=tuple(sorted({*legs, entry})),
+        platform=platform,
+        digest=manifest.digest,
+        size=len(manifest.raw),
+        media_type=manifest.media_type,
+        manifest=manifest.raw.decode(),
+        config=config,
+        layers=layers,
+        publications=tuple(
+            Publication(registry=name, anchor=str(anchor), digest=manifest.digest)
+            for name, anchor in anchors.items()
+        ),
+        input_hash=input_hash,
+        run=run,
+        built_by=dict(built_by or {}),
+    )
+
+
+def _the_same_everywhere(
+    entry: str, anchors: Mapping[str, Reference], found: Mapping[str, Manifest | None]
+) -> Manifest:
+    told = "; ".join(
+        f"{anchors[name]} has {manifest.digest if manifest else 'nothing'}"
+        for name, manifest in sorted(found.items())
+    )
+    present = [manifest for manifest in found.values() if manifest]
+    if len(present) < len(found) or len({manifest.digest for manifest in present}) != 1:
+        raise RegistryError(
+            f"the push is not the same image in every registry: {told}",
+            where=entry,
+            remedy="Publish it again; nothing was tagged.",
+        )
+    return present[0]
+
+
+async def _platform(transport: Transport, repository: Repository, config: Descriptor) -> Platform:
+    """What the image's configuration says it runs on."""
+    text = b"".join([piece async for piece in blobs.pull(transport, repository, config)])
+    try:
+        data = json.loads(text)
+        return Platform(
+            os=data["os"], architecture=data["architecture"], variant=data.get("variant") or ""
+        )
+    except (ValueError, KeyError, TypeError):
+        raise RegistryError(
+            "its configuration names no platform", where=f"{repository}@{config.digest}"
+        ) from None

@@ -1,0 +1,123 @@
+"""What a merge did, as a JSON file: a row for each image, and every tag's previous digest."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from localai_ci.config.kind import Kind
+from localai_ci.errors import InputError
+
+
+class Status(StrEnum):
+    """How it ended for one image."""
+
+    waiting = "waiting"
+    """Not reached: the merge was interrupted before."""
+    planned = "planned"
+    """A dry run: this would be done."""
+    merged = "merged"
+    unchanged = "unchanged"
+    """Everything was there already; nothing was written."""
+    refused = "refused"
+    """A leg is missing or there are too many: nothing was asked or written."""
+    failed = "failed"
+
+
+class TagState(StrEnum):
+    """What became of one tag."""
+
+    planned = "planned"
+    moving = "moving"
+    """Being written; what is found here after an interruption may have either digest."""
+    moved = "moved"
+    restored = "restored"
+    """Moved, and put back to its previous digest because another tag failed."""
+    left = "left"
+    """Moved, could not be put back: a rerun of the merge or `rollback` mends it."""
+
+
+WRITTEN = frozenset({TagState.moving, TagState.moved, TagState.left})
+"""States of a tag that may have the merge's digest: what there is to undo."""
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class TagRow(_Row):
+    """One tag that was, or would be, written."""
+
+    registry: str
+    image: str = Field(description="host/path:tag")
+    previous: str | None = Field(description="The digest it had; null where there was no such tag.")
+    digest: str
+    state: TagState
+    new: bool = Field(
+        default=False, description="Two different looks found no such tag, so undoing deletes it."
+    )
+
+
+class ImageRow(_Row):
+    """One image."""
+
+    kind: Kind
+    suffix: str
+    status: Status = Status.waiting
+    digest: str = ""
+    index: str = Field(default="", description="The exact text of the index.")
+    legs: list[str] = Field(default_factory=list)
+    healed: list[str] = Field(default_factory=list)
+    tags: list[TagRow] = Field(default_factory=list)
+    provenance: str = Field(default="", description="The digest of what was attached, if it was.")
+    signed: list[str] = Field(default_factory=list)
+    anchors_deleted: int = 0
+    notes: list[str] = Field(default_factory=list)
+    error: str = ""
+    seconds: float = 0.0
+
+
+class MergeResult(_Row):
+    """A whole merge."""
+
+    version: int = 1
+    ok: bool = Field(default=False, description="Every image ended well.")
+    dry_run: bool = False
+    images: list[ImageRow] = Field(default_factory=list)
+    requests: dict[str, int] = Field(default_factory=dict)
+    writes: int = 0
+    seconds: float = 0.0
+
+    @property
+    def bad(self) -> Iterable[ImageRow]:
+        """Images that did not."""
+        good = {Status.merged, Status.unchanged, Status.planned}
+        return (row for row in self.images if row.status not in good)
+
+    def as_text(self) -> str:
+        """The file's content."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    def write(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{path.name}.new")
+        fresh.write_text(self.as_text(), encoding="utf-8")
+        fresh.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "MergeResult":
+        """Read one back.
+
+        Raises:
+            InputError: the file is missing or is none.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise InputError("there is no such file", where=str(path)) from None
+        except ValidationError:
+            raise InputError(
+                "not the result of a merge", where=str(path), remedy="Give merge's --result file."
+            ) from None

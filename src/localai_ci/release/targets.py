@@ -1,0 +1,43 @@
+"""registries.yaml as what the client needs: parsed repositories, and hosts without TLS."""
+
+from dataclasses import dataclass
+
+from localai_ci.config.kind import Kind
+from localai_ci.config.registries import Registries
+from localai_ci.oci.reference import Repository
+
+
+@dataclass(frozen=True)
+class Target:
+    """One registry, as the images of one family see it.
+
+    Args:
+        name: Its name in registries.yaml.
+        repository: Where the images are published.
+        anchors: Where pushed legs wait for their merge.
+    """
+
+    name: str
+    repository: Repository
+    anchors: Repository
+
+
+def targets(registries: Registries, kind: Kind) -> tuple[Target, ...]:
+    """Where images of a family go; the first is asked first where one answer is enough."""
+    found = []
+    for name, registry in registries.registries.items():
+        repository = registry.backends if kind is Kind.backends else registry.images
+        anchors = repository if registry.anchors == "own" else registry.cache
+        found.append(Target(name, Repository.parse(repository), Repository.parse(anchors)))
+    return tuple(found)
+
+
+def plain_http(registries: Registries) -> frozenset[str]:
+    """Hosts that are reached without TLS because registries.yaml says so."""
+    return frozenset(
+        Repository.parse(repository).host
+        for registry in registries.registries.values()
+        if registry.plain_http
+        for repository in (registry.backends, registry.images, registry.cache)
+        if repository
+    )

@@ -1,0 +1,37 @@
+"""What a .dockerignore leaves out, as Docker itself reads one."""
+
+import pytest
+
+from localai_ci.backends.dockerignore import Ignoring
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "out"),
+    [
+        ("models", "models", True),
+        ("models", "models/a/b", True),
+        ("models", "backend/models", False),
+        ("/models/", "models/a", True),
+        ("Dockerfile*", "Dockerfile.aio", True),
+        ("Dockerfile*", "backend/Dockerfile.golang", False),
+        ("**/venv", "venv/x", True),
+        ("**/venv", "backend/python/a/venv/bin/python", True),
+        ("**/venv", "backend/python/a/venvs", False),
+        ("backend/go/*/sources", "backend/go/whisper/sources/a.c", True),
+        ("backend/go/*/sources", "backend/go/a/b/sources/a.c", False),
+        ("backend/python/**/source", "backend/python/a/b/source/x", True),
+        ("backend/cpp/llama-cpp-*-build", "backend/cpp/llama-cpp-avx-build/x", True),
+        ("# models", "models", False),
+        ("a\n!a/keep", "a/keep", False),
+        ("a\n!a/keep", "a/other", True),
+        ("!a\na", "a", True),
+        ("a\n!a\na/x", "a/x", True),
+        (r"a\*", "a*", True),
+        (r"a\*", "ab", False),
+        ("a[bc]", "ac", True),
+        ("a?", "a/", False),
+        ("", "a", False),
+    ],
+)
+def test_a_path_is_left_out_by_the_last_pattern_that_fits(text: str, path: str, out: bool) -> None:
+    assert Ignoring.of(text).leaves_out(path) is out

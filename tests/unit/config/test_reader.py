@@ -1,0 +1,73 @@
+"""YAML input: every fault names file, line and remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from localai_ci.config.reader import Strict, load, parse
+from localai_ci.errors import InputError
+
+
+class Box(Strict):
+    name: str
+    sizes: tuple[int, ...] = ()
+
+
+class Shelf(Strict):
+    boxes: list[Box]
+
+
+def write(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "shelf.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_a_sound_file_becomes_its_model(tmp_path: Path) -> None:
+    shelf, document = load(write(tmp_path, "boxes:\n  - name: a\n    sizes: [1, 2]\n"), Shelf)
+    assert shelf.boxes[0].sizes == (1, 2)
+    assert document.line(("boxes", 0, "sizes")) == 3
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    shelf, _ = load(write(tmp_path, b"\xef\xbb\xbfboxes:\r\n  - name: a\r\n"), Shelf)
+    assert shelf.boxes[0].name == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("boxes:\n  - name: a\n    size: [1]\n", 3, "unknown key"),
+        ("boxes:\n  - sizes: [1]\n", 2, "this key is missing"),
+        ("boxes:\n  - name: a\n    sizes:\n      - one\n", 4, "valid integer"),
+        ("boxes:\n  - name: a\n    name: b\n", 3, "twice"),
+        ("boxes:\n\t- name: a\n", 2, "not valid YAML"),
+        ("boxes: [1\n", 2, "not valid YAML"),
+        ("", 1, "valid dictionary"),
+        (b"boxes: \xff\n", None, "not UTF-8"),
+    ],
+)
+def test_a_fault_names_file_line_and_reason(
+    tmp_path: Path, text: str | bytes, line: int | None, words: str
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(InputError, match=words) as caught:
+        load(path, Shelf)
+    assert str(caught.value).startswith(f"{path}:{line}: " if line else f"{path}: ")
+
+
+def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, "boxes:\n  - name: 1\n  - sizes: x\n")
+    with pytest.raises(InputError) as caught:
+        load(path, Shelf)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_missing_file_is_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        parse(tmp_path / "none.yaml")
+
+
+def test_an_anchor_inside_itself_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="an anchor contains itself"):
+        parse(write(tmp_path, "boxes: &a\n  - *a\n"))
