@@ -16,7 +16,7 @@ from native.home import ENGINE, Home, locked, sources
 from native.preflight import check_build, check_start
 from native.record import Record
 from native.steps import LOG_LINES, Step, prune, run_all
-from native.terminal import say, say_waiting, show
+from native.terminal import Progress, say, say_waiting
 
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -55,7 +55,7 @@ def ensure(where: Home, wish: Wish) -> Record:
         if not all(step.out(where).exists() for step in steps):
             say(f"setting up the native engine in {where.folder}")
             where.steps.mkdir(parents=True, exist_ok=True)
-            run_all(steps, where, show)
+            run_all(steps, where, Progress())
         check_start()
         _end(where)
         prune(steps, where)
