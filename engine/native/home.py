@@ -64,6 +64,11 @@ def home() -> Home:
     return Home(base.expanduser().absolute().resolve())
 
 
+def numbers(version: str) -> tuple[int, ...]:
+    """``v1.26.1`` as numbers that can be compared."""
+    return tuple(map(int, version.removeprefix("v").split(".")))
+
+
 def digest(parts: Iterable[object]) -> str:
     """A short name for exactly these parts; a path stands for its content, files sorted."""
     whole = hashlib.sha256()

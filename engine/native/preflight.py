@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from native.errors import EngineError
-from native.home import ARCHITECTURE, ENGINE, Home
+from native.home import ARCHITECTURE, ENGINE, Home, numbers
 
 # Program → the Debian package that has it.
 FOR_BUILD = {"apt-get": "apt", "dpkg-deb": "dpkg", "perl": "perl", "tar": "tar"}
@@ -59,11 +59,6 @@ def go(version: str | None, floor: str) -> list[str]:
     if found is None or numbers(found[1]) < numbers(floor):
         return [f"{need}, found: {version.strip()}"]
     return []
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """``1.26.1`` as numbers that can be compared."""
-    return tuple(map(int, version.split(".")))
 
 
 def go_version() -> str | None:

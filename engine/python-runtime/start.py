@@ -1,4 +1,4 @@
-"""What the engine starts in a module's container; with --register it asks for the module's types."""
+"""Started by the engine in a module's container; with --register it asks for the module's types."""
 
 import os
 import re
