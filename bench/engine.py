@@ -28,15 +28,21 @@ def tables() -> Iterator[Table]:
 
 def _set_up(where: Home) -> Table:
     """Each step's time, as the set-up that made it wrote it down."""
-    steps = {
-        file.parent.name.rpartition("-")[0]: float(file.read_text())
-        for file in sorted(where.steps.glob("*/seconds"), key=lambda file: file.stat().st_mtime)
-    }
-    whole = sum(steps.values())
-    table = Table("step", "seconds", "share", title="Set-up of the native engine, once a machine")
-    for name, seconds in (*steps.items(), ("all", whole)):
-        table.add_row(name, f"{seconds:.1f}", f"{seconds / whole:.0%}")
+    files = sorted(where.steps.glob("*/seconds"), key=lambda file: file.stat().st_mtime)
+    seconds = [float(file.read_text()) for file in files]
+    ends = [file.stat().st_mtime for file in files]
+    wall = max(ends) - min(end - took for end, took in zip(ends, seconds, strict=True))
+    table = Table("step", "seconds", "of the whole", "MB", title="Set-up, once a machine")
+    for file, took in zip(files, seconds, strict=True):
+        name = file.parent.name.rpartition("-")[0]
+        table.add_row(name, f"{took:.1f}", f"{took / wall:.0%}", f"{_megabytes(file.parent):.0f}")
+    table.add_row("whole, by the clock", f"{wall:.1f}", "100%", f"{_megabytes(where.steps):.0f}")
     return table
+
+
+def _megabytes(folder: Path) -> float:
+    used = subprocess.run(["du", "-sk", folder], capture_output=True, text=True, check=True)
+    return int(used.stdout.split()[0]) / 1024
 
 
 def _calls(where: Home) -> Table:

@@ -26,7 +26,7 @@ const (
 const (
 	AlpineVersion  = "3.22.1"
 	AlpineImage    = "alpine:" + AlpineVersion
-	GolangVersion  = "1.25.0"
+	GolangVersion  = "1.26"
 	GolangImage    = "golang:" + GolangVersion + "-alpine"
 	BusyboxVersion = "1.37.0"
 	BusyboxImage   = "busybox:" + BusyboxVersion

@@ -1,5 +1,6 @@
 """The steps that make a native engine out of Debian packages, Go modules and one Python wheel."""
 
+import json
 import os
 import subprocess
 from collections.abc import Sequence
@@ -9,13 +10,14 @@ from native import debian, emulation, oci
 from native.home import ARCHITECTURE, ENGINE, VERSION, Home, digest, locked
 from native.preflight import check_build
 from native.steps import Step, Work, run_all
-from native.terminal import say_waiting, show
+from native.terminal import Progress, say_waiting
 
 UV = "uv==0.13.9"
+LIBRARY = f"dagger-io=={VERSION.removeprefix('v')}"
 MODULE = "github.com/dagger/dagger"
-COMMANDS = ("codegen", "dagger", "dnsname", "engine", "init")
+COMMANDS = ("dagger", "dnsname", "engine", "init")
 LINK = f"-s -w -X {MODULE}/engine.Version={VERSION} -X {MODULE}/engine.Tag={VERSION}"
-BUILD = ("go", "build", "-trimpath", "-tags=dfexcludepatterns,dfparents", f"-ldflags={LINK}")
+BUILD_FLAGS = ("-trimpath", "-tags=dfexcludepatterns,dfparents", f"-ldflags={LINK}")
 
 # Where the engine looks for what it starts.
 LINKS = {
@@ -25,6 +27,10 @@ LINKS = {
     "usr/local/bin/dagger-init": "/opt/dagger/init",
     "opt/cni/bin/dnsname": "/opt/dagger/dnsname",
     **{
+        f"usr/bin/xtables-{kind}-multi": f"/usr/sbin/xtables-{kind}-multi"
+        for kind in ("legacy", "nft")
+    },
+    **{
         f"opt/cni/bin/{n}": f"/usr/lib/cni/{n}"
         for n in ("bridge", "firewall", "host-local", "loopback")
     },
@@ -32,14 +38,9 @@ LINKS = {
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONTENT = "usr/local/share/dagger/content/blobs/sha256"
 CONFIG = "etc/localai-ci"
-GO_ENVIRON = {
-    "PATH": f"/usr/local/go/bin:/go/bin:{PATH}",
-    "GOPATH": "/go",
-    "GOTOOLCHAIN": "local",
-}
 
 
-def programs() -> Step:
+def programs(where: Home) -> Step:
     """The engine, its CLI and helpers, compiled from the published Go module."""
     go = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
 
@@ -47,27 +48,38 @@ def programs() -> Step:
         bin_folder = work.out / "opt/dagger"
         bin_folder.mkdir(parents=True)
         packages = [f"{MODULE}/cmd/{command}" for command in COMMANDS]
-        # Go's caches are the set-up's own and go with it, unless the user keeps some on purpose.
-        caches = {"GOCACHE": f"{work.folder}/go-cache", "GOMODCACHE": f"{work.folder}/go-modules"}
+        # Go's caches are the set-up's own: kept until the step is finished, so that an interrupted
+        # one goes on where it was. The user's, where the environment names some, are used instead.
+        caches = {"GOCACHE": f"{where.go}/cache", "GOMODCACHE": f"{where.go}/modules"}
         flags = {
             "CGO_ENABLED": "0",
             "GOTOOLCHAIN": "local",
             "GOFLAGS": "-modcacherw",
             "GOWORK": "off",
         }
+        environ = caches | dict(os.environ) | flags
+        # Which packages are to be compiled; to know it, Go fetches the modules that they are in.
         work.run(
-            *BUILD, "-o", f"{bin_folder}/", *packages,
-            cwd=ENGINE, environ=caches | dict(os.environ) | flags,
+            "sh", "-c", 'out=$1; shift; exec go list "$@" >"$out"', "sh",
+            work.folder / "stale", *BUILD_FLAGS, "-deps",
+            "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", *packages,
+            cwd=ENGINE, environ=environ, lines=(None, "modules fetched"),
         )  # fmt: skip
-        work.run("rm", "-rf", *caches.values())
+        stale = len((work.folder / "stale").read_text().split())
+        work.run(
+            "go", "build", "-v", *BUILD_FLAGS, "-o", f"{bin_folder}/", *packages,
+            cwd=ENGINE, environ=environ, lines=(stale, "packages"),
+        )  # fmt: skip
+        work.run("rm", "-rf", where.go)
         for link, target in LINKS.items():
             path = work.out / link
             path.parent.mkdir(parents=True, exist_ok=True)
             path.symlink_to(target)
 
-    inputs = [go, *BUILD, LINKS, *(ENGINE / name for name in ("go.mod", "go.sum", "distconsts"))]
+    modules = (ENGINE / name for name in ("go.mod", "go.sum", "distconsts"))
+    inputs = [go, *COMMANDS, *BUILD_FLAGS, LINKS, *modules]
     return Step(
-        "programs", "compile the engine and its CLI (Go, minutes)", digest(inputs), make,
+        "programs", "compile the engine and its CLI (Go)", digest(inputs), make,
         "is the Go module proxy reachable (`go env GOPROXY`)?",
     )  # fmt: skip
 
@@ -81,71 +93,54 @@ def uv(where: Home, root: Step) -> Step:
         )
 
     return Step(
-        "uv", f"install {UV.replace('==', ' ')}", digest([UV, root.key]), make, "is PyPI reachable?"
-    )
-
-
-def go_sdk(where: Home, root: Step, compiled: Step) -> Step:
-    """The image in which the engine compiles Go modules: the Python runtime is one."""
-    goroot = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, check=True)
-    go = Path(goroot.stdout.strip())
-
-    def make(work: Work) -> None:
-        empty = work.folder / "empty"
-        empty.mkdir()
-        content = {
-            "usr/local/go": go,
-            "usr/local/bin/codegen": compiled.out(where) / "opt/dagger/codegen",
-            "go/pkg/mod": empty,
-            "root/.cache/go-build": empty,
-        }
-        skip = frozenset(f"usr/local/go/{name}" for name in ("api", "doc", "misc", "test"))
-        tar = oci.layer(work.folder / "layer.tar", content, skip)
-        _content(work, "GO", [root.out(where) / "root.tar", tar], GO_ENVIRON)
-
-    return Step(
-        "sdk-go", "pack the Go SDK", digest([GO_ENVIRON, go, root.key, compiled.key]), make,
-        "is the disk full?",
+        "uv", f"install {UV.replace('==', ' ')}", digest([UV, root.key]), make,
+        "is PyPI reachable?", (root,),
     )  # fmt: skip
 
 
 def python_sdk(where: Home, root: Step, installer: Step) -> Step:
     """The image that the engine loads Python modules with: Debian's Python, uv, our runtime."""
     runtime = ENGINE / "python-runtime"
+    module = {"name": "python-sdk", "engineVersion": VERSION, "sdk": {"source": "dang"}}
 
     def make(work: Work) -> None:
-        content = {"runtime": runtime, "usr/local/bin/uv": installer.out(where) / "bin/uv"}
+        library = work.folder / "dagger-io.txt"
+        library.write_text(f"{LIBRARY}\n")
+        declared = work.folder / "dagger.json"
+        declared.write_text(json.dumps(module))
+        content = {
+            "runtime": runtime,
+            "runtime/dagger.json": declared,
+            "etc/dagger-io.txt": library,
+            "usr/local/bin/uv": installer.out(where) / "bin/uv",
+        }
         tar = oci.layer(work.folder / "layer.tar", content)
-        _content(work, "PYTHON", [root.out(where) / "root.tar", tar], {})
+        manifest = oci.image(work.out / CONTENT, [root.out(where) / "root.tar", tar], ARCHITECTURE)
+        config = work.out / CONFIG
+        config.mkdir(parents=True)
+        # Where the engine reads which of its built-in images is the SDK.
+        (config / "sdk.env").write_text(f"export DAGGER_PYTHON_SDK_MANIFEST_DIGEST={manifest}\n")
 
+    inputs = [runtime, module, LIBRARY, root.key, installer.key]
     return Step(
-        "sdk-python", "pack the Python SDK", digest([runtime, root.key, installer.key]), make,
-        "is the disk full?",
+        "sdk-python", "pack the Python SDK", digest(inputs), make, "is the disk full?",
+        (root, installer),
     )  # fmt: skip
 
 
-def _content(work: Work, language: str, layers: list[Path], environ: dict[str, str]) -> None:
-    """Put an image into the engine's built-in content, and its digest where the engine reads it."""
-    manifest = oci.image(work.out / CONTENT, layers, ARCHITECTURE, environ)
-    config = work.out / CONFIG
-    config.mkdir(parents=True)
-    variable = f"DAGGER_{language}_SDK_MANIFEST_DIGEST"
-    (config / f"sdk-{language.lower()}.env").write_text(f"export {variable}={manifest}\n")
-
-
 def all_steps(where: Home, emulated: Sequence[str] = ()) -> list[Step]:
-    """Every step, in order."""
+    """Every step; those that others need come first."""
     tool = debian.tool()
     root = debian.root(where, tool)
     hub = debian.mirror(where, tool)
-    compiled = programs()
+    compiled = programs(where)
     installer = uv(where, root)
-    sdks = [go_sdk(where, root, compiled), python_sdk(where, root, installer)]
+    sdk = python_sdk(where, root, installer)
     foreign = []
     for name in emulated:
         qemu = emulation.step(name)
         foreign += [qemu, debian.foreign(where, tool, hub, qemu, name)]
-    return [tool, root, hub, compiled, installer, *sdks, *foreign]
+    return [tool, compiled, root, installer, hub, sdk, *foreign]
 
 
 def layers(where: Home, steps: Sequence[Step]) -> list[Path]:
@@ -163,7 +158,7 @@ def program(where: Home, steps: Sequence[Step], name: str) -> Path:
 def cli(where: Home) -> Path:
     """Dagger's CLI alone, for an engine that somebody else runs."""
     check_build(where)
-    step = programs()
+    step = programs(where)
     with locked(where, say_waiting):
-        run_all([step], where, show)
+        run_all([step], where, Progress())
     return program(where, [step], "dagger")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from native.errors import EngineError
+from native.home import VERSION, numbers
 
 # What Dagger's own CLI reads; any of them means that somebody has already chosen.
 GIVEN_BY = ("_EXPERIMENTAL_DAGGER_RUNNER_HOST", "DAGGER_CLOUD_ENGINE", "DAGGER_SESSION_PORT")
@@ -15,6 +16,7 @@ GIVEN_BY = ("_EXPERIMENTAL_DAGGER_RUNNER_HOST", "DAGGER_CLOUD_ENGINE", "DAGGER_S
 RUNTIMES = ("docker", "podman", "finch", "nerdctl")
 
 RUNTIME_SECONDS = 10
+INSTALLER = "https://dl.dagger.io/dagger/install.sh"
 
 
 class Seen(NamedTuple):
@@ -30,6 +32,8 @@ class Seen(NamedTuple):
     """The container runtime that `dagger` would take; empty if there is none."""
     runtime_works: bool = False
     linux: bool = True
+    version: str = ""
+    """Of that `dagger`, as it says itself; empty if it was not asked or says none."""
 
 
 class Choice(NamedTuple):
@@ -48,11 +52,13 @@ def choose(seen: Seen) -> Choice:
             "unset it to let daggerw choose",
         )
     if seen.given_by and not seen.forced:
+        _demand_version(seen)
         return Choice("environment", f"the engine that {seen.given_by} names")
     if seen.forced == "native":
         return Choice("native", "native engine, as LOCALAI_CI_ENGINE says")
     obstacle = _obstacle(seen)
     if not obstacle:
+        _demand_version(seen)
         return Choice("container", f"{seen.dagger} with {seen.runtime}")
     if seen.forced == "container":
         raise EngineError(
@@ -65,6 +71,16 @@ def choose(seen: Seen) -> Choice:
             "the native engine needs Linux: install dagger and a container runtime",
         )
     return Choice("native", f"native engine ({obstacle})")
+
+
+def _demand_version(seen: Seen) -> None:
+    """Refuse a `dagger` that could not load the module, before it does anything."""
+    if seen.version and numbers(seen.version) < numbers(VERSION):
+        raise EngineError(
+            f"{seen.dagger} is Dagger {seen.version}, and this module needs {VERSION} or newer: "
+            f"`curl -fsSL {INSTALLER} | DAGGER_VERSION={VERSION[1:]} BIN_DIR=$HOME/.local/bin sh` "
+            "installs it, LOCALAI_CI_ENGINE=native does without"
+        )
 
 
 def _obstacle(seen: Seen) -> str:
@@ -86,7 +102,9 @@ def look(environ: Mapping[str, str]) -> Seen:
     runtime = next((name for name in RUNTIMES if which(name, path)), "")
     asked = dagger and runtime and forced != "native" and not (given_by and not forced)
     works = bool(asked) and answers(runtime)
-    return Seen(given_by, forced, dagger, runtime, works, sys.platform == "linux")
+    uses_it = works or (given_by and not forced)
+    version = version_of(dagger) if dagger and uses_it else ""
+    return Seen(given_by, forced, dagger, runtime, works, sys.platform == "linux", version)
 
 
 def which(program: str, path: str) -> str:
@@ -96,6 +114,16 @@ def which(program: str, path: str) -> str:
         if folder and os.access(found, os.X_OK) and not os.path.isdir(found):  # noqa: PTH112
             return found
     return ""
+
+
+def version_of(dagger: str) -> str:
+    """The version that a `dagger` says it is; empty where it says none, as one made by hand."""
+    import re
+    import subprocess
+
+    asked = subprocess.run([dagger, "version"], capture_output=True, text=True, check=False)
+    said = re.match(r"dagger (v\d+\.\d+\.\d+)\b", asked.stdout)
+    return said[1] if said else ""
 
 
 def answers(runtime: str) -> bool:

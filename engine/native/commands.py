@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from native import emulation, engine, record
 from native.errors import EngineError
-from native.home import VERSION, Home, home
+from native.home import Home, home
 from native.terminal import say
 
 USAGE = """\
@@ -68,9 +68,12 @@ def _status(where: Home, rest: list[str]) -> int:
     found = record.running(where)
     if found is None:
         print(f"not running; {where.folder}")
+        for other in where.versions():
+            if left := record.running(other):
+                print(f"of another version: {other.version}, process {left.pid}")
         return 1
     print(
-        f"running     {VERSION}, process {found.pid}, {time.time() - found.since:.0f} s\n"
+        f"running     {where.version}, process {found.pid}, {time.time() - found.since:.0f} s\n"
         f"socket      unix://{where.socket}\n"
         f"cli         {found.cli}\n"
         f"address     {found.address} (this machine: {found.gateway})\n"
@@ -95,7 +98,7 @@ def _logs(where: Home, rest: list[str]) -> int:
 def _clean(where: Home, rest: list[str]) -> int:
     _none(rest)
     engine.clean(where)
-    say(f"removed {where.folder}")
+    say(f"removed {where.base}")
     return 0
 
 

@@ -40,7 +40,7 @@ def tool() -> Step:
 
 
 def root(where: Home, mmdebstrap: Step) -> Step:
-    """The engine's root, unpacked, and as the layer that both SDK images stand on."""
+    """The engine's root, unpacked, and as the layer that the SDK's image stands on."""
 
     def make(work: Work) -> None:
         _mmdebstrap(work, mmdebstrap.out(where), PACKAGES, work.out / "root.tar")
@@ -48,7 +48,8 @@ def root(where: Home, mmdebstrap: Step) -> Step:
         work.run("tar", "-xpf", work.out / "root.tar", "-C", work.out / "root")
 
     key = digest([SUITE, PACKAGES, sources()])
-    return Step("root", "make the engine's root from Debian packages", key, make, REMEDY)
+    title = "make the engine's root from Debian packages"
+    return Step("root", title, key, make, REMEDY, (mmdebstrap,))
 
 
 def mirror(where: Home, mmdebstrap: Step) -> Step:
@@ -70,7 +71,8 @@ def mirror(where: Home, mmdebstrap: Step) -> Step:
         )
 
     key = digest([SUITE, MIRROR, IMAGE_PACKAGES, sources()])
-    return Step("mirror", "see whether Docker Hub answers, else mirror it", key, make, REMEDY)
+    title = "see whether Docker Hub answers, else mirror it"
+    return Step("mirror", title, key, make, REMEDY, (mmdebstrap,))
 
 
 def foreign(where: Home, mmdebstrap: Step, native: Step, emulator: Step, architecture: str) -> Step:
@@ -96,7 +98,8 @@ def foreign(where: Home, mmdebstrap: Step, native: Step, emulator: Step, archite
 
     key = digest([native.key, emulator.key])
     title = f"the same for {architecture}, emulated (minutes)"
-    return Step(f"mirror-{architecture}", title, key, make, REMEDY)
+    needs = (mmdebstrap, native, emulator)
+    return Step(f"mirror-{architecture}", title, key, make, REMEDY, needs)
 
 
 def _mmdebstrap(

@@ -16,7 +16,7 @@ from native.home import ENGINE, Home, locked, sources
 from native.preflight import check_build, check_start
 from native.record import Record
 from native.steps import LOG_LINES, Step, prune, run_all
-from native.terminal import say, say_waiting, show
+from native.terminal import Progress, say, say_waiting
 
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -51,11 +51,12 @@ def ensure(where: Home, wish: Wish) -> Record:
     with locked(where, say_waiting):
         if found := record.running(where):
             return found
+        _end_other_versions(where)
         steps = build.all_steps(where, wish.emulated)
         if not all(step.out(where).exists() for step in steps):
             say(f"setting up the native engine in {where.folder}")
             where.steps.mkdir(parents=True, exist_ok=True)
-            run_all(steps, where, show)
+            run_all(steps, where, Progress())
         check_start()
         _end(where)
         prune(steps, where)
@@ -76,22 +77,42 @@ def demand(found: Record, wish: Wish) -> None:
 
 
 def stop(where: Home) -> bool:
-    """End the engine and all it started, and undo what it changed on the host."""
-    if not where.folder.exists():
-        return False
-    with locked(where, say_waiting):
-        return _stop(where)
+    """End the folder's engine and all it started, and undo what it changed on the host."""
+    ran = False
+    for home in where.versions():
+        with locked(home, say_waiting):
+            ran = _stop(home) or ran
+    return ran
 
 
 def clean(where: Home) -> None:
     """Stop, and remove the cache folder: under one lock, lest a waiting call starts it between."""
-    if where.base.exists():
-        with locked(where, say_waiting):
-            _stop(where)
-            shutil.rmtree(where.folder, ignore_errors=True)
-            where.lock.unlink()
-        if not any(where.base.iterdir()):
-            where.base.rmdir()
+    if not where.base.exists():
+        return
+    for home in {home.folder: home for home in (where, *where.versions())}.values():
+        with locked(home, say_waiting):
+            _stop(home)
+            shutil.rmtree(home.folder, ignore_errors=True)
+            home.lock.unlink()
+    if not any(where.base.iterdir()):
+        where.base.rmdir()
+
+
+def _end_other_versions(where: Home) -> None:
+    """A folder has one engine: an idle one of another version makes room, a busy one is named."""
+    for other in where.versions():
+        found = record.running(other) if other.version != where.version else None
+        if found is None:
+            continue
+        if record.clients(other):
+            raise EngineError(
+                f"Dagger {other.version} runs in {where.base} too (process {found.pid}), and calls "
+                f"to it are under way; this checkout needs {where.version}",
+                "wait for them, end them with ./daggerw engine stop, or set LOCALAI_CI_CACHE",
+            )
+        say(f"stopping the engine of Dagger {other.version}: this checkout needs {where.version}")
+        with locked(other, say_waiting):
+            _end(other)
 
 
 def _stop(where: Home) -> bool:

@@ -37,7 +37,6 @@ exec chroot . /usr/bin/tini-static -g -- /bin/sh -eu -c '
   if [ -e /etc/localai-ci/mirror.yml ]; then
     docker-registry serve /etc/localai-ci/mirror.yml >/var/log/mirror.log 2>&1 &
   fi
-  . /etc/localai-ci/sdk-go.env
-  . /etc/localai-ci/sdk-python.env
+  . /etc/localai-ci/sdk.env
   exec dagger-engine --config /etc/localai-ci/engine.toml --addr unix:///run/dagger/engine.sock
 '

@@ -2,15 +2,17 @@
 
 import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from native.errors import EngineError
 
-VERSION = "v0.19.10"
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
 ENGINE = Path(__file__).resolve().parents[1]
+VERSION: str = json.loads((ENGINE.parent / "dagger.json").read_text())["engineVersion"]
+"""Of Dagger: engine, CLI and library. dagger.json is the one place where it is written."""
 
 LONGEST_SOCKET = 107  # bytes: the kernel's limit for a unix socket's path
 
@@ -18,19 +20,26 @@ LONGEST_SOCKET = 107  # bytes: the kernel's limit for a unix socket's path
 class Home:
     """Paths below the cache folder; nothing is created here."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, version: str = VERSION) -> None:
         """Take the folder that may hold engines of several versions."""
         self.base = base
-        self.folder = base / f"engine-{VERSION}"
+        self.version = version
+        self.folder = base / f"engine-{version}"
         self.steps = self.folder / "steps"
         self.state = self.folder / "state"
         self.run = self.folder / "run"
         self.record = self.run / "engine.json"
         self.socket = self.run / "sock" / "engine.sock"
         self.log = self.folder / "engine.log"
-        self.lock = base / f"engine-{VERSION}.lock"
+        self.go = self.folder / "go"
+        self.lock = base / f"engine-{version}.lock"
         self.key = hashlib.sha256(os.fsencode(base)).hexdigest()[:8]
         """Tells this folder's network link, table and cgroup from another folder's."""
+
+    def versions(self) -> "list[Home]":
+        """Every engine that this cache folder holds, whatever its version."""
+        names = sorted(folder.name for folder in self.base.glob("engine-v*") if folder.is_dir())
+        return [Home(self.base, name.removeprefix("engine-")) for name in names]
 
     def check(self) -> None:
         """Refuse a folder that the kernel could not work with."""
@@ -53,6 +62,11 @@ def home() -> Home:
     shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     base = Path(own) if own else Path(shared) / "localai-ci"
     return Home(base.expanduser().absolute().resolve())
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """``v1.26.1`` as numbers that can be compared."""
+    return tuple(map(int, version.removeprefix("v").split(".")))
 
 
 def digest(parts: Iterable[object]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from native.errors import EngineError
-from native.home import ARCHITECTURE, ENGINE, Home
+from native.home import ARCHITECTURE, ENGINE, Home, numbers
 
 # Program → the Debian package that has it.
 FOR_BUILD = {"apt-get": "apt", "dpkg-deb": "dpkg", "perl": "perl", "tar": "tar"}
@@ -28,7 +28,7 @@ def check(problems: Iterable[str]) -> None:
     if found := list(problems):
         raise EngineError(
             "the native engine cannot run here:\n" + "\n".join(f"  - {line}" for line in found),
-            "mend this, or install dagger and a container runtime (docker, podman, nerdctl)",
+            "fix this, or install dagger and a container runtime (docker, podman, nerdctl)",
         )
 
 
@@ -55,8 +55,8 @@ def go(version: str | None, floor: str) -> list[str]:
     need = f"Go {floor} or newer is needed to compile the engine"
     if version is None:
         return [f"{need}, and there is no go on PATH"]
-    found = re.search(r"go(\d+)\.(\d+)", version)
-    if found is None or tuple(map(int, found.groups())) < tuple(map(int, floor.split(".")[:2])):
+    found = re.search(r"go(\d+(?:\.\d+)*)", version)
+    if found is None or numbers(found[1]) < numbers(floor):
         return [f"{need}, found: {version.strip()}"]
     return []
 

@@ -7,13 +7,10 @@ from typing import Annotated, TypeAlias
 
 from dagger import Container, Directory, Doc, File, Ignore, Name, Secret, enum_type
 
-from localai_ci.backends.builder import Builder
-from localai_ci.backends.dockerignore import NEVER
-from localai_ci.plan.event import Event
 from localai_ci.plan.form import PlanFormat
+from localai_ci.backends.dockerignore import NEVER
 
-for _words in (Builder, Event, PlanFormat):
-    enum_type(_words)
+enum_type(PlanFormat)
 
 VariantName: TypeAlias = Annotated[str, Doc("Builder base; dagger call variants lists them")]
 BaseImage: TypeAlias = Annotated[
@@ -60,7 +57,11 @@ ChangedFiles: TypeAlias = Annotated[
     File | None, Doc("A list of changed paths, one a line, instead of --before")
 ]
 RunEvent: TypeAlias = Annotated[
-    Event | None, Doc("What started the run; default: a pull request if a change is given")
+    str,
+    Doc(
+        "What started the run: pull_request, push, tag, schedule or workflow_dispatch; "
+        "default: a pull request if a change is given"
+    ),
 ]
 Forced: TypeAlias = Annotated[
     list[str] | None, Name("force"), Doc("Build what matches this glob in any case")
@@ -68,9 +69,7 @@ Forced: TypeAlias = Annotated[
 RebuiltBases: TypeAlias = Annotated[
     list[str] | None, Name("rebuilt-base"), Doc("A builder variant that is new")
 ]
-PlanForm: TypeAlias = Annotated[
-    PlanFormat | None, Name("format"), Doc("What the file holds; default: json")
-]
+PlanForm: TypeAlias = Annotated[PlanFormat, Name("format"), Doc("What the file holds")]
 EntryId: TypeAlias = Annotated[
     str, Doc("What to build, SUFFIX/ARCHITECTURE; localai-ci matrix show lists them")
 ]

@@ -6,6 +6,7 @@ steps are hard links to that one's.
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -168,7 +169,7 @@ def test_a_stale_socket_and_a_reused_process_number_do_not_matter(spare: Spare) 
 
 def test_a_set_up_killed_half_way_is_finished_by_the_next(spare: Spare) -> None:
     spare.command("stop")
-    step = next(spare.where.steps.glob("sdk-go-*"))
+    step = next(spare.where.steps.glob("sdk-python-*"))
     subprocess.run(["rm", "-rf", step], check=True)
     half = subprocess.Popen([REPO / "daggerw", "engine", "start"], env=spare.environ)
     eventually((step.with_name(f"{step.name}.part") / "layer.tar").exists)
@@ -176,7 +177,7 @@ def test_a_set_up_killed_half_way_is_finished_by_the_next(spare: Spare) -> None:
     half.wait()
     assert not step.exists()
     again = spare.command("start")
-    assert "pack the Go SDK" in again.stderr
+    assert "pack the Python SDK" in again.stderr
     assert "compile the engine" not in again.stderr
     assert step.exists()
     assert not list(spare.where.steps.glob("*.part"))
@@ -185,7 +186,7 @@ def test_a_set_up_killed_half_way_is_finished_by_the_next(spare: Spare) -> None:
 
 def test_two_starts_at_once_make_one_set_up_and_one_engine(spare: Spare) -> None:
     spare.command("stop")
-    subprocess.run(["rm", "-rf", *spare.where.steps.glob("sdk-go-*")], check=True)
+    subprocess.run(["rm", "-rf", *spare.where.steps.glob("sdk-python-*")], check=True)
     both = [
         subprocess.Popen(
             [REPO / "daggerw", "engine", "start"],
@@ -196,10 +197,54 @@ def test_two_starts_at_once_make_one_set_up_and_one_engine(spare: Spare) -> None
     outs = [start.communicate(timeout=120) for start in both]
     assert [start.returncode for start in both] == [0, 0], outs
     said = "".join(err for _, err in outs)
-    assert said.count("pack the Go SDK") == 1
+    assert said.count("pack the Python SDK") == 1
     assert said.count("waiting for it") == 1
     assert said.count("native engine started") == 1
     assert len({re.findall(r"process (\d+)", out)[0] for out, _ in outs}) == 1
+
+
+def renamed(spare: Spare, version: str) -> Home:
+    """The running engine, as one that a checkout of another version has started."""
+    spare.hello()
+    other = Home(spare.where.base, version)
+    spare.where.folder.rename(other.folder)
+    spare.where.folder.mkdir()
+    subprocess.run(["cp", "-al", other.steps, spare.where.steps], check=True)
+    assert record.running(other)
+    return other
+
+
+def test_an_idle_engine_of_another_version_is_stopped_by_the_next_start(spare: Spare) -> None:
+    other = renamed(spare, "v0.1.2")
+    said = spare.command("status")
+    assert "of another version: v0.1.2, process" in said.stdout
+    started = spare.command("start")
+    assert started.returncode == 0, started.stderr
+    assert "stopping the engine of Dagger v0.1.2" in started.stderr
+    assert not record.running(other)
+    assert not processes(other)
+    spare.hello()
+
+
+def test_a_busy_engine_of_another_version_is_named_and_left_alone(spare: Spare) -> None:
+    calling = subprocess.Popen(
+        [REPO / "daggerw", "--silent", *HELLO, "--args=sleep,60", "sync"],
+        env=spare.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    eventually(lambda: bool(record.clients(spare.where)))
+    other = Home(spare.where.base, "v0.1.2")
+    shutil.rmtree(other.folder)
+    spare.where.folder.rename(other.folder)
+    refused = spare.command("start")
+    assert refused.returncode == 1
+    assert "Dagger v0.1.2 runs in" in refused.stderr
+    assert record.running(other)
+    assert spare.command("stop").returncode == 0
+    assert calling.wait(60) != 0
+    assert not processes(other)
+    shutil.rmtree(spare.where.folder, ignore_errors=True)
+    other.folder.rename(spare.where.folder)
+    spare.hello()
 
 
 def test_a_command_can_be_run_in_the_engines_network(spare: Spare) -> None:

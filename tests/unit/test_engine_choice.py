@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from native.choice import Seen, choose
 from native.errors import EngineError
+from native.home import VERSION
 
 REPO = Path(__file__).parents[2]
 
@@ -55,6 +56,26 @@ def test_what_cannot_be_had_is_said_with_the_remedy(seen: Seen, message: str) ->
         choose(seen)
 
 
+@pytest.mark.parametrize("version", ["v0.19.10", "v0.9.11"])
+@pytest.mark.parametrize(
+    "seen", [DOCKER, Seen(dagger="/bin/dagger", given_by="DAGGER_CLOUD_ENGINE")]
+)
+def test_an_older_dagger_is_refused_with_the_version_that_is_needed(
+    seen: Seen, version: str
+) -> None:
+    with pytest.raises(EngineError) as refused:
+        choose(seen._replace(version=version))
+    said = str(refused.value)
+    assert f"/bin/dagger is Dagger {version}, and this module needs {VERSION}" in said
+    assert f"DAGGER_VERSION={VERSION[1:]}" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("version", [VERSION, "v0.21.10", "v1.0.0", ""])
+def test_the_same_or_a_newer_dagger_is_taken_and_one_that_does_not_say(version: str) -> None:
+    assert choose(DOCKER._replace(version=version)).kind == "container"
+
+
 def stand_ins(folder: Path, **programs: str) -> dict[str, str]:
     for name, script in programs.items():
         program = folder / name
@@ -72,6 +93,24 @@ def daggerw(environ: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     return subprocess.run(
         [REPO / "daggerw", *arguments], env=environ, capture_output=True, text=True, check=False
     )
+
+
+def saying(version: str) -> str:
+    return (
+        f'[ "$1" = version ] && echo "dagger {version} (image) linux/amd64" && exit; echo "got $*"'
+    )
+
+
+def test_an_older_dagger_on_path_does_nothing_but_say_what_is_needed(tmp_path: Path) -> None:
+    done = daggerw(stand_ins(tmp_path, dagger=saying("v0.19.10"), docker="exit 0"), "functions")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert f"needs {VERSION} or newer" in done.stderr
+
+
+def test_a_newer_dagger_on_path_is_called(tmp_path: Path) -> None:
+    environ = stand_ins(tmp_path, dagger=saying("v1.0.0-beta.10"), docker="exit 0")
+    assert daggerw(environ, "functions").stdout == "got functions\n"
 
 
 TELL = 'echo "dagger got: $*; $_EXPERIMENTAL_DAGGER_RUNNER_HOST"'

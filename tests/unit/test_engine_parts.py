@@ -1,7 +1,9 @@
 """The native engine's parts that need no engine: preflight, steps, network plan, certificates."""
 
 import os
+import re
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,11 @@ def test_an_old_go_is_named_with_the_one_that_is_needed(version: str) -> None:
     assert preflight.go(version, "1.25.0") == [
         f"Go 1.25.0 or newer is needed to compile the engine, found: {version}"
     ]
+
+
+def test_a_go_that_is_too_old_by_its_last_number_is_named() -> None:
+    assert preflight.go("go version go1.26.0 linux/amd64", "1.26.1")
+    assert not preflight.go("go version go1.26 linux/amd64", "1.26")
 
 
 def test_a_missing_go_is_said_and_a_newer_one_is_fine() -> None:
@@ -84,6 +91,12 @@ def test_a_host_that_routes_the_whole_range_is_told_so() -> None:
         network.plan(Home(Path("/a")), [Route("x", number("10.86.0.0"), number("255.255.0.0"))])
 
 
+def test_a_cache_folder_knows_the_engines_of_other_versions_that_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "engine-v0.19.10").mkdir()
+    (tmp_path / "engine-v0.19.10.lock").touch()
+    assert [home.version for home in Home(tmp_path).versions()] == ["v0.19.10"]
+
+
 def test_two_cache_folders_have_links_of_their_own() -> None:
     names = [network.names(Home(Path(base))) for base in ("/a", "/b")]
     assert names[0] != names[1]
@@ -119,27 +132,37 @@ def test_a_reused_process_number_is_not_taken_for_the_engine() -> None:
     assert record.born(2**22 + 1) == ""
 
 
-def step(name: str, key: str, ran: list[str], *, failing: bool = False) -> Step:
+def step(name: str, key: str, ran: list[str], *needs: Step, failing: bool = False) -> Step:
     def make(work: Work) -> None:
         work.run("sh", "-c", f"echo it says why; exit {int(failing)}")
         (work.out / "file").write_text(key)
         ran.append(f"{name} {key}")
 
-    return Step(name, f"make {name}", key, make, "look at it")
+    return Step(name, f"make {name}", key, make, "look at it", needs)
 
 
-def silent(_: str) -> None:
-    pass
+class Silent:
+    """A display that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def finished(self, line: str) -> None:
+        self.lines.append(line)
+
+    def running(self, line: str) -> None:
+        self.lines.append(f"… {line}")
 
 
 def test_a_changed_input_runs_only_the_steps_that_read_it(tmp_path: Path) -> None:
     where, ran = Home(tmp_path), list[str]()
-    run_all([step(name, "1", ran) for name in "abc"], where, silent)
+    run_all([step(name, "1", ran) for name in "abc"], where, Silent())
     changed = [step("a", "1", ran), step("b", "2", ran)]
-    run_all(changed, where, silent)
+    run_all(changed, where, Silent())
     prune(changed, where)
     assert sorted(folder.name for folder in where.steps.iterdir()) == ["a-1", "b-2", "c-1"]
-    assert ran == ["a 1", "b 1", "c 1", "b 2"]
+    assert sorted(ran[:3]) == ["a 1", "b 1", "c 1"]
+    assert ran[3:] == ["b 2"]
     assert float((where.steps / "b-2/seconds").read_text()) >= 0
 
 
@@ -148,11 +171,67 @@ def test_a_failed_step_shows_the_end_of_its_log_and_the_next_run_goes_on_there(
 ) -> None:
     where, ran = Home(tmp_path), list[str]()
     with pytest.raises(EngineError, match=r"(?s)'make b' \(exit status 1\).*says why.*look at it"):
-        run_all([step("a", "1", ran), step("b", "1", ran, failing=True)], where, silent)
+        run_all([a := step("a", "1", ran), step("b", "1", ran, a, failing=True)], where, Silent())
     assert (where.steps / "b-1.part/log").exists()
-    run_all([step("a", "1", ran), step("b", "1", ran)], where, silent)
+    run_all([a, step("b", "1", ran, a)], where, Silent())
     assert ran == ["a 1", "b 1"]
     assert not list(where.steps.glob("*.part"))
+
+
+def test_steps_that_do_not_need_each_other_run_at_once(tmp_path: Path) -> None:
+    where, meeting = Home(tmp_path), threading.Barrier(2, timeout=20)
+
+    def meet(_: Work) -> None:
+        meeting.wait()
+
+    def read(work: Work) -> None:
+        (work.out / "read").write_text((one.out(where) / "../seconds").read_text())
+
+    one, two = (Step(name, name, "1", meet, "") for name in ("one", "two"))
+    last = Step("last", "last", "1", read, "", (one, two))
+    run_all([last, two, one], where, Silent())
+    assert (last.out(where) / "read").read_text()
+
+
+def test_a_failed_step_ends_the_others_and_their_commands(tmp_path: Path) -> None:
+    where, ran = Home(tmp_path), list[str]()
+    endless = Step("b", "b", "1", lambda work: work.run("sleep", "1234.5"), "")
+    with pytest.raises(EngineError, match="make a"):
+        run_all([endless, step("a", "1", ran, failing=True)], where, Silent())
+    left = subprocess.run(["pgrep", "-f", "^sleep 1234.5"], capture_output=True, check=False)
+    assert left.stdout == b""
+
+
+def test_a_step_says_how_many_lines_of_all_it_has_printed(tmp_path: Path) -> None:
+    work, said = Work(tmp_path), list[str]()
+
+    def look() -> None:
+        while not said or said[-1] != "3 of 4 packages":
+            said.append(work.progress())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    work.run("sh", "-c", "echo a; echo b; echo c; sleep 1", lines=(4, "packages"))
+    looking.join(20)
+    assert said[-1] == "3 of 4 packages"
+    assert work.progress() == ""
+
+
+def test_the_display_says_what_runs_how_far_it_is_and_what_comes_next(
+    tmp_path: Path,
+) -> None:
+    display = Silent()
+    slow = Step(
+        "slow", "compile", "1", lambda work: work.run("sh", "-c", COUNT, lines=(9, "files")), ""
+    )
+    after = Step("after", "pack", "1", lambda _: None, "", (slow,))
+    run_all([slow, after], Home(tmp_path), display)
+    running = next(line for line in display.lines if line.startswith("…"))
+    assert re.fullmatch(r"… compile, 2 of 9 files, \d+ s; then: pack", running)
+    assert re.fullmatch(r"1 of 2: compile, [\d.]+ s", display.lines[-2])
+
+
+COUNT = "echo 1; echo 2; sleep 1.5"
 
 
 def test_a_killed_set_up_leaves_no_command_running(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from localai_ci.args import (
     TreeBefore,
 )
 from localai_ci.effects import never_cached
+from localai_ci.plan.form import PlanFormat
 
 
 class Runs:
@@ -26,31 +27,30 @@ class Runs:
     async def plan(
         self,
         source: SourceDir,
-        event: RunEvent = None,
+        event: RunEvent = "",
         before: TreeBefore = None,
         changed_files: ChangedFiles = None,
         force: Forced = None,
         rebuilt_base: RebuiltBases = None,
         pack: Annotated[bool, Doc("Entries that share a base share a job")] = False,
         runners: Annotated[int, Doc("How many jobs run at once")] = 20,
-        form: PlanForm = None,
+        form: PlanForm = PlanFormat.json,
     ) -> dagger.File:
         """Decide what a change builds, and say why; without a change, everything.
 
         `localai-ci plan` does the same without an engine, and without a tree.
         """
         from localai_ci import trees
-        from localai_ci.plan.event import likely
-        from localai_ci.plan.form import PlanFormat, render
+        from localai_ci.plan.event import likely, parse
+        from localai_ci.plan.form import render
         from localai_ci.plan.sources import Request
 
-        known = event or likely(changed=bool(before or changed_files))
+        known = parse(event) if event else likely(changed=bool(before or changed_files))
         request = Request(known, bases=tuple(rebuilt_base or ()), forced=tuple(force or ()))
         report = await trees.plan(
             request, source, before, changed_files, pack=pack, runners=runners
         )
-        wanted = form or PlanFormat.json
-        return dag.file(f"plan.{wanted.suffix}", render(report, wanted))
+        return dag.file(f"plan.{form.suffix}", render(report, form))
 
     @function
     async def check(self, source: SourceDir) -> str:

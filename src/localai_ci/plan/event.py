@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from localai_ci.errors import InputError
+
 
 class Event(StrEnum):
     """What started the run; only the first two look at what changed."""
@@ -11,6 +13,20 @@ class Event(StrEnum):
     tag = "tag"
     schedule = "schedule"
     workflow_dispatch = "workflow_dispatch"
+
+
+def parse(text: str) -> Event:
+    """The event of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return Event(text)
+    except ValueError:
+        raise InputError(
+            f"unknown event {text!r}", where="--event", remedy=f"Known: {', '.join(Event)}."
+        ) from None
 
 
 def likely(*, changed: bool) -> Event:
