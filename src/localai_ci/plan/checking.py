@@ -10,7 +10,7 @@ from localai_ci.matrix.check_tree import check_tree
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.loading import load_files, load_matrix, matrix_in_tree
-from localai_ci.matrix.rules import rules_in_tree
+from localai_ci.matrix.rules import RULES, Inputs, rules_in_tree, takes
 from localai_ci.matrix.tree import Tree
 from localai_ci.plan.coverage import coverage
 from localai_ci.text import plural
@@ -36,6 +36,21 @@ def check_all(path: Path | None, source: Path | None) -> tuple[Matrix, list[Find
         found += check_tree(matrix, tree)
         found += coverage(matrix, rules_in_tree(read), tree)
     return matrix, sorted(found, key=lambda f: list(Severity).index(f.severity))
+
+
+def idle_rules(matrix: Matrix, rules: Inputs) -> list[Finding]:
+    """Rules that select no entry: a change of their paths would build nothing, silently."""
+    return [
+        Finding(
+            Severity.error,
+            "idle-rule",
+            f"{RULES}: {rule.name}",
+            f"it selects none of the {len(matrix.entries)} entries",
+            "Correct its `select`: os, builds and backends as the entries have them.",
+        )
+        for rule in rules.file.rules
+        if not any(takes(rule.select, entry) for entry in matrix.entries)
+    ]
 
 
 def as_text(matrix: Matrix, found: Sequence[Finding]) -> str:

@@ -1,13 +1,13 @@
 """Editors read the schemas; they must say what the models say."""
 
-from localai_ci.cli import schemas
+from localai_ci.release import schemas
 from localai_ci.config.data import data_dir
 
 
 def test_the_schemas_are_up_to_date() -> None:
     folder = data_dir() / "schema"
     found = {p.stem: p.read_text("utf-8") for p in folder.glob("*.json")}
-    assert found == schemas.schemas(), "run: python -m localai_ci.cli.schemas"
+    assert found == schemas.schemas(), "run: python -m localai_ci.release.schemas"
 
 
 def test_every_data_file_names_its_schema() -> None:

@@ -1,4 +1,4 @@
-"""JSON Schemas of the data files, for editors: `python -m localai_ci.cli.schemas`."""
+"""JSON Schemas of the data files, for editors: `python -m localai_ci.release.schemas`."""
 
 import json
 from pathlib import Path

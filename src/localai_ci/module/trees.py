@@ -1,20 +1,27 @@
 """`plan` and `check` of trees that the engine holds: folders of the caller, or git revisions."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dagger import Directory, File, dag
 
 from localai_ci.backends.dockerignore import NEVER
 from localai_ci.backends.source_tree import read
+from localai_ci.config.compile import load_compile
+from localai_ci.config.data import data_dir
+from localai_ci.config.reader import load
+from localai_ci.config.upstreams import load_upstreams
 from localai_ci.errors import LocalaiCiError
-from localai_ci.matrix.finding import Severity
+from localai_ci.matrix.entry import Matrix
+from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.loading import MATRIX_PATHS
-from localai_ci.matrix.rules import RULES
+from localai_ci.matrix.rules import RULES, load_inputs
 from localai_ci.plan.change import parse_list
-from localai_ci.plan.checking import as_text, check_all
+from localai_ci.plan.checking import as_text, check_all, idle_rules
 from localai_ci.plan.decide import decide
 from localai_ci.plan.report import Report, report_of
 from localai_ci.plan.sources import PROTO, TABLE, Compared, Request, put_together
+from localai_ci.release.schemas import MODELS
 
 
 async def plan(
@@ -61,11 +68,21 @@ async def check(source: Directory) -> str:
     """
     folder = Path("tree")
     await source.export(str(folder), wipe=True)
-    matrix, found = check_all(None, folder)
-    text = as_text(matrix, found)
-    if any(f.severity is Severity.error for f in found):
-        raise LocalaiCiError(text)
-    return text
+    return _told(*check_all(None, folder))
+
+
+def check_own_data() -> str:
+    """What is odd in the module's own files, each of which is read.
+
+    Raises:
+        LocalaiCiError: something is wrong; it says all that was found.
+    """
+    for name, model in MODELS.items():
+        load(data_dir() / f"{name}.yaml", model)
+    load_compile()
+    load_upstreams()
+    matrix, found = check_all(None, None)
+    return _told(matrix, [*found, *idle_rules(matrix, load_inputs())])
 
 
 async def contents(source: Directory) -> dict[str, bytes | None]:
@@ -84,3 +101,10 @@ async def _changed(source: Directory, before: Directory) -> tuple[str, ...]:
         *await back.added_paths(),
     ]
     return tuple(sorted(path for path in paths if not path.endswith("/")))
+
+
+def _told(matrix: Matrix, found: Sequence[Finding]) -> str:
+    text = as_text(matrix, found)
+    if any(f.severity is Severity.error for f in found):
+        raise LocalaiCiError(text)
+    return text

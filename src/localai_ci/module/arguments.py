@@ -5,12 +5,24 @@ Plain assignments: Dagger's type reader cannot resolve ``type X = …``.
 
 from typing import Annotated, TypeAlias
 
-from dagger import Container, Directory, Doc, File, Ignore, Name, Secret, enum_type
+from dagger import (
+    Container,
+    DefaultPath,
+    Directory,
+    Doc,
+    File,
+    Ignore,
+    Name,
+    Secret,
+    enum_type,
+)
 
-from localai_ci.plan.form import PlanFormat
+from localai_ci.backends.builder import Builder
 from localai_ci.backends.dockerignore import NEVER
+from localai_ci.plan.form import PlanFormat
 
-enum_type(PlanFormat)
+for _words in (Builder, PlanFormat):
+    enum_type(_words)
 
 VariantName: TypeAlias = Annotated[str, Doc("Builder base; dagger call variants lists them")]
 BaseImage: TypeAlias = Annotated[
@@ -66,7 +78,7 @@ RunEvent: TypeAlias = Annotated[
 Forced: TypeAlias = Annotated[
     list[str] | None, Name("force"), Doc("Build what matches this glob in any case")
 ]
-RebuiltBases: TypeAlias = Annotated[
+RebuiltBaseRepository: TypeAlias = Annotated[
     list[str] | None, Name("rebuilt-base"), Doc("A builder variant that is new")
 ]
 PlanForm: TypeAlias = Annotated[PlanFormat, Name("format"), Doc("What the file holds")]
@@ -79,7 +91,7 @@ BaseGiven: TypeAlias = Annotated[
 BaseVariant: TypeAlias = Annotated[
     str, Doc("Compile on this builder base instead of the entry's: debian-amd64")
 ]
-Bases: TypeAlias = Annotated[
+BaseRepository: TypeAlias = Annotated[
     str, Doc("Repository of the published bases, HOST/PATH; default: of registries.yaml")
 ]
 Images: TypeAlias = Annotated[
@@ -105,3 +117,15 @@ RegistriesFile: TypeAlias = Annotated[
     File | None, Doc("Another registries.yaml: where images go; default: the module's own")
 ]
 RunId: TypeAlias = Annotated[str, Doc("Names the run; a rerun with the same id finds its anchors")]
+OwnUpstreams: TypeAlias = Annotated[
+    Directory,
+    Doc("The module's own folder, whose matrix/upstreams.yaml is filled in"),
+    DefaultPath("."),
+    Ignore(["**", "!matrix/upstreams.yaml"]),
+]
+OwnSchemas: TypeAlias = Annotated[
+    Directory,
+    Doc("The module's own folder, whose matrix/schema is written"),
+    DefaultPath("."),
+    Ignore(["**", "!matrix/schema"]),
+]

@@ -1,1 +1,0 @@
-"""Dagger functions by what they are about: arguments in, objects out."""

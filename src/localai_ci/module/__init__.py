@@ -1,0 +1,1 @@
+"""Dagger objects: arguments in, objects out. The only room that knows Dagger's decorators."""

@@ -1,0 +1,114 @@
+"""A backend as an object."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import dagger
+from dagger import Doc, object_type
+
+from localai_ci.backends.builder import Builder
+from localai_ci.module.arguments import AsJson, CcacheSave, RunId
+from localai_ci.module.caching import never_cached
+from localai_ci.module.settings import Settings
+
+if TYPE_CHECKING:
+    from localai_ci.backends.request import Request
+
+
+@object_type
+class Backend:
+    """One entry of the matrix: a backend for an accelerator and an architecture."""
+
+    settings: Settings
+    source: dagger.Directory
+    entry: str
+    builder: Builder
+    base: dagger.Container | None
+    base_image: str | None
+    bases: str
+    variant: str
+    images: str
+    ccache: str
+    targets: list[str] | None
+    third_party: dagger.Directory | None
+    refresh: str
+
+    async def request(self, *, ccache_save: bool = False) -> "Request":
+        """What is asked of the build.
+
+        Raises:
+            InputError: a mirror or the Docker config cannot be what it is meant to be.
+        """
+        from localai_ci.backends.base_choice import BasePreference
+        from localai_ci.backends.request import Request
+
+        return Request(
+            self.source,
+            self.entry,
+            BasePreference(self.builder, self.base, self.bases, self.base_image),
+            self.variant,
+            self.settings.mirrors,
+            self.settings.mirror_credentials,
+            self.ccache,
+            ccache_save=ccache_save,
+            targets=tuple(self.targets or ()),
+            third_party=self.third_party,
+            refresh=self.refresh,
+            images=self.images,
+            login=await self.settings.login(),
+        )
+
+    @never_cached
+    async def image(self, ccache_save: CcacheSave = False) -> dagger.Container:
+        """Build its image, FROM scratch, and check that nothing is missing in it.
+
+        Go on from it: `export --path image.tar` writes it, `publish` pushes it.
+        """
+        from localai_ci.backends import build
+
+        return (await build.build(await self.request(ccache_save=ccache_save))).container
+
+    @never_cached
+    async def report(
+        self,
+        canary: Annotated[
+            bool, Doc("Fail if --ccache has less than 95 % of an unchanged rebuild's objects")
+        ] = False,
+        as_json: AsJson = False,
+    ) -> str:
+        """Build it and tell how: base and why, compiler cache, size by part."""
+        from localai_ci.backends import build, report
+
+        built = await build.build(await self.request())
+        if canary:
+            report.check_cache(built)
+        return report.as_json(built) if as_json else report.as_table(built)
+
+    @never_cached
+    async def smoke(self, as_json: AsJson = False) -> str:
+        """Build it, start it from its image, and print what its gRPC Health answers."""
+        from localai_ci.backends import build
+
+        health = await build.smoke(await self.request())
+        return health.as_json() if as_json else health.as_line(self.entry)
+
+    @never_cached
+    async def publish(
+        self,
+        run_id: RunId,
+        run_url: Annotated[str, Doc("Where the run can be looked at")] = "",
+        revision: Annotated[str, Doc("The commit that is built")] = "",
+        ccache_save: CcacheSave = False,
+    ) -> dagger.Directory:
+        """Build it, push it to every registry under its run's anchor, and prove it there.
+
+        Returns a folder with the receipt: put those of all legs together and `localai-ci merge`.
+        """
+        from localai_ci.module import publishing
+
+        return await publishing.publish(
+            await self.request(ccache_save=ccache_save),
+            await self.settings.registries_file(),
+            run_id,
+            run_url,
+            revision,
+        )
