@@ -5,9 +5,9 @@ import logging
 from dagger import object_type
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.functions.backends import Backends
-from localai_ci.functions.bases import Bases
-from localai_ci.functions.runs import Runs
+from localai_ci.functions.backends import BackendFunctions
+from localai_ci.functions.bases import BaseFunctions
+from localai_ci.functions.runs import RunFunctions
 
 
 def _is_no_user_error(record: logging.LogRecord) -> bool:
@@ -19,5 +19,5 @@ logging.getLogger("dagger.mod").addFilter(_is_no_user_error)
 
 
 @object_type
-class LocalaiCi(Bases, Backends, Runs):
+class LocalaiCi(BaseFunctions, BackendFunctions, RunFunctions):
     """LocalAI's container builds: builder bases, backends, publishing and merging."""

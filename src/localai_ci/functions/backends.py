@@ -10,7 +10,7 @@ from localai_ci.effects import never_cached
 from localai_ci.functions.flags import BackendFlags, KeptFlags, spread
 
 
-class Backends:
+class BackendFunctions:
     """What builds backends."""
 
     @never_cached

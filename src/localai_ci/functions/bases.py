@@ -18,7 +18,7 @@ from localai_ci.effects import never_cached
 from localai_ci.functions.flags import BaseFlags, spread
 
 
-class Bases:
+class BaseFunctions:
     """What makes builder bases."""
 
     @function
@@ -112,8 +112,8 @@ class Bases:
 
         Call it with `-o matrix/upstreams.yaml`, and read the difference before it is committed.
         """
-        from localai_ci.bases.mirrors import Sources
+        from localai_ci.bases.mirrors import Mirrors
         from localai_ci.bases.pin import pin
 
-        text = await pin(Sources(mirror, apt_mirror), image, mirror_credentials)
+        text = await pin(Mirrors(mirror, apt_mirror), image, mirror_credentials)
         return dag.directory().with_new_file("upstreams.yaml", text).file("upstreams.yaml")

@@ -32,9 +32,9 @@ from localai_ci.args import (
 from localai_ci.backends.builder import Builder
 
 if TYPE_CHECKING:
-    from localai_ci.backends.request import Request
-    from localai_ci.bases.mirrors import Sources
-    from localai_ci.bases.step import Recipe
+    from localai_ci.backends.request import BackendRequest
+    from localai_ci.bases.mirrors import Mirrors
+    from localai_ci.bases.step import BaseRecipe
 
 Self = TypeVar("Self")
 Flags = TypeVar("Flags")
@@ -78,11 +78,11 @@ class UpstreamFlags:
     epoch: Epoch = ""
 
     @property
-    def sources(self) -> "Sources":
+    def mirrors(self) -> "Mirrors":
         """The upstreams that these flags name."""
-        from localai_ci.bases.mirrors import Sources
+        from localai_ci.bases.mirrors import Mirrors
 
-        return Sources(
+        return Mirrors(
             self.mirror, self.apt_mirror, self.apt_ports_mirror, self.apt_snapshot, self.epoch
         )
 
@@ -94,11 +94,11 @@ class BaseFlags(UpstreamFlags):
     variant: VariantName
 
     @property
-    def recipe(self) -> "Recipe":
+    def recipe(self) -> "BaseRecipe":
         """The base that these flags name."""
         from localai_ci.bases.recipe import recipe
 
-        return recipe(self.variant, self.sources)
+        return recipe(self.variant, self.mirrors)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,22 +124,22 @@ class BackendFlags(UpstreamFlags):
         """Whether the compiler cache is written to its repository."""
         return False
 
-    async def request(self) -> "Request":
+    async def request(self) -> "BackendRequest":
         """What these flags ask for.
 
         Raises:
             InputError: a mirror or the Docker config cannot be what it is meant to be.
         """
-        from localai_ci.backends.base_choice import Wish
-        from localai_ci.backends.request import Request
+        from localai_ci.backends.base_choice import BasePreference
+        from localai_ci.backends.request import BackendRequest
         from localai_ci.functions.reading import login
 
-        return Request(
+        return BackendRequest(
             self.source,
             self.entry,
-            Wish(self.builder, self.base, self.bases, self.base_image),
+            BasePreference(self.builder, self.base, self.bases, self.base_image),
             self.variant,
-            self.sources,
+            self.mirrors,
             self.mirror_credentials,
             self.ccache,
             ccache_save=self.keeps_cache,

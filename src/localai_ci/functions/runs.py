@@ -19,7 +19,7 @@ from localai_ci.args import (
 from localai_ci.effects import never_cached
 
 
-class Runs:
+class RunFunctions:
     """What a whole run begins and ends with."""
 
     @function
@@ -42,10 +42,10 @@ class Runs:
         from localai_ci import trees
         from localai_ci.plan.event import likely
         from localai_ci.plan.form import PlanFormat, render
-        from localai_ci.plan.sources import Request
+        from localai_ci.plan.sources import PlanRequest
 
         known = event or likely(changed=bool(before or changed_files))
-        request = Request(known, bases=tuple(rebuilt_base or ()), forced=tuple(force or ()))
+        request = PlanRequest(known, bases=tuple(rebuilt_base or ()), forced=tuple(force or ()))
         report = await trees.plan(
             request, source, before, changed_files, pack=pack, runners=runners
         )
@@ -83,13 +83,13 @@ class Runs:
         from localai_ci import merging
         from localai_ci.functions.reading import login, read_registries
         from localai_ci.release.merge_image import Options
-        from localai_ci.release.tags import Event
+        from localai_ci.release.tags import GitEvent
 
         file = await read_registries(registries)
         result = await merging.merge(
             receipts,
             plan,
-            Event(event, ref, sha, file.default_branch),
+            GitEvent(event, ref, sha, file.default_branch),
             file,
             await login(docker_config, insecure=False),
             Options(dry_run, force_latest, keep_anchors, provenance),
