@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.table import Table
 
 from localai_ci.bases import recipe as base
-from localai_ci.bases.mirrors import Sources
+from localai_ci.bases.mirrors import Mirrors
 from localai_ci.config.variants import load_variants
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -29,7 +29,7 @@ def tables() -> Iterator[Table]:
 
 def _compiles() -> Table:
     names = [v.name for v in load_variants().variants if v.tools == "upstream"]
-    recipes = [base.recipe(name, Sources()) for name in names]
+    recipes = [base.recipe(name, Mirrors()) for name in names]
     keys = {(r.release.image, r.variant.arch, base.grpc_steps(r)) for r in recipes}
     table = Table("bases", "compiles of gRPC", "ratio", title="gRPC for all of LocalAI's bases")
     table.add_row("one each, as LocalAI", str(len(names)), "1.00")

@@ -1,6 +1,7 @@
 """The module: what all calls share, and the objects that calls begin with."""
 
 import logging
+from dataclasses import dataclass
 from typing import Annotated
 
 import dagger
@@ -56,6 +57,7 @@ logging.getLogger("dagger.mod").addFilter(_is_no_user_error)
 
 
 @object_type
+@dataclass(kw_only=True)
 class LocalaiCi:
     """LocalAI's container builds: builder bases, backends, publishing and merging."""
 
@@ -105,7 +107,9 @@ class LocalaiCi:
 
         Go on from it: `terminal` opens a shell, `with-exec` runs a command, `publish` pushes it.
         """
-        return await self.base(variant, base_image).container()
+        base = Base(settings=self.settings, variant=variant, base_image=base_image)
+        built: dagger.Container = await base.container()
+        return built
 
     @function
     def backend(
@@ -197,13 +201,13 @@ class LocalaiCi:
         """
         from localai_ci.module import merging
         from localai_ci.release.merge_image import Options
-        from localai_ci.release.tags import RunEvent
+        from localai_ci.release.tags import GitEvent
 
         file = await self.settings.registries_file()
         result = await merging.merge(
             receipts,
             plan,
-            RunEvent(event, ref, sha, file.default_branch),
+            GitEvent(event, ref, sha, file.default_branch),
             file,
             await self.settings.login(),
             Options(dry_run, force_latest, keep_anchors, provenance),

@@ -24,6 +24,21 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+SHOWN = 3
+"""How many of many names a sentence has."""
+
+
+def listed(names: Sequence[str], shown: int = SHOWN) -> str:
+    """``a, b, c and 4 more``."""
+    return " ".join(filter(None, (", ".join(names[:shown]), and_more(names, shown))))
+
+
+def and_more(items: Sequence[object], shown: int) -> str:
+    """``and 4 more``, or nothing where all are shown."""
+    more = len(items) - shown
+    return f"and {more} more" if more > 0 else ""
+
+
 def say(line: str) -> None:
     """Tell the user something beside the result: it stands in the function's own log."""
     sys.stderr.write(f"{line}\n")

@@ -13,15 +13,15 @@ from live import REPO, Engine, executed
 from standin.internet import Internet
 
 from localai_ci.backends.input_hash import NOTHING, Own, inputs_of
-from localai_ci.bases.mirrors import Sources
-from localai_ci.bases.recipe import Bases
+from localai_ci.bases.mirrors import Mirrors
+from localai_ci.bases.recipe import CurrentBases
 from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.rules import load_inputs
 from localai_ci.plan.event import Event
-from localai_ci.plan.sources import Request, snapshot
+from localai_ci.plan.sources import PlanRequest, snapshot
 
 FIXTURES = REPO / "tests/fixtures"
-UPSTREAM = Sources()
+UPSTREAM = Mirrors()
 LLAMA = ("--entry=cpu-llama-cpp/amd64", "--variant=debian-amd64")
 THIRD_PARTY = f"--third-party={FIXTURES / 'llama.cpp'}"
 QUICK = (*LLAMA, THIRD_PARTY, "--targets=fallback")
@@ -113,16 +113,16 @@ def test_what_is_built_already_is_not_compiled(
     assert changed["inputs"] != inputs
 
 
-def planned(engine: Engine, tree: Path, own: Own = NOTHING, sources: Sources = UPSTREAM) -> str:
+def planned(engine: Engine, tree: Path, own: Own = NOTHING, sources: Mirrors = UPSTREAM) -> str:
     """The input hash that a plan computes for llama-cpp on the debian base, of a commit."""
     git = ("git", "-C", str(tree), "-c", "user.name=x", "-c", "user.email=x@example.org")
     for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
         subprocess.run([*git, *command], check=True)
     found = engine.dagger("core", "container", "from", "--address=debian:bookworm", "image-ref")
     digest = found.stdout.strip().rpartition("@")[2]
-    identity = Bases(sources).identity("debian-amd64", (digest,))
+    identity = CurrentBases(sources).identity("debian-amd64", (digest,))
     matrix = load_matrix()
-    snapped = snapshot(Request(Event.push, tree), matrix, load_inputs())
+    snapped = snapshot(PlanRequest(Event.push, tree), matrix, load_inputs())
     entry = matrix.by_id()["cpu-llama-cpp/amd64"]
     return inputs_of(entry, snapped, identity, own=own).digest
 
@@ -130,7 +130,7 @@ def planned(engine: Engine, tree: Path, own: Own = NOTHING, sources: Sources = U
 def test_an_image_that_a_plan_finds_is_found_before_its_base_is_built(
     engine: Engine, registry: str, tree: Path
 ) -> None:
-    inputs = planned(engine, tree, sources=Sources(epoch="of-no-base"))
+    inputs = planned(engine, tree, sources=Mirrors(epoch="of-no-base"))
     image = f"{registry}/planned:in-{inputs[:12]}-cpu-llama-cpp-amd64"
     any_image = ("core", "container", "from", "--address=debian:bookworm", "publish")
     assert engine.dagger(*any_image, f"--address={image}").returncode == 0

@@ -7,7 +7,7 @@ from functools import partial
 
 from lab.images import publish
 from lab.rooms import fresh
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import TagRule
 from localai_ci.names import anchor_tag, split_entry_id
 from localai_ci.oci.transport import Transport
@@ -17,13 +17,13 @@ from localai_ci.release.merge_plan import Image, images
 from localai_ci.release.proof import prove_and_receipt
 from localai_ci.release.receipt import Receipt, Run
 from localai_ci.release.result import ImageRow, MergeResult
-from localai_ci.release.tags import Event, TagSet, tags
+from localai_ci.release.tags import GitEvent, TagSet, tags
 from localai_ci.release.targets import Target
 
 SHA = "a1b2c3d" + "0" * 33
 RUN = Run(id="4711", day=dt.date(2026, 11, 20), revision=SHA)
-RELEASE = Event("push", "refs/tags/v4.2.2", SHA)
-BRANCH = Event("push", "refs/heads/master", SHA)
+RELEASE = GitEvent("push", "refs/tags/v4.2.2", SHA)
+BRANCH = GitEvent("push", "refs/heads/master", SHA)
 BOTH = ("cpu-test/amd64", "cpu-test/arm64")
 
 
@@ -33,12 +33,12 @@ def place(name: str, address: str, *, own_anchors: bool = False) -> Target:
     return Target(name, repository, repository if own_anchors else fresh(address, "cache"))
 
 
-def name_by(event: Event, _: Kind, suffix: str) -> TagSet:
+def name_by(event: GitEvent, _: ImageKind, suffix: str) -> TagSet:
     return tags(event, (TagRule.semver, TagRule.branch, TagRule.sha), suffix)
 
 
 def planned(
-    receipts: Sequence[Receipt], event: Event = RELEASE, promised: Sequence[str] | None = None
+    receipts: Sequence[Receipt], event: GitEvent = RELEASE, promised: Sequence[str] | None = None
 ) -> tuple[Image, ...]:
     return images(receipts, promised, partial(name_by, event), event.sha)
 
@@ -73,13 +73,13 @@ class Scene:
     async def merge(
         self,
         receipts: Sequence[Receipt],
-        event: Event = RELEASE,
+        event: GitEvent = RELEASE,
         promised: Sequence[str] | None = None,
         **options: object,
     ) -> MergeResult:
         merge = Merge(
             self.transport,
-            dict.fromkeys(Kind, self.targets),
+            dict.fromkeys(ImageKind, self.targets),
             Options(**options),  # type: ignore[arg-type]
             self.signer,
             self.rows.append,

@@ -16,7 +16,7 @@ USER = "pusher"
 CANARY = "canary-7f3a-do-not-print-me"
 """The password everywhere: searched for in all that is printed and published."""
 
-QUICK = Policy(base=0.01, cap=0.05, budget=10, longest_told=5, timeout=10, settle=2)
+QUICK = Policy(base=0.01, cap=0.05, budget=10, longest_retry_after=5, timeout=10, settle=2)
 _numbers = count(1)
 
 

@@ -18,7 +18,7 @@ from localai_ci.names import input_tag
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
 from localai_ci.plan.event import Event
-from localai_ci.plan.sources import Request, snapshot
+from localai_ci.plan.sources import PlanRequest, snapshot
 
 ENTRY = "cpu-whisper/amd64"
 GIT = ("-c", "user.name=t", "-c", "user.email=t@localhost")
@@ -79,7 +79,7 @@ def test_an_image_of_the_same_inputs_is_dropped_and_after_an_edit_or_a_week_it_i
         async def stock() -> None:
             async with Transport(policy=QUICK) as transport:
                 base = await publish(transport, bases, "24.04", "base")
-                request = Request(Event.push, tree)
+                request = PlanRequest(Event.push, tree)
                 inputs = inputs_of(
                     matrix.by_id()[ENTRY],
                     snapshot(request, matrix, load_inputs()),

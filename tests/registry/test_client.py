@@ -24,17 +24,17 @@ async def test_an_image_is_pushed_and_read_back_by_tag_and_digest(
 ) -> None:
     written = await publish(transport, repository, "one", "hello")
     assert await manifests.find(transport, repository.at("one")) == written.digest
-    assert await manifests.get(transport, repository.at("one")) == written
-    assert await manifests.get(transport, repository.at(written.digest)) == written
+    assert await manifests.get_existing(transport, repository.at("one")) == written
+    assert await manifests.get_existing(transport, repository.at(written.digest)) == written
 
 
 async def test_what_is_not_there_is_none(transport: Transport, repository: Repository) -> None:
     assert await manifests.find(transport, repository.at("none")) is None
-    assert await manifests.look(transport, repository.at("none")) is None
+    assert await manifests.get(transport, repository.at("none")) is None
     assert not await blobs.exists(transport, repository, "sha256:" + "0" * 64)
     assert await manifests.list_tags(transport, repository) == []
     with pytest.raises(RegistryError, match="there is no such image"):
-        await manifests.get(transport, repository.at("none"))
+        await manifests.get_existing(transport, repository.at("none"))
 
 
 async def test_a_blob_that_is_there_is_not_sent_again(

@@ -122,7 +122,7 @@ async def test_an_answer_that_stops_in_the_middle_is_read_again(
     repository = fresh(front.address)
     image = await publish(transport, repository, "one", "x")
     front.fail(Fault("GET", MANIFEST, after=lambda _, answer: Cut(answer, 10)))
-    assert await manifests.get(transport, repository.at("one")) == image
+    assert await manifests.get_existing(transport, repository.at("one")) == image
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ async def test_a_wrong_digest_header_is_never_believed(transport: Transport, fro
 
     front.fail(Fault("GET|PUT|HEAD", MANIFEST, times=3, after=lying))
     for act in (
-        manifests.get(transport, repository.at("one")),
+        manifests.get_existing(transport, repository.at("one")),
         manifests.put(transport, repository.at("two"), image),
         manifests.find(transport, repository.at(image.digest)),
     ):
@@ -286,7 +286,7 @@ async def test_a_changed_body_is_never_believed(transport: Transport, front: Pro
         Fault("GET", times=2, after=lambda _, a: Response(a.status, a.headers, a.body[::-1]))
     )
     with pytest.raises(DigestError):
-        await manifests.get(transport, repository.at(image.digest))
+        await manifests.get_existing(transport, repository.at(image.digest))
     with pytest.raises(DigestError):
         [part async for part in blobs.pull(transport, repository, blob)]
 

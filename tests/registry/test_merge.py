@@ -11,7 +11,7 @@ from lab.legs import BOTH, BRANCH, RELEASE, Scene, place, planned
 from lab.oci import oci_registry
 from lab.rooms import CANARY, QUICK, Lab
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.oci import blobs, manifests
 from localai_ci.oci.transport import Transport
 from localai_ci.release.result import Status, TagState
@@ -49,7 +49,9 @@ async def test_legs_that_wait_in_the_cache_repository_are_brought_over(scene: Sc
 async def test_one_leg_becomes_an_index_too(scene: Scene) -> None:
     await scene.merge([await scene.leg("cpu-test/amd64")])
     for target in scene.targets:
-        index = await manifests.get(scene.transport, target.repository.at("latest-cpu-test"))
+        index = await manifests.get_existing(
+            scene.transport, target.repository.at("latest-cpu-test")
+        )
         assert len(json.loads(index.raw)["manifests"]) == 1
 
 
@@ -69,7 +71,9 @@ async def test_a_dry_run_only_reads_and_shows_the_exact_index(scene: Scene, lab:
     assert dry.images[0].status is Status.planned
     assert {tag.state for tag in dry.images[0].tags} == {TagState.planned}
     real = await scene.merge(receipts)
-    written = await manifests.get(scene.transport, scene.targets[0].repository.at(NAMES[0]))
+    written = await manifests.get_existing(
+        scene.transport, scene.targets[0].repository.at(NAMES[0])
+    )
     assert dry.images[0].index == written.raw.decode()
     assert [t.image for t in dry.images[0].tags] == [t.image for t in real.images[0].tags]
 
@@ -218,7 +222,7 @@ async def test_a_registry_that_cannot_delete_tags_is_not_asked_for_every_leg(
 
 async def test_a_plan_of_backends_promises_nothing_of_the_server_image(scene: Scene) -> None:
     backend, server = await scene.leg("cpu-test/amd64"), await scene.leg("core/amd64")
-    server = server.model_copy(update={"kind": Kind.images})
+    server = server.model_copy(update={"kind": ImageKind.images})
     result = await scene.merge([backend, server], promised=["cpu-test/amd64"])
     assert [row.status for row in result.images] == [Status.merged] * 2
 

@@ -57,7 +57,9 @@ async def test_it_is_attached_once_and_the_digest_of_the_image_stays(scene: Scen
         image = target.repository.at(row.digest)
         (listed,) = await referrers.find(scene.transport, image, IN_TOTO)
         assert listed["digest"] == row.provenance == again.images[0].provenance
-        manifest = await manifests.get(scene.transport, target.repository.at(row.provenance))
+        manifest = await manifests.get_existing(
+            scene.transport, target.repository.at(row.provenance)
+        )
         layer = json.loads(manifest.raw)["layers"][0]
         blob = Descriptor.read(layer)
         pieces = blobs.pull(scene.transport, target.repository, blob)

@@ -11,7 +11,7 @@ from localai_ci import names
 from localai_ci.backends.builder import Builder
 from localai_ci.bases import publish, push
 from localai_ci.bases.build import build as build_base
-from localai_ci.bases.step import Recipe
+from localai_ci.bases.step import BaseRecipe
 from localai_ci.config.registries import registries
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import copy
@@ -55,7 +55,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Wish:
+class BasePreference:
     """What the user said of the base.
 
     Attributes:
@@ -71,29 +71,31 @@ class Wish:
     base_image: str | None = None
 
 
-async def choose(recipe: Recipe, wish: Wish, by: Login, credentials: Secret | None) -> Chosen:
+async def choose(
+    recipe: BaseRecipe, preference: BasePreference, by: Login, credentials: Secret | None
+) -> Chosen:
     """Which base of a variant to take, and the line that says why.
 
     Raises:
         LocalaiCiError: the one that was asked for cannot be pulled.
     """
     name = recipe.variant.name
-    if wish.given is not None:
+    if preference.given is not None:
         why = "the one given with --base"
-        return Chosen(name, await _digest(wish.given), why, wish.given.sync)
-    repository = Repository.parse(wish.repository or registries().bases)
-    if wish.builder is Builder.prebuilt:
-        return await _prebuilt(recipe, wish, repository, by)
-    identity = await publish.input_hash(recipe, wish.base_image)
+        return Chosen(name, await _digest(preference.given), why, preference.given.sync)
+    repository = Repository.parse(preference.repository or registries().bases)
+    if preference.builder is Builder.prebuilt:
+        return await _prebuilt(recipe, preference, repository, by)
+    identity = await publish.input_hash(recipe, preference.base_image)
     why = "built in place, as asked"
-    if wish.builder is Builder.auto:
+    if preference.builder is Builder.auto:
         image = repository.at(names.base_input_tag(name, identity))
         digest, said = await ask(image, by)
         if digest:
             why = f"pulled from {image}: made of the very same inputs"
             return Chosen(name, identity, why, partial(_pull, recipe, image, by))
         why = f"built in place: {said}"
-    return Chosen(name, identity, why, partial(_build, recipe, wish.base_image, credentials))
+    return Chosen(name, identity, why, partial(_build, recipe, preference.base_image, credentials))
 
 
 async def ask(image: Reference, by: Login) -> tuple[str | None, str]:
@@ -109,17 +111,21 @@ async def ask(image: Reference, by: Login) -> tuple[str | None, str]:
     return digest, f"{image} is {'there' if digest else 'not there'}"
 
 
-async def _build(recipe: Recipe, base_image: str | None, credentials: Secret | None) -> Container:
+async def _build(
+    recipe: BaseRecipe, base_image: str | None, credentials: Secret | None
+) -> Container:
     return (await build_base(recipe, base_image, credentials)).container
 
 
-async def _prebuilt(recipe: Recipe, wish: Wish, repository: Repository, by: Login) -> Chosen:
+async def _prebuilt(
+    recipe: BaseRecipe, preference: BasePreference, repository: Repository, by: Login
+) -> Chosen:
     """The base that the moving tag names; mostly, and provably, it is that of today's inputs."""
     image = repository.at(names.base_tag(recipe.variant.name))
     pulled = await _pull(recipe, image, by)
     digest = await _digest(pulled)
     try:
-        identity = await publish.input_hash(recipe, wish.base_image)
+        identity = await publish.input_hash(recipe, preference.base_image)
     except LocalaiCiError:  # what it starts from cannot be had here, and need not
         identity = ""
     else:
@@ -137,7 +143,7 @@ async def _digest(container: Container) -> str:
         return await container.rootfs().digest()
 
 
-async def _pull(recipe: Recipe, image: Reference, by: Login) -> Container:
+async def _pull(recipe: BaseRecipe, image: Reference, by: Login) -> Container:
     empty = dag.container(platform=Platform(recipe.variant.platform))
     try:
         ready = await push.signed_in(empty, image.repository.registry, by)

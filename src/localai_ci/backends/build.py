@@ -22,13 +22,12 @@ from localai_ci.backends import smoke as smoking
 from localai_ci.backends.ccache_statistics import Statistics
 from localai_ci.backends.ccache_statistics import read as read_statistics
 from localai_ci.backends.input_hash import Own, inputs_of, this_week
-from localai_ci.backends.request import Request, check, without_effect
+from localai_ci.backends.request import BackendRequest, check, without_effect
 from localai_ci.bases import apt, failure, push
 from localai_ci.bases import build as bases
 from localai_ci.bases.publish import digest_of
 from localai_ci.bases.recipe import recipe as base_recipe
-from localai_ci.bases.step import SHELL, Step
-from localai_ci.bases.step import Recipe as BaseRecipe
+from localai_ci.bases.step import SHELL, BaseRecipe, Step
 from localai_ci.config.compile import load_compile
 from localai_ci.config.packages import load_packages
 from localai_ci.errors import InputError, LocalaiCiError
@@ -39,7 +38,7 @@ from localai_ci.text import say
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltBackend:
     """An image that passed the check, and how it came to be.
 
     Attributes:
@@ -60,7 +59,7 @@ class Built:
     found: str = ""
 
 
-async def build(request: Request) -> Built:
+async def build(request: BackendRequest) -> BuiltBackend:
     """Build an entry's image and check it.
 
     Raises:
@@ -74,7 +73,7 @@ async def build(request: Request) -> Built:
             remedy=f"Its job runs on {entry.runner}, where LocalAI's Makefile builds it.",
         )
     variant = request.variant or entry.builder or entry.arch
-    recipe = base_recipe(variant, request.sources)
+    recipe = base_recipe(variant, request.mirrors)
     check(request, entry, recipe.variant)
     if line := without_effect(request, entry):
         say(line)
@@ -83,7 +82,7 @@ async def build(request: Request) -> Built:
     return await _from_dockerfile(request, entry, recipe)
 
 
-async def smoke(request: Request) -> smoking.Health:
+async def smoke(request: BackendRequest) -> smoking.Health:
     """Build an entry's image, start it, and wait for its Health.
 
     Raises:
@@ -91,18 +90,20 @@ async def smoke(request: Request) -> smoking.Health:
     """
     built = await build(request)
     variant = request.variant or built.entry.builder or built.entry.arch
-    recipe = base_recipe(variant, request.sources)
+    recipe = base_recipe(variant, request.mirrors)
     client = await _tools(request, recipe)
-    image = request.wish.base_image or recipe.release.image
+    image = request.preference.base_image or recipe.release.image
     plain = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
     return await smoking.smoke(built.entry.id, built.container.rootfs(), plain, client)
 
 
-async def _compiled(request: Request, entry: Entry, recipe: BaseRecipe) -> Built:
+async def _compiled(request: BackendRequest, entry: Entry, recipe: BaseRecipe) -> BuiltBackend:
     file = load_compile()
     how = recipes.decide(file, entry, request.targets)
     part, snapshot = await source_tree.cut(request.source, entry, recipes.leftovers(entry, file))
-    chosen = await base_choice.choose(recipe, request.wish, request.login, request.credentials)
+    chosen = await base_choice.choose(
+        recipe, request.preference, request.login, request.credentials
+    )
     given = third_party.without_git(request.third_party) if request.third_party else None
     own = Own(request.targets, await given.digest() if given else "")
     inputs = inputs_of(entry, snapshot, chosen.identity, own=own).digest
@@ -127,11 +128,11 @@ async def _compiled(request: Request, entry: Entry, recipe: BaseRecipe) -> Built
     wanted = package_check.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
     contents = await _check(entry, output, container, wanted)
     image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", output)
-    return Built(entry, image, inputs, contents, chosen.why, statistics)
+    return BuiltBackend(entry, image, inputs, contents, chosen.why, statistics)
 
 
 async def _compile(
-    request: Request,
+    request: BackendRequest,
     entry: Entry,
     how: recipes.BackendRecipe,
     recipe: BaseRecipe,
@@ -161,11 +162,13 @@ async def _compile(
     return container, statistics
 
 
-async def _from_dockerfile(request: Request, entry: Entry, recipe: BaseRecipe) -> Built:
+async def _from_dockerfile(
+    request: BackendRequest, entry: Entry, recipe: BaseRecipe
+) -> BuiltBackend:
     part, snapshot = await source_tree.cut(request.source, entry)
-    start = request.wish.base_image or entry.base_image
+    start = request.preference.base_image or entry.base_image
     refresh = request.refresh or this_week()
-    given = dockerfile_build.arguments(entry, request.sources, start, refresh)
+    given = dockerfile_build.arguments(entry, request.mirrors, start, refresh)
     digest = await digest_of(recipe, start)
     inputs = inputs_of(entry, snapshot, digest, refresh).digest
     if found := await _finished(request, entry, inputs):
@@ -185,10 +188,10 @@ async def _from_dockerfile(request: Request, entry: Entry, recipe: BaseRecipe) -
                 " --base-image REF starts from another one.",
             ) from None
     contents = await _check(entry, image.rootfs(), tools, package_check.Wanted(()))
-    return Built(entry, image, inputs, contents)
+    return BuiltBackend(entry, image, inputs, contents)
 
 
-async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None:
+async def _finished(request: BackendRequest, entry: Entry, inputs: str) -> BuiltBackend | None:
     """The image that was made of these inputs before, if its registry has it."""
     if not request.images:
         return None
@@ -199,13 +202,15 @@ async def _finished(request: Request, entry: Entry, inputs: str) -> Built | None
         return None
     empty = dag.container(platform=Platform(f"linux/{entry.arch}"))
     ready = await push.signed_in(empty, image.repository.registry, request.login)
-    return Built(entry, ready.from_(str(image)), inputs, found=str(image))
+    return BuiltBackend(entry, ready.from_(str(image)), inputs, found=str(image))
 
 
-async def _fetched(request: Request, how: recipes.BackendRecipe, tools: Container) -> Directory:
+async def _fetched(
+    request: BackendRequest, how: recipes.BackendRecipe, tools: Container
+) -> Directory:
     makefile = await request.source.file(how.source.makefile).contents()
     pin = third_party.read_pin(makefile, how.source)
-    return await third_party.fetch(pin, tools, request.sources, request.credentials)
+    return await third_party.fetch(pin, tools, request.mirrors, request.credentials)
 
 
 async def _execute(entry: Entry, container: Container, step: Step) -> Container:
@@ -216,9 +221,9 @@ async def _execute(entry: Entry, container: Container, step: Step) -> Container:
             raise failure.of_exec(entry.id, step.name, e) from None
 
 
-async def _tools(request: Request, recipe: BaseRecipe) -> Container:
+async def _tools(request: BackendRequest, recipe: BaseRecipe) -> Container:
     """A container with curl and readelf: a base's first step, which most builds have cached."""
-    image = request.wish.base_image or recipe.release.image
+    image = request.preference.base_image or recipe.release.image
     container = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
     try:
         return await bases.execute(recipe, container, apt.base(recipe), request.credentials)

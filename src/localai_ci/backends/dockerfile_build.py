@@ -2,11 +2,11 @@
 
 from dagger import BuildArg, Container, Directory, Platform
 
-from localai_ci.bases.mirrors import Sources
+from localai_ci.bases.mirrors import Mirrors
 from localai_ci.matrix.entry import Entry
 
 
-def arguments(entry: Entry, sources: Sources, base_image: str, refresh: str) -> dict[str, str]:
+def arguments(entry: Entry, mirrors: Mirrors, base_image: str, refresh: str) -> dict[str, str]:
     """The thirteen build arguments that LocalAI's workflow gives to every Dockerfile. Pure."""
     major, _, minor = entry.cuda.partition(".")
     return {
@@ -18,8 +18,8 @@ def arguments(entry: Entry, sources: Sources, base_image: str, refresh: str) -> 
         "BACKEND": entry.backend,
         "UBUNTU_VERSION": entry.ubuntu,
         "AMDGPU_TARGETS": entry.amdgpu_targets,
-        "APT_MIRROR": sources.apt_mirror,
-        "APT_PORTS_MIRROR": sources.apt_ports_mirror,
+        "APT_MIRROR": mirrors.apt_mirror,
+        "APT_PORTS_MIRROR": mirrors.apt_ports_mirror,
         "DEPS_REFRESH": refresh,
         # Of the Dockerfiles with two paths; here these are compiled by steps of our own.
         "BUILDER_BASE_IMAGE": "",

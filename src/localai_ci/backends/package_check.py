@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from localai_ci.config.packages import PackagesFile
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.entry import Entry
+from localai_ci.text import and_more
 
 # Lists what is in the folder it is run in, then what every program and library says of itself.
 PROBE = r"""
@@ -94,10 +95,11 @@ def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) 
         *_leftovers(contents, file.leftovers.get(entry.language, [])),
     ]
     if faults:
-        more = [f"… and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
-        listed = "".join(f"\n    {fault}" for fault in (*faults[:_LISTED], *more))
+        more = and_more(faults, _LISTED)
+        shown = [*faults[:_LISTED], *([f"… {more}"] if more else [])]
+        told = "".join(f"\n    {fault}" for fault in shown)
         raise LocalaiCiError(
-            f"the package is not fit to be an image:{listed}",
+            f"the package is not fit to be an image:{told}",
             where=entry.id,
             remedy="Mend the backend's package.sh; or, where the image is right, packages.yaml.",
         )
@@ -195,5 +197,5 @@ def _leftovers(contents: Contents, patterns: Collection[str]) -> Iterator[str]:
 
 
 def _some(paths: list[str]) -> str:
-    more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
-    return f"{min(paths)}{more}"
+    more = and_more(paths, 1)
+    return f"{min(paths)} ({more})" if more else min(paths)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from localai_ci.backends.build import build
-from localai_ci.backends.request import Request
+from localai_ci.backends.request import BackendRequest
 from localai_ci.backends.source_tree import matrix_of
 from localai_ci.bases.push import push
 from localai_ci.matrix.entry import Entry, Matrix
@@ -38,7 +38,10 @@ class PushedLeg:
 
 
 async def push_leg(
-    request: Request, transport: Transport, repositories: Mapping[str, Repository], run_id: str
+    request: BackendRequest,
+    transport: Transport,
+    repositories: Mapping[str, Repository],
+    run_id: str,
 ) -> PushedLeg:
     """Build an entry, and push it to all registries from one evaluated container.
 

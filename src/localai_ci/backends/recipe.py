@@ -6,16 +6,15 @@ One code for a base that was pulled and for one that was built in place.
 import json
 from dataclasses import dataclass
 
-from localai_ci.bases.step import Recipe as BaseRecipe
-from localai_ci.bases.step import Step
+from localai_ci.bases.step import BaseRecipe, Step
 from localai_ci.config.compile import (
     BuildType,
     Ccache,
     CompileFile,
     Compiler,
+    CompileTarget,
     Other,
     Source,
-    Target,
 )
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
@@ -27,7 +26,7 @@ CCACHE_STATISTICS = "/localai-ci/ccache.tsv"
 
 
 @dataclass(frozen=True)
-class Goal:
+class MakeTarget:
     """One make target, and how its result is known.
 
     Attributes:
@@ -50,7 +49,7 @@ class BackendRecipe:
         reason: Of the exception that applied; empty where none did.
     """
 
-    goals: tuple[Goal, ...]
+    goals: tuple[MakeTarget, ...]
     compiler: Compiler
     source: Source
     cpu_libraries: bool
@@ -99,7 +98,7 @@ def decide(file: CompileFile, entry: Entry, only: tuple[str, ...] = ()) -> Backe
     known = (
         file.targets
         if backend.prefixed
-        else dict.fromkeys(backend.make, Target.model_validate({"about": ""}))
+        else dict.fromkeys(backend.make, CompileTarget.model_validate({"about": ""}))
     )
     for name in names:
         if name not in known:
@@ -110,7 +109,7 @@ def decide(file: CompileFile, entry: Entry, only: tuple[str, ...] = ()) -> Backe
     rules = (rule for target in made for rule in target.compilers if entry.arch in rule.arches)
     ruled = next(rules, None)
     return BackendRecipe(
-        goals=tuple(_goal(file, entry, name, known[name], build_type) for name in names),
+        goals=tuple(_make_target(file, entry, name, known[name], build_type) for name in names),
         compiler=file.compilers[ruled.compiler if ruled else build_type.compiler],
         source=backend.source,
         cpu_libraries=any(target.cpu_libraries for target in made),
@@ -125,14 +124,14 @@ def takes(other: Other, entry: Entry) -> bool:
     )
 
 
-def _goal(
-    file: CompileFile, entry: Entry, name: str, target: Target, build_type: BuildType
-) -> Goal:
+def _make_target(
+    file: CompileFile, entry: Entry, name: str, target: CompileTarget, build_type: BuildType
+) -> MakeTarget:
     backend = file.backends[entry.backend]
     if not backend.prefixed:
-        return Goal(name, tuple(backend.cmake.items()), "")
+        return MakeTarget(name, tuple(backend.cmake.items()), "")
     own = {} if target.of else target.cmake | build_type.cmake | backend.cmake
-    return Goal(f"{entry.backend}-{name}", tuple(own.items()), name)
+    return MakeTarget(f"{entry.backend}-{name}", tuple(own.items()), name)
 
 
 def build_inputs(file: CompileFile, entry: Entry, only: tuple[str, ...] = ()) -> dict[str, str]:
@@ -238,11 +237,11 @@ ccache --print-stats >{CCACHE_STATISTICS}
 """
 
 
-def _verify(entry: Entry, goal: Goal) -> str:
+def _verify(entry: Entry, goal: MakeTarget) -> str:
     if not goal.cmake:
         return ""
-    name, sources = entry.backend, "llama.cpp"
-    build = f"../{name}-{goal.flavor}-build/{sources}/build" if goal.flavor else "build"
+    name, folder = entry.backend, "llama.cpp"
+    build = f"../{name}-{goal.flavor}-build/{folder}/build" if goal.flavor else "build"
     checks = (f"cached {build}/CMakeCache.txt {key} '{value}'\n" for key, value in goal.cmake)
     return "".join(checks)
 

@@ -2,13 +2,13 @@
 
 import json
 
-from localai_ci.backends.build import Built
+from localai_ci.backends.build import BuiltBackend
 from localai_ci.backends.ccache_statistics import WARM_ENOUGH
 from localai_ci.errors import LocalaiCiError
 from localai_ci.text import table
 
 
-def check_cache(built: Built) -> None:
+def check_cache(built: BuiltBackend) -> None:
     """The canary: a rebuild of unchanged inputs finds nearly everything in its cache.
 
     Raises:
@@ -39,7 +39,7 @@ def check_cache(built: Built) -> None:
         )
 
 
-def as_json(built: Built) -> str:
+def as_json(built: BuiltBackend) -> str:
     """Everything that was measured."""
     return json.dumps(
         {
@@ -55,7 +55,7 @@ def as_json(built: Built) -> str:
     )
 
 
-def as_table(built: Built) -> str:
+def as_table(built: BuiltBackend) -> str:
     """The same for people."""
     parts = built.contents.bytes_by_part
     rows = [(part, f"{size / 1e6:.1f}") for part, size in parts.items()]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from dagger import Directory, Secret
 
-from localai_ci.backends.base_choice import Wish
+from localai_ci.backends.base_choice import BasePreference
 from localai_ci.backends.builder import Builder
-from localai_ci.bases.mirrors import Sources
+from localai_ci.bases.mirrors import Mirrors
 from localai_ci.config.variants import Variant
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
@@ -15,15 +15,15 @@ from localai_ci.oci.login import ANONYMOUS, Login
 
 
 @dataclass(frozen=True)
-class Request:
+class BackendRequest:
     """What the user asks for.
 
     Attributes:
         source: A LocalAI tree.
         entry: An entry id.
-        wish: Of the base.
+        preference: Of the base.
         variant: Compile on this base instead of the entry's.
-        sources: Mirrors.
+        mirrors: Mirrors.
         credentials: For the mirrors, a netrc file.
         ccache: Repository of the compiler caches; empty for the engine's own.
         ccache_save: Whether the cache is kept there.
@@ -36,9 +36,9 @@ class Request:
 
     source: Directory
     entry: str
-    wish: Wish = field(default_factory=Wish)
+    preference: BasePreference = field(default_factory=BasePreference)
     variant: str = ""
-    sources: Sources = field(default_factory=Sources)
+    mirrors: Mirrors = field(default_factory=Mirrors)
     credentials: Secret | None = None
     ccache: str = ""
     ccache_save: bool = False
@@ -49,11 +49,11 @@ class Request:
     login: Login = ANONYMOUS
 
 
-Given = Mapping[str, Callable[[Request], object]]
+Given = Mapping[str, Callable[[BackendRequest], object]]
 """Flags, each with whether it was given."""
 
 
-def check(request: Request, entry: Entry, variant: Variant) -> None:
+def check(request: BackendRequest, entry: Entry, variant: Variant) -> None:
     """Refuse what could only be ignored, or would fail much later. Pure.
 
     Raises:
@@ -79,7 +79,7 @@ def check(request: Request, entry: Entry, variant: Variant) -> None:
         )
 
 
-def without_effect(request: Request, entry: Entry) -> str:
+def without_effect(request: BackendRequest, entry: Entry) -> str:
     """A line about flags that all entries of a run may be given, and this one has no use for."""
     idle = () if entry.builder else _named(_FOR_ALL, request)
     return f"{', '.join(idle)}: no effect, {entry.dockerfile} builds this entry" if idle else ""
@@ -87,18 +87,18 @@ def without_effect(request: Request, entry: Entry) -> str:
 
 # What only a backend on a builder base has a use for: a choice for one entry, or for a whole run.
 _CHOOSES: Given = {
-    "--builder": lambda request: request.wish.builder is not Builder.auto,
-    "--base": lambda request: request.wish.given is not None,
+    "--builder": lambda request: request.preference.builder is not Builder.auto,
+    "--base": lambda request: request.preference.given is not None,
     "--targets": lambda request: request.targets,
     "--third-party": lambda request: request.third_party is not None,
 }
 _FOR_ALL: Given = {
     "--ccache": lambda request: request.ccache,
     "--ccache-save": lambda request: request.ccache_save,
-    "--apt-snapshot": lambda request: request.sources.apt_snapshot,
-    "--epoch": lambda request: request.sources.epoch,
+    "--apt-snapshot": lambda request: request.mirrors.apt_snapshot,
+    "--epoch": lambda request: request.mirrors.epoch,
 }
 
 
-def _named(flags: Given, request: Request) -> tuple[str, ...]:
+def _named(flags: Given, request: BackendRequest) -> tuple[str, ...]:
     return tuple(flag for flag, is_given in flags.items() if is_given(request))

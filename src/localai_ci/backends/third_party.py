@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dagger import Container, Directory, ExecError, Secret, dag
 
-from localai_ci.bases.mirrors import Sources
+from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.step import SHELL
 from localai_ci.config.compile import Source
 from localai_ci.errors import InputError, LocalaiCiError
@@ -59,14 +59,14 @@ def without_git(given: Directory) -> Directory:
 
 
 async def fetch(
-    pin: Pin, tools: Container, sources: Sources, credentials: Secret | None
+    pin: Pin, tools: Container, mirrors: Mirrors, credentials: Secret | None
 ) -> Directory:
     """The files of a pinned commit and of its submodules, without git's own folders.
 
     Args:
         pin: What to fetch.
         tools: A container with git: the base that is compiled on.
-        sources: The mirror, submodules and all.
+        mirrors: The mirror, submodules and all.
         credentials: For the mirror, a netrc file.
 
     Raises:
@@ -74,14 +74,14 @@ async def fetch(
     """
     if credentials:
         tools = tools.with_mounted_secret(_NETRC, credentials)
-    script = sources.checkout(pin.url, pin.commit, _FOLDER)
+    script = mirrors.checkout(pin.url, pin.commit, _FOLDER)
     try:
         return await tools.with_exec([*SHELL, script]).directory(_FOLDER).sync()
     except ExecError as e:
         lines = [line for line in e.stderr.splitlines() if line.startswith("fatal: ")]
         raise LocalaiCiError(
             f"could not fetch commit {pin.commit}: {lines[-1] if lines else e}",
-            where=sources.url(pin.url),
+            where=mirrors.url(pin.url),
             remedy="Try again, or name a mirror that has it with --mirror URL, or give the"
             " sources as a folder with --third-party.",
         ) from None

@@ -8,7 +8,7 @@ from dagger.telemetry import get_tracer
 from localai_ci.bases import failure, grpc
 from localai_ci.bases import report as reporting
 from localai_ci.bases.recipe import SEARCH_PATH, grpc_steps, steps
-from localai_ci.bases.step import SHELL, Recipe, Step
+from localai_ci.bases.step import SHELL, BaseRecipe, Step
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
@@ -20,7 +20,7 @@ _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltBase:
     """A base, and the container after each of its steps: ``(step name, container)``."""
 
     container: Container
@@ -28,7 +28,7 @@ class Built:
 
 
 async def compile_grpc(
-    recipe: Recipe, base_image: str | None = None, credentials: Secret | None = None
+    recipe: BaseRecipe, base_image: str | None = None, credentials: Secret | None = None
 ) -> Directory:
     """The installed tree of gRPC, the same for all bases of one release and architecture."""
     container = await _start(recipe, base_image or recipe.release.image)
@@ -38,8 +38,8 @@ async def compile_grpc(
 
 
 async def build(
-    recipe: Recipe, base_image: str | None = None, credentials: Secret | None = None
-) -> Built:
+    recipe: BaseRecipe, base_image: str | None = None, credentials: Secret | None = None
+) -> BuiltBase:
     """Execute the steps, one span each, so that the first failure is told by its name.
 
     Raises:
@@ -59,10 +59,10 @@ async def build(
         after.append(("grpc", container))
     container = container.with_workdir("/")
     await _verify(recipe, container, foreign=base_image is not None)
-    return Built(container, tuple(after))
+    return BuiltBase(container, tuple(after))
 
 
-async def pull(recipe: Recipe, image: str) -> Built:
+async def pull(recipe: BaseRecipe, image: str) -> BuiltBase:
     """A base that somebody has built, checked as one that was built here.
 
     Raises:
@@ -70,10 +70,10 @@ async def pull(recipe: Recipe, image: str) -> Built:
     """
     container = await _start(recipe, image)
     await _verify(recipe, container, foreign=False)
-    return Built(container, (("image", container),))
+    return BuiltBase(container, (("image", container),))
 
 
-async def toolchain_of(recipe: Recipe, built: Built) -> reporting.Toolchain:
+async def toolchain_of(recipe: BaseRecipe, built: BuiltBase) -> reporting.Toolchain:
     """Ask a base what is in it."""
     container = built.container
     sizes: dict[str, int] = {}
@@ -94,7 +94,7 @@ async def toolchain_of(recipe: Recipe, built: Built) -> reporting.Toolchain:
 
 
 async def execute(
-    recipe: Recipe, container: Container, step: Step, credentials: Secret | None
+    recipe: BaseRecipe, container: Container, step: Step, credentials: Secret | None
 ) -> Container:
     """Execute a step in a span of its own, with a mirror's credentials while it runs.
 
@@ -124,7 +124,7 @@ async def run(container: Container, step: Step, credentials: Secret | None) -> C
     return container.with_rootfs(done.rootfs())
 
 
-async def _start(recipe: Recipe, image: str) -> Container:
+async def _start(recipe: BaseRecipe, image: str) -> Container:
     """The image, proven to run here and to be of the variant's architecture.
 
     A registry that holds the image for one platform only hands that one out for any other.
@@ -142,7 +142,7 @@ async def _start(recipe: Recipe, image: str) -> Container:
     return container
 
 
-async def _verify(recipe: Recipe, container: Container, *, foreign: bool) -> None:
+async def _verify(recipe: BaseRecipe, container: Container, *, foreign: bool) -> None:
     """The base keeps its promises. A foreign base image may bring another CMake."""
     upstream = {d.name: d.version for d in recipe.upstreams.downloads}
     upstream |= {r.name: r.version for r in recipe.upstreams.repositories}

@@ -1,9 +1,9 @@
 """CMake: the release's package, or compiled from source."""
 
-from localai_ci.bases.step import Recipe, Step, in_scratch_folder
+from localai_ci.bases.step import BaseRecipe, Step, in_scratch_folder
 
 
-def tool(recipe: Recipe) -> Step:
+def tool(recipe: BaseRecipe) -> Step:
     """``cmake``, as the variant's ``cmake:`` says."""
     if recipe.variant.cmake == "package":
         return Step("cmake", recipe.install("cmake", recommends=True))

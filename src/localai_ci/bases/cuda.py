@@ -1,12 +1,12 @@
 """NVIDIA: the CUDA toolkit, and the solvers that arm64 needs beside it."""
 
-from localai_ci.bases.step import Recipe, Step, in_scratch_folder
+from localai_ci.bases.step import BaseRecipe, Step, in_scratch_folder
 from localai_ci.errors import InputError
 
 _LIBRARIES = ("libcufft", "libcurand", "libcublas", "libcusparse", "libcusolver")
 
 
-def toolkit(recipe: Recipe) -> Step:
+def toolkit(recipe: BaseRecipe) -> Step:
     """The compiler and the development libraries of one CUDA version, from NVIDIA's archive."""
     major, minor = _version(recipe)
     suffix = f"{major}-{minor}"
@@ -28,7 +28,7 @@ def toolkit(recipe: Recipe) -> Step:
     return Step("cuda", in_scratch_folder(script))
 
 
-def solvers(recipe: Recipe) -> Step | None:
+def solvers(recipe: BaseRecipe) -> Step | None:
     """The packages cuDSS and NVPL, which NVIDIA publishes for arm64 only; None elsewhere.
 
     They come as packages that hold a whole repository, 300 MB and more, which goes again.
@@ -41,7 +41,7 @@ def solvers(recipe: Recipe) -> Step | None:
     return Step("cudss-nvpl", in_scratch_folder(script))
 
 
-def _from_local_repository(recipe: Recipe, name: str, *packages: str) -> str:
+def _from_local_repository(recipe: BaseRecipe, name: str, *packages: str) -> str:
     download = recipe.upstreams.download(name, recipe.variant)
     # The package's own source list names its key under /usr/share/keyrings, but ships it beside
     # the packages, in its repository's folder.
@@ -58,7 +58,7 @@ rm -rf "/var/$repository" "/usr/share/keyrings/$(basename "$key")"
 """
 
 
-def _version(recipe: Recipe) -> tuple[str, str]:
+def _version(recipe: BaseRecipe) -> tuple[str, str]:
     version = recipe.variant.cuda_version
     if version is None:
         raise InputError("no CUDA version", where=f"variant {recipe.variant.name}")

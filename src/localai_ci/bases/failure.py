@@ -9,7 +9,7 @@ from localai_ci.config.variants import Variant
 from localai_ci.errors import LocalaiCiError
 
 _URL = re.compile(r"https?://[^\s'\"<>]+")
-_OWN = "localai-ci: "  # marks what our own scripts say, see sources.py
+_OWN = "localai-ci: "  # marks what our own scripts say, see mirrors.py
 _LAST_LINES = 12
 
 

@@ -4,7 +4,7 @@ It depends on the release and the architecture alone, not on the accelerator, so
 apart from the bases: four compiles serve LocalAI's ten.
 """
 
-from localai_ci.bases.step import Recipe, Step, in_scratch_folder
+from localai_ci.bases.step import BaseRecipe, Step, in_scratch_folder
 
 PREFIX = "/opt/grpc"
 
@@ -46,16 +46,16 @@ END { exit dropped != 2 }
 """
 
 
-def compiled(recipe: Recipe) -> Step:
+def compiled(recipe: BaseRecipe) -> Step:
     """Clone, configure, compile and install one version of gRPC into ``/opt/grpc``."""
     source = recipe.upstreams.repository("grpc")
-    clone = recipe.sources.clone(source.url, source.version, source.commit, "grpc")
+    clone = recipe.mirrors.clone(source.url, source.version, source.commit, "grpc")
     script = f"""\
 {clone}
 cd grpc
 rewrite() {{ # FILE AWK-PROGRAM WHAT
   awk "$2" "$1" >rewritten ||
-    {{ echo "localai-ci: $1 of {source.label} has no $3: look at it and mend base/grpc.py" >&2
+    {{ echo "localai-ci: $1 of {source.label} has no $3: look at it and mend bases/grpc.py" >&2
        exit 65; }}
   mv rewritten "$1"
 }}
@@ -86,7 +86,7 @@ endif()
 """
 
 
-def packaged(recipe: Recipe) -> Step:
+def packaged(recipe: BaseRecipe) -> Step:
     """The release's own packages of gRPC.
 
     Consumers copy ``/opt/grpc`` into ``/usr/local``, as they do with a compiled one, or find

@@ -1,11 +1,11 @@
 """Intel: the GPU's user-space driver. The oneAPI compilers come with the base image."""
 
-from localai_ci.bases.step import Recipe, Step
+from localai_ci.bases.step import BaseRecipe, Step
 
 _KEY = "/usr/share/keyrings/intel-graphics.asc"
 
 
-def driver(recipe: Recipe) -> Step:
+def driver(recipe: BaseRecipe) -> Step:
     """OpenCL and Level Zero from Intel's archive: Ubuntu's own are two years older."""
     key = recipe.upstreams.download("intel-graphics-key", recipe.variant)
     packages = recipe.install("intel-opencl-icd", "libze-intel-gpu1")

@@ -28,7 +28,7 @@ _DEBIAN = r"https?://[^/ ]+/(debian(-security)?)/?"
 
 
 @dataclass(frozen=True)
-class Sources:
+class Mirrors:
     """The mirrors of one build. Empty: upstream itself.
 
     Attributes:
@@ -100,9 +100,9 @@ class Sources:
                 remedy="Name a snapshot of its archive with --apt-mirror.",
             )
 
-    def upstream(self) -> "Sources":
+    def upstream(self) -> "Mirrors":
         """The same bytes from upstream itself: what decides the content, not where it is from."""
-        return Sources(apt_snapshot=self.apt_snapshot, epoch=self.epoch)
+        return Mirrors(apt_snapshot=self.apt_snapshot, epoch=self.epoch)
 
     def url(self, address: str) -> str:
         """Where ``address`` is fetched from."""

@@ -1,9 +1,9 @@
 """The protobuf compiler."""
 
-from localai_ci.bases.step import Recipe, Step, in_scratch_folder
+from localai_ci.bases.step import BaseRecipe, Step, in_scratch_folder
 
 
-def compiler(recipe: Recipe) -> Step:
+def compiler(recipe: BaseRecipe) -> Step:
     """``protoc``: upstream's in ``/usr/local/bin``, or the release's own with its library."""
     if recipe.variant.tools == "distribution":
         return Step("protoc", recipe.install("protobuf-compiler", "libprotobuf-dev"))

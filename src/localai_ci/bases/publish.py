@@ -10,7 +10,7 @@ from localai_ci.bases import failure
 from localai_ci.bases import recipe as recipes
 from localai_ci.bases.build import build
 from localai_ci.bases.push import push
-from localai_ci.bases.step import Recipe
+from localai_ci.bases.step import BaseRecipe
 from localai_ci.config.registries import registries
 from localai_ci.errors import LocalaiCiError
 from localai_ci.names import base_input_tag, base_tag
@@ -23,7 +23,7 @@ Digests = dict[Repository, str | None]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedBase:
     """One registry's result.
 
     Attributes:
@@ -48,7 +48,7 @@ def repositories(given: Sequence[str] | None) -> tuple[Repository, ...]:
     return tuple(Repository.parse(name) for name in given or (registries().bases,))
 
 
-async def input_hash(recipe: Recipe, base_image: str | None = None) -> str:
+async def input_hash(recipe: BaseRecipe, base_image: str | None = None) -> str:
     """The hash of a base's inputs, its images resolved to digests.
 
     Raises:
@@ -58,7 +58,7 @@ async def input_hash(recipe: Recipe, base_image: str | None = None) -> str:
     return recipes.input_hash(recipe, *digests)
 
 
-async def digest_of(recipe: Recipe, image: str) -> str:
+async def digest_of(recipe: BaseRecipe, image: str) -> str:
     """The digest that a registry has under a name now: what `oci.manifests.find` says too.
 
     Raises:
@@ -78,7 +78,7 @@ def digest_in(reference: str) -> str:
 
 
 async def publish(
-    recipe: Recipe,
+    recipe: BaseRecipe,
     targets: Sequence[Repository],
     by: Login,
     base_image: str | None = None,
@@ -87,7 +87,7 @@ async def publish(
     """Publish to all repositories: found there, copied from one that has it, or built once.
 
     Returns:
-        JSON, a list of `Published`, one a repository.
+        JSON, a list of `PublishedBase`, one a repository.
 
     Raises:
         LocalaiCiError: what was read back is not the same everywhere; no moving tag was written.
@@ -107,7 +107,7 @@ async def publish(
         _the_same(name, digests)
         moving = base_tag(name)
         results = [
-            Published(
+            PublishedBase(
                 immutable=str(r.at(tag)),
                 moving=str(r.at(moving)),
                 digest=await copy.retag(transport, r, tag, moving),

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from localai_ci.bases import apt, cmake, cuda, grpc, intel, protoc, rocm, vulkan
-from localai_ci.bases.mirrors import Sources
-from localai_ci.bases.step import Recipe, Step
+from localai_ci.bases.mirrors import Mirrors
+from localai_ci.bases.step import BaseRecipe, Step
 from localai_ci.config.upstreams import load_upstreams
 from localai_ci.config.variants import load_variants
 from localai_ci.oci.digest import sha256
 
-_ACCELERATORS: dict[str, tuple[Callable[[Recipe], Step | None], ...]] = {
+_ACCELERATORS: dict[str, tuple[Callable[[BaseRecipe], Step | None], ...]] = {
     "": (),
     "cublas": (cuda.toolkit, cuda.solvers),
     "l4t": (cuda.toolkit,),
@@ -30,7 +30,7 @@ _ACCELERATORS: dict[str, tuple[Callable[[Recipe], Step | None], ...]] = {
 SEARCH_PATH = "/opt/rocm/bin:/usr/local/cuda/bin"
 
 
-def recipe(name: str, sources: Sources) -> Recipe:
+def recipe(name: str, mirrors: Mirrors) -> BaseRecipe:
     """The recipe of a variant, from the module's own data.
 
     Raises:
@@ -38,16 +38,16 @@ def recipe(name: str, sources: Sources) -> Recipe:
     """
     file = load_variants()
     variant = file.get(name)
-    sources.check(variant)
-    return Recipe(variant, file.release(variant), load_upstreams()[0], sources)
+    mirrors.check(variant)
+    return BaseRecipe(variant, file.release(variant), load_upstreams()[0], mirrors)
 
 
-def grpc_steps(recipe: Recipe) -> tuple[Step, ...]:
+def grpc_steps(recipe: BaseRecipe) -> tuple[Step, ...]:
     """What compiles gRPC. Only the release and the architecture enter, never the accelerator."""
     return apt.base(recipe), cmake.tool(recipe), grpc.compiled(recipe)
 
 
-def steps(recipe: Recipe) -> tuple[Step, ...]:
+def steps(recipe: BaseRecipe) -> tuple[Step, ...]:
     """All steps of a base but the compiled gRPC, which is copied in at the end. Pure."""
     tools = [apt.base(recipe), cmake.tool(recipe), protoc.compiler(recipe)]
     if recipe.variant.tools == "distribution":
@@ -56,14 +56,14 @@ def steps(recipe: Recipe) -> tuple[Step, ...]:
     return (*tools, *(step for make in drivers if (step := make(recipe))))
 
 
-def images(recipe: Recipe, base_image: str | None = None) -> tuple[str, ...]:
+def images(recipe: BaseRecipe, base_image: str | None = None) -> tuple[str, ...]:
     """The image that a base starts from, and the one that gRPC is compiled in, if it is. Pure."""
     own = base_image or recipe.variant.base_image
     compiles = recipe.variant.tools == "upstream"
     return (own, base_image or recipe.release.image) if compiles else (own,)
 
 
-def input_hash(recipe: Recipe, image: str, grpc_image: str = "") -> str:
+def input_hash(recipe: BaseRecipe, image: str, grpc_image: str = "") -> str:
     """What decides a base's content: 12 hex digits over steps, images and environment. Pure.
 
     Mirrors are left out: they say from where, not what.
@@ -73,7 +73,7 @@ def input_hash(recipe: Recipe, image: str, grpc_image: str = "") -> str:
         image: Digest of the base image.
         grpc_image: Of the image that gRPC is compiled in; empty where it is packaged.
     """
-    recipe = replace(recipe, sources=recipe.sources.upstream())
+    recipe = replace(recipe, mirrors=recipe.mirrors.upstream())
     compiled = grpc_steps(recipe) if grpc_image else ()
     content = {
         "platform": recipe.variant.platform,
@@ -87,24 +87,24 @@ def input_hash(recipe: Recipe, image: str, grpc_image: str = "") -> str:
 
 
 @dataclass(frozen=True)
-class Bases:
+class CurrentBases:
     """The bases as they would be built now.
 
     Attributes:
-        sources: Their snapshot and epoch; mirrors change nothing.
+        mirrors: Their snapshot and epoch; mirrors change nothing.
     """
 
-    sources: Sources
+    mirrors: Mirrors
 
     def images(self, variant: str) -> tuple[str, ...]:
         """The images that a base starts from."""
-        return images(_recipe(variant, self.sources))
+        return images(_recipe(variant, self.mirrors))
 
     def identity(self, variant: str, digests: tuple[str, ...]) -> str:
         """The input hash of a base, from the digests of its images."""
-        return input_hash(_recipe(variant, self.sources), *digests)
+        return input_hash(_recipe(variant, self.mirrors), *digests)
 
 
 @cache
-def _recipe(variant: str, sources: Sources) -> Recipe:
-    return recipe(variant, sources)
+def _recipe(variant: str, mirrors: Mirrors) -> BaseRecipe:
+    return recipe(variant, mirrors)

@@ -1,9 +1,9 @@
 """AMD: the ROCm libraries that ggml links, from the archive that the ROCm image has set up."""
 
-from localai_ci.bases.step import Recipe, Step
+from localai_ci.bases.step import BaseRecipe, Step
 
 
-def libraries(recipe: Recipe) -> Step:
+def libraries(recipe: BaseRecipe) -> Step:
     """hipBLAS, hipBLASLt and rocBLAS; the log names the GPU architectures that rocBLAS covers."""
     packages = recipe.install("hipblas-dev", "hipblaslt-dev", "rocblas-dev")
     script = f"""\
@@ -15,6 +15,6 @@ ldconfig
     return Step("rocm", script)
 
 
-def clblast(recipe: Recipe) -> Step:
+def clblast(recipe: BaseRecipe) -> Step:
     """OpenCL BLAS, for build type clblas."""
     return Step("clblas", recipe.install("libclblast-dev"))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localai_ci.bases.mirrors import Sources
+from localai_ci.bases.mirrors import Mirrors
 from localai_ci.config.upstreams import Download, Upstreams
 from localai_ci.config.variants import Release, Variant
 
@@ -15,21 +15,21 @@ SHELL = ("bash", "-euo", "pipefail", "-c")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BaseRecipe:
     """Everything a step is rendered from."""
 
     variant: Variant
     release: Release
     upstreams: Upstreams
-    sources: Sources
+    mirrors: Mirrors
 
     def install(self, *packages: str, recommends: bool = False) -> str:
         """Bash that installs packages; without what they recommend, unless asked."""
-        return self.sources.install(packages, recommends=recommends)
+        return self.mirrors.install(packages, recommends=recommends)
 
     def fetch(self, download: Download, target: str) -> str:
         """Bash that downloads an upstream's file to ``target`` and verifies it."""
-        return self.sources.fetch(download.address, download.sha256, target)
+        return self.mirrors.fetch(download.address, download.sha256, target)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The Vulkan SDK: compiled on amd64, as LunarG ships it; a ready tarball on arm64."""
 
-from localai_ci.bases.step import Recipe, Step, in_scratch_folder
+from localai_ci.bases.step import BaseRecipe, Step, in_scratch_folder
 
 # What LunarG's SDK needs to be compiled, and what ggml's shaders need to be.
 _TOOLS = ("software-properties-common", "pciutils", "wget", "gpg-agent")
@@ -44,7 +44,7 @@ _DRIVERS = ("mesa-vulkan-drivers", "libdrm2")
 _COMPONENTS = "vulkan-loader vulkan-validationlayers vulkan-extensionlayer vulkan-tools shaderc"
 
 
-def sdk(recipe: Recipe) -> Step:
+def sdk(recipe: BaseRecipe) -> Step:
     """Loader, layers, tools and shaderc, spread over /usr as packages would be."""
     download = recipe.upstreams.download("vulkan-sdk", recipe.variant)
     machine = "x86_64" if recipe.variant.arch == "amd64" else "aarch64"

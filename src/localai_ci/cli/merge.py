@@ -12,7 +12,7 @@ import typer
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
 from localai_ci.cli.registries import RegistriesPath, load_registries
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from localai_ci.oci.transport import Transport
     from localai_ci.release.result import ImageRow, MergeResult
     from localai_ci.release.sign import Cosign
-    from localai_ci.release.tags import Event
+    from localai_ci.release.tags import GitEvent
 
     Report = Callable[[ImageRow], None]
 
@@ -31,7 +31,7 @@ Epoch = Annotated[
     int | None,
     typer.Option("--epoch", help="Seconds since 1970 for branch-epoch-sha: one value a run."),
 ]
-KindOption = Annotated[Kind, typer.Option("--kind", help="The family of images.")]
+KindOption = Annotated[ImageKind, typer.Option("--kind", help="The family of images.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,15 +46,15 @@ def tags(
     sha: Sha,
     suffix: Annotated[str, typer.Option("--suffix", help="With its dash; may be empty.")] = "",
     epoch: Epoch = None,
-    kind: KindOption = Kind.backends,
+    kind: KindOption = ImageKind.backends,
     registries_file: RegistriesPath = None,
     format_: FormatOption = Format.table,
 ) -> None:
     """Print the tags that an image gets, as docker/metadata-action would name them."""
-    from localai_ci.release import collect
+    from localai_ci.release.collect import named as named_tags
 
     file = load_registries(registries_file)
-    named = collect.named(file, _event(file, event, ref, sha, epoch), kind, suffix)
+    named = named_tags(file, _event(file, event, ref, sha, epoch), kind, suffix)
     if format_ is Format.json:
         told = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
         output.line(json.dumps(told))
@@ -101,7 +101,7 @@ def merge(
     import anyio
 
     from localai_ci.cli.progress import progress
-    from localai_ci.release.collect import wanted
+    from localai_ci.release.collect import collect
     from localai_ci.release.merge import Merge
     from localai_ci.release.merge_image import Options
     from localai_ci.release.targets import targets
@@ -114,8 +114,8 @@ def merge(
         if signer:
             await signer.check()
         async with _transport(file, dry_run=dry_run) as transport:
-            images = await wanted(transport, receipts, plan, file, happened, output.note)
-            places = {kind: targets(file, kind) for kind in Kind}
+            images = await collect(transport, receipts, plan, file, happened, output.note)
+            places = {kind: targets(file, kind) for kind in ImageKind}
             options = Options(dry_run, force_latest, keep_anchors, provenance)
             work = Merge(transport, places, options, signer)
             with progress(len(images)) as report:
@@ -139,16 +139,16 @@ def gc(
     """Show, or delete with --delete, the anchors of runs that were never merged."""
     import anyio
 
-    from localai_ci.release.gc import collect
+    from localai_ci.release.gc import collect_garbage
     from localai_ci.release.targets import targets
 
     file = load_registries(registries_file)
-    places = [target.anchors for kind in Kind for target in targets(file, kind)]
+    places = [target.anchors for kind in ImageKind for target in targets(file, kind)]
     before = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=older_than)
 
     async def act() -> bool:
         async with _transport(file, dry_run=not delete) as transport:
-            return await collect(
+            return await collect_garbage(
                 transport, places, before, lambda anchor, what: output.line(f"{anchor}: {what}"),
                 dry_run=not delete,
             )  # fmt: skip
@@ -188,25 +188,25 @@ def rollback(
 @contextmanager
 def _recorded(done: "MergeResult", path: Path, report: "Report") -> "Iterator[Report]":
     """Tell of each image, and keep the record of moved tags."""
-    from localai_ci.release.journal import Ledger
+    from localai_ci.release.journal import Journal
 
-    ledger = Ledger(path, done)
+    journal = Journal(path, done)
 
     def both(row: "ImageRow") -> None:
         report(row)
-        ledger.note(row)
+        journal.note(row)
 
     try:
         yield both
     finally:
-        if ledger.close():
-            output.note(f"note: what an earlier merge moved is in {ledger.beside}")
+        if journal.close():
+            output.note(f"note: what an earlier merge moved is in {journal.beside}")
 
 
-def _event(file: "Registries", event: str, ref: str, sha: str, epoch: int | None) -> "Event":
-    from localai_ci.release.tags import Event
+def _event(file: "Registries", event: str, ref: str, sha: str, epoch: int | None) -> "GitEvent":
+    from localai_ci.release.tags import GitEvent
 
-    return Event(event, ref, sha, file.default_branch, epoch)
+    return GitEvent(event, ref, sha, file.default_branch, epoch)
 
 
 def _transport(file: "Registries", *, dry_run: bool) -> "Transport":

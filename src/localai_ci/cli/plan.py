@@ -14,12 +14,13 @@ from localai_ci.cli.registries import RegistriesPath, load_registries
 from localai_ci.errors import InputError
 from localai_ci.plan.event import Event, likely
 from localai_ci.plan.form import PlanFormat
+from localai_ci.text import and_more
 
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
     from localai_ci.plan.decide import Plan
     from localai_ci.plan.report import Report
-    from localai_ci.plan.sources import Request
+    from localai_ci.plan.sources import PlanRequest
 
 app = typer.Typer(
     help="What a change builds, and why. On any doubt: everything, and the doubt is named.",
@@ -108,9 +109,9 @@ def plan(
     """Decide what to build."""
     if context.invoked_subcommand:
         return
-    from localai_ci.plan.sources import Request
+    from localai_ci.plan.sources import PlanRequest
 
-    request = Request(
+    request = PlanRequest(
         event=event or likely(changed=bool(changed_files or base)),
         source=source,
         base=base,
@@ -145,7 +146,7 @@ def plan(
 
 
 def _report(
-    request: "Request",
+    request: "PlanRequest",
     runners: int,
     budget: float | None,
     *,
@@ -174,16 +175,16 @@ class Asked:
     apt_snapshot: str
 
 
-def _without_built(decided: "Plan", request: "Request", asked: Asked) -> "Plan":
+def _without_built(decided: "Plan", request: "PlanRequest", asked: Asked) -> "Plan":
     import anyio
 
     from localai_ci.backends.input_hash import this_week
-    from localai_ci.bases.mirrors import Sources
-    from localai_ci.bases.recipe import Bases
+    from localai_ci.bases.mirrors import Mirrors
+    from localai_ci.bases.recipe import CurrentBases
     from localai_ci.oci.credentials import Keyring
     from localai_ci.oci.lookup import PATIENCE, Lookup
     from localai_ci.oci.transport import Transport
-    from localai_ci.plan.built import Published, without_built
+    from localai_ci.plan.built import PublishedImages, without_built
     from localai_ci.plan.sources import snapshot
     from localai_ci.release.targets import plain_http
 
@@ -196,7 +197,7 @@ def _without_built(decided: "Plan", request: "Request", asked: Asked) -> "Plan":
             remedy=f"Give one of {', '.join(asked.file.registries)}, or HOST/PATH.",
         )
     images = known.backends if known else asked.registry
-    bases = Bases(Sources(epoch=asked.epoch, apt_snapshot=asked.apt_snapshot))
+    bases = CurrentBases(Mirrors(epoch=asked.epoch, apt_snapshot=asked.apt_snapshot))
 
     async def ask() -> "Plan":
         plain = plain_http(asked.file)
@@ -204,7 +205,7 @@ def _without_built(decided: "Plan", request: "Request", asked: Asked) -> "Plan":
             Keyring.default(), policy=PATIENCE, plain_http=plain, read_only=True
         ) as transport:
             lookup = Lookup(transport)
-            where = Published(lookup, images, bases, asked.refresh or this_week())
+            where = PublishedImages(lookup, images, bases, asked.refresh or this_week())
             left = await without_built(decided, tree, where)
             for failure in lookup.failures.values():
                 output.note(f"note: counted as not built: {failure}")
@@ -232,8 +233,8 @@ def _print_table(report: "Report") -> None:
     idle = [[path, why] for path, why in report.plan.idle.items()]
     if idle:
         output.table(["without effect", "because"], idle[:IDLE_SHOWN])
-    if len(idle) > IDLE_SHOWN:
-        output.line(f"… and {len(idle) - IDLE_SHOWN} more without effect (all in --format json)")
+    if more := and_more(idle, IDLE_SHOWN):
+        output.line(f"… {more} without effect (all in --format json)")
 
 
 IDLE_SHOWN = 12
@@ -256,9 +257,9 @@ def simulate(
     from localai_ci.plan.change import Change
     from localai_ci.plan.decide import decide
     from localai_ci.plan.report import comparison
-    from localai_ci.plan.sources import Request, gather
+    from localai_ci.plan.sources import PlanRequest, gather
 
-    request = Request(
+    request = PlanRequest(
         event or likely(changed=bool(changed_files)), changed_files=changed_files, matrix=matrix
     )
     loaded, inputs, change = gather(request, sys.stdin.buffer.read)

@@ -24,7 +24,7 @@ class Build(Strict):
 Targets = Annotated[list[str], Field(min_length=1, description="Targets, or target@architecture.")]
 
 
-class Change(Strict):
+class OverrideValues(Strict):
     """The fields that an exception sets; absent ones stay as the profile has them."""
 
     suffix: Suffix | None = None
@@ -44,14 +44,14 @@ class Change(Strict):
         return self.model_dump(exclude_none=True)
 
 
-class Deviation(Strict):
+class Override(Strict):
     """An exception from what profile and backend say."""
 
     reason: Annotated[str, Field(min_length=10)]
     backends: Annotated[list[str], Field(min_length=1)]
     profiles: Annotated[list[str], Field(min_length=1, description="Profiles, not targets.")]
     arches: list[Arch] = Field([], description="Only these legs; all if absent.")
-    set: Change
+    set: OverrideValues
     inert: bool = Field(default=False, description="It changes the row and not the image.")
 
 
@@ -68,4 +68,4 @@ class Backends(Strict):
     defaults: Defaults
     builds: dict[str, Build]
     backends: dict[str, dict[str, Targets]] = Field(description="By build: backend and targets.")
-    exceptions: list[Deviation] = Field([])
+    exceptions: list[Override] = Field([])

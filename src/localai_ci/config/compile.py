@@ -46,7 +46,7 @@ class CompilerRule(Strict):
     compiler: str
 
 
-class Target(Strict):
+class CompileTarget(Strict):
     """A target of the Makefiles."""
 
     about: str
@@ -98,7 +98,7 @@ class CompileFile(Strict):
     compilers: dict[str, Compiler]
     build_types: dict[str, BuildType]
     amdgpu_targets: str = Field(description="Where a row says nothing.")
-    targets: dict[str, Target]
+    targets: dict[str, CompileTarget]
     backends: dict[str, Compiled]
 
     def relatives(self, backend: str) -> tuple[str, ...]:

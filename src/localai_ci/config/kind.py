@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class ImageKind(StrEnum):
     """The two families of images, each with a repository and tag rules of its own."""
 
     backends = "backends"

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from localai_ci.config.data import data_dir
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.config.reader import Strict, load
 
 
@@ -53,7 +53,7 @@ class Registries(Strict):
     registries: dict[str, Registry]
     bases: str = Field(description="The repository of the builder bases.")
     default_branch: str = Field("master", description="The branch that `branch-epoch-sha` is for.")
-    tags: dict[Kind, tuple[TagRule, ...]] = Field(
+    tags: dict[ImageKind, tuple[TagRule, ...]] = Field(
         default_factory=dict,
         description="How images are named; the first that applies decides about `latest`.",
     )

@@ -42,7 +42,7 @@ class Download(Strict):
         return f"{self.name} {self.version}" + (f" ({scope})" if scope else "")
 
 
-class Repository(Strict):
+class GitRepository(Strict):
     """A source that is cloned at a tag; ``commit`` is what the tag must point to, if known."""
 
     name: str
@@ -60,7 +60,7 @@ class Upstreams(Strict):
     """The whole file."""
 
     downloads: tuple[Download, ...]
-    repositories: tuple[Repository, ...]
+    repositories: tuple[GitRepository, ...]
 
     def download(self, name: str, variant: Variant) -> Download:
         """The file of that name for the variant's release and architecture.
@@ -84,7 +84,7 @@ class Upstreams(Strict):
             )
         return found[0]
 
-    def repository(self, name: str) -> Repository:
+    def repository(self, name: str) -> GitRepository:
         """The repository of that name.
 
         Raises:
@@ -105,7 +105,7 @@ def load_upstreams(path: Path | None = None) -> tuple[Upstreams, Document]:
     return load(path or data_dir() / "upstreams.yaml", Upstreams)
 
 
-def unverified(upstreams: Upstreams) -> list[Download | Repository]:
+def unverified(upstreams: Upstreams) -> list[Download | GitRepository]:
     """What would be taken on trust: entries without checksum or commit."""
     downloads = [d for d in upstreams.downloads if d.sha256 is None]
     return [*downloads, *(r for r in upstreams.repositories if r.commit is None)]

@@ -10,6 +10,7 @@ from localai_ci.config.variants import Variant
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import DARWIN, Entry, Matrix, by_suffix
 from localai_ci.matrix.finding import Finding, Severity
+from localai_ci.text import listed
 
 LOCALAI_SHARDS = 4
 """Into how many matrices LocalAI's workflows split the images with one leg."""
@@ -222,6 +223,4 @@ def _runners(matrix: Matrix, profiles: Profiles, declared: Mapping[str, str]) ->
 
 
 def _ids(entries: Iterable[Entry]) -> str:
-    listed = [e.id for e in entries]
-    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""  # noqa: PLR2004
-    return ", ".join(listed[:3]) + more
+    return listed([e.id for e in entries])

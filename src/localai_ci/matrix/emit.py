@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from localai_ci.config.backends import Backends, Deviation
+from localai_ci.config.backends import Backends, Override
 from localai_ci.config.profiles import Profiles
 
 HEAD = "# yaml-language-server: $schema=schema/{}.json\n"
@@ -39,7 +39,7 @@ def backends_yaml(backends: Backends) -> str:
     return "".join(lines)
 
 
-def _exception(exception: Deviation) -> str:
+def _exception(exception: Override) -> str:
     reason = textwrap.indent(textwrap.fill(exception.reason, WIDTH - 6), " " * 6)
     lines = [f"  - reason: >-\n{reason}\n"]
     if exception.inert:

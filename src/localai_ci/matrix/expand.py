@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from localai_ci.config.backends import Backends, Build, Deviation
+from localai_ci.config.backends import Backends, Build, Override
 from localai_ci.config.profiles import Profile, Profiles
 from localai_ci.config.reader import Document, Loc
 from localai_ci.errors import InputError
@@ -122,7 +122,7 @@ def _with_platform_tags(entries: Iterable[Entry]) -> list[Entry]:
 
 def _with_exception(
     index: int,
-    exception: Deviation,
+    exception: Override,
     entries: list[Entry],
     done: dict[tuple[str, str, str], int],
     document: Document,

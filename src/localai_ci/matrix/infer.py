@@ -7,18 +7,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from localai_ci.config.backends import Backends, Build, Change, Deviation
+from localai_ci.config.backends import Backends, Build, Override, OverrideValues
 from localai_ci.config.profiles import Arch, Profile, Profiles
 from localai_ci.config.reader import Document
 from localai_ci.errors import InputError
 from localai_ci.matrix.diff import diff
 from localai_ci.matrix.entry import DARWIN, Entry
 from localai_ci.matrix.expand import expand
+from localai_ci.text import and_more
 
 TODO = "TODO: say why this row differs from its profile."
 LEARNED = ("build_type", "cuda", "base_image", "ubuntu", "skip_drivers")
 """Profile fields that follow what most of the profile's rows say."""
 
+_LISTED = 10
 Rows = dict[str, list[Entry]]
 
 
@@ -78,9 +80,9 @@ def _refuse(entries: Iterable[Entry], builds: Mapping[str, Build]) -> None:
         if e.build not in builds:
             faults.append(f"{e.id}: the Dockerfile {e.build} is not under `builds`")
     if faults:
-        more = f"\n… and {len(faults) - 10} more" if len(faults) > 10 else ""  # noqa: PLR2004
+        more = and_more(faults, _LISTED)
         raise InputError(
-            "\n".join(dict.fromkeys(faults[:10])) + more,
+            "\n".join([*dict.fromkeys(faults[:_LISTED]), *([f"… {more}"] if more else [])]),
             remedy="Mend these rows, or teach backends.yaml about them, first.",
         )
 
@@ -225,7 +227,7 @@ class _Deviating:
     order: int
 
 
-def _exceptions(rows: Rows, plain: Iterable[Entry], known: Sequence[Deviation]) -> list[Deviation]:
+def _exceptions(rows: Rows, plain: Iterable[Entry], known: Sequence[Override]) -> list[Override]:
     """One exception for each change, reason and set of backends, known ones in their order."""
     backends: defaultdict[tuple[_Deviating, str], list[str]] = defaultdict(list)
     for profile, backend, deviating in _deviating(rows, plain, known):
@@ -234,12 +236,12 @@ def _exceptions(rows: Rows, plain: Iterable[Entry], known: Sequence[Deviation]) 
     for (deviating, profile), names in backends.items():
         profiles[deviating, tuple(sorted(names))].append(profile)
     return [
-        Deviation(
+        Override(
             reason=d.reason,
             backends=list(names),
             profiles=on,
             arches=list(d.arches),
-            set=Change.model_validate(dict(d.changes)),
+            set=OverrideValues.model_validate(dict(d.changes)),
             inert=d.inert,
         )
         for (d, names), on in sorted(profiles.items(), key=lambda item: item[0][0].order)
@@ -247,7 +249,7 @@ def _exceptions(rows: Rows, plain: Iterable[Entry], known: Sequence[Deviation]) 
 
 
 def _deviating(
-    rows: Rows, plain: Iterable[Entry], known: Sequence[Deviation]
+    rows: Rows, plain: Iterable[Entry], known: Sequence[Override]
 ) -> Iterator[tuple[str, str, _Deviating]]:
     """Profile, backend and deviation of each pair of them that deviates, on all legs or some."""
     derived = {(e.backend, e.profile, e.arch): e for e in plain}
@@ -286,7 +288,7 @@ def _changes(derived: Entry, entry: Entry) -> dict[str, object]:
     """The fields to set, so that the derived entry becomes this one."""
     found: dict[str, object] = {
         name: getattr(entry, name)
-        for name in Change.model_fields
+        for name in OverrideValues.model_fields
         if name != "suffix" and getattr(entry, name) != getattr(derived, name)
     }
     if entry.suffix != derived.suffix:

@@ -81,7 +81,7 @@ def _text(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_text)]
 
 
-class _Row(BaseModel):
+class _LocalaiRow(BaseModel):
     """A row; keys that LocalAI may add later are kept, not lost."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -91,7 +91,7 @@ class _Row(BaseModel):
     build_type: Text = Field("", alias="build-type")
 
 
-class _LinuxRow(_Row):
+class _LinuxRow(_LocalaiRow):
     dockerfile: Text
     platforms: Text
     runner: Text = Field(alias="runs-on")
@@ -107,7 +107,7 @@ class _LinuxRow(_Row):
     amdgpu_targets: Text = Field("", alias="amdgpu-targets")
 
 
-class _DarwinRow(_Row):
+class _DarwinRow(_LocalaiRow):
     lang: Text = ""
 
 
@@ -189,5 +189,5 @@ def _sources(backend: str, build: str, builds: Mapping[str, Build]) -> tuple[str
     return "cpp", tuple(f"backend/{kind}/{backend}" for kind in ("cpp", "go", "python", "rust"))
 
 
-def _extra(row: _Row) -> tuple[tuple[str, str], ...]:
+def _extra(row: _LocalaiRow) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((k, str(_text(v))) for k, v in (row.model_extra or {}).items()))

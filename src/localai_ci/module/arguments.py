@@ -78,7 +78,7 @@ RunEvent: TypeAlias = Annotated[
 Forced: TypeAlias = Annotated[
     list[str] | None, Name("force"), Doc("Build what matches this glob in any case")
 ]
-RebuiltBaseRepository: TypeAlias = Annotated[
+RebuiltBases: TypeAlias = Annotated[
     list[str] | None, Name("rebuilt-base"), Doc("A builder variant that is new")
 ]
 PlanForm: TypeAlias = Annotated[PlanFormat, Name("format"), Doc("What the file holds")]

@@ -1,5 +1,6 @@
 """A backend as an object."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import dagger
@@ -11,10 +12,11 @@ from localai_ci.module.caching import never_cached
 from localai_ci.module.settings import Settings
 
 if TYPE_CHECKING:
-    from localai_ci.backends.request import Request
+    from localai_ci.backends.request import BackendRequest
 
 
 @object_type
+@dataclass(kw_only=True)
 class Backend:
     """One entry of the matrix: a backend for an accelerator and an architecture."""
 
@@ -32,16 +34,16 @@ class Backend:
     third_party: dagger.Directory | None
     refresh: str
 
-    async def request(self, *, ccache_save: bool = False) -> "Request":
+    async def request(self, *, ccache_save: bool = False) -> "BackendRequest":
         """What is asked of the build.
 
         Raises:
             InputError: a mirror or the Docker config cannot be what it is meant to be.
         """
         from localai_ci.backends.base_choice import BasePreference
-        from localai_ci.backends.request import Request
+        from localai_ci.backends.request import BackendRequest
 
-        return Request(
+        return BackendRequest(
             self.source,
             self.entry,
             BasePreference(self.builder, self.base, self.bases, self.base_image),

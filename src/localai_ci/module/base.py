@@ -1,5 +1,6 @@
 """A builder base as an object."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import dagger
@@ -10,10 +11,11 @@ from localai_ci.module.caching import never_cached
 from localai_ci.module.settings import Settings
 
 if TYPE_CHECKING:
-    from localai_ci.bases.step import Recipe
+    from localai_ci.bases.step import BaseRecipe
 
 
 @object_type
+@dataclass(kw_only=True)
 class Base:
     """A builder base: compilers, ccache, protoc, CMake, gRPC, an accelerator's toolchain."""
 
@@ -22,7 +24,7 @@ class Base:
     base_image: str | None
 
     @property
-    def recipe(self) -> "Recipe":
+    def recipe(self) -> "BaseRecipe":
         """The recipe of this base.
 
         Raises:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from dagger import Directory, File
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import Registries
 from localai_ci.oci.login import Login
 from localai_ci.oci.transport import Transport
-from localai_ci.release.collect import wanted
+from localai_ci.release.collect import collect
 from localai_ci.release.merge import Merge
 from localai_ci.release.merge_image import Options
 from localai_ci.release.result import ImageRow, MergeResult
-from localai_ci.release.tags import Event
+from localai_ci.release.tags import GitEvent
 from localai_ci.release.targets import plain_http, targets
 from localai_ci.text import say
 
@@ -21,7 +21,7 @@ from localai_ci.text import say
 async def merge(
     receipts: Directory,
     plan: File | None,
-    event: Event,
+    event: GitEvent,
     file: Registries,
     by: Login,
     options: Options,
@@ -39,8 +39,8 @@ async def merge(
             await plan.export(str(promised))
         plain = plain_http(file)
         async with Transport(by.keyring, plain_http=plain, read_only=options.dry_run) as transport:
-            images = await wanted(transport, folder / "receipts", promised, file, event, say)
-            places = {kind: targets(file, kind) for kind in Kind}
+            images = await collect(transport, folder / "receipts", promised, file, event, say)
+            places = {kind: targets(file, kind) for kind in ImageKind}
             return await Merge(transport, places, options, report=_tell).run(images)
 
 

@@ -6,8 +6,8 @@ from importlib.metadata import version
 from dagger import Directory, dag
 
 from localai_ci.backends.publish import name_by_inputs, push_leg
-from localai_ci.backends.request import Request
-from localai_ci.config.kind import Kind
+from localai_ci.backends.request import BackendRequest
+from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import Registries
 from localai_ci.names import receipt_file
 from localai_ci.release.proof import prove_and_receipt
@@ -16,7 +16,7 @@ from localai_ci.release.targets import plain_http, targets
 
 
 async def publish(
-    request: Request, file: Registries, run_id: str, url: str, revision: str
+    request: BackendRequest, file: Registries, run_id: str, url: str, revision: str
 ) -> Directory:
     """Build an entry, push it to all registries from one evaluated container, and prove it.
 
@@ -28,14 +28,14 @@ async def publish(
     Raises:
         LocalaiCiError: it cannot be built, or a registry does not have what the others have.
     """
-    to = targets(file, Kind.backends)
+    to = targets(file, ImageKind.backends)
     by = replace(request.login, plain_http=plain_http(file))
     images = request.images or str(to[0].repository)
-    wish = replace(request.wish, repository=request.wish.repository or file.bases)
+    preference = replace(request.preference, repository=request.preference.repository or file.bases)
     places = [place for t in to for place in (t.repository, t.anchors)]
     async with by.transport(places) as transport:
         leg = await push_leg(
-            replace(request, login=by, images=images, wish=wish),
+            replace(request, login=by, images=images, preference=preference),
             transport,
             {t.name: t.anchors for t in to},
             run_id,

@@ -1,6 +1,7 @@
 """What all calls share: where bytes come from, and how registries are reached."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 
 @object_type
+@dataclass(kw_only=True)
 class Settings:
     """What all calls share, as the module's constructor was given it."""
 

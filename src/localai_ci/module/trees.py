@@ -20,12 +20,12 @@ from localai_ci.plan.change import parse_list
 from localai_ci.plan.checking import as_text, check_all, idle_rules
 from localai_ci.plan.decide import decide
 from localai_ci.plan.report import Report, report_of
-from localai_ci.plan.sources import PROTO, TABLE, Compared, Request, put_together
+from localai_ci.plan.sources import PROTO, TABLE, Compared, PlanRequest, put_together
 from localai_ci.release.schemas import MODELS
 
 
 async def plan(
-    request: Request,
+    request: PlanRequest,
     source: Directory,
     before: Directory | None,
     changed_files: File | None,

@@ -24,7 +24,7 @@ def failures(error: LocalaiCiError) -> tuple[LocalaiCiError, ...]:
     return error.failures if isinstance(error, SeveralError) else (error,)
 
 
-async def every(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
+async def run_all(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
     """Run all calls at once; results in the order of the calls.
 
     Raises:

@@ -64,7 +64,7 @@ async def appears(transport: Transport, image: Reference) -> Manifest | None:
     """The manifest of what another program just pushed, or None if it does not appear."""
 
     async def look() -> Manifest | None:
-        return await manifests.look(transport, image)
+        return await manifests.get(transport, image)
 
     return await _until(transport, look)
 
@@ -81,7 +81,7 @@ async def retag(transport: Transport, repository: Repository, image: str, tag: s
     Returns:
         The image's digest, read back under the new tag.
     """
-    manifest = await manifests.get(transport, repository.at(image))
+    manifest = await manifests.get_existing(transport, repository.at(image))
     target = repository.at(tag)
     before = await manifests.find(transport, target)
     if before != manifest.digest:
@@ -105,7 +105,7 @@ async def copy(transport: Transport, source: Reference, target: Reference) -> st
         RegistryError: the source is missing, or a write failed.
         ValueError: the source is no single image.
     """
-    manifest = await manifests.get(transport, source)
+    manifest = await manifests.get_existing(transport, source)
     if not target.tag:
         target = target.pinned(manifest.digest)
     before = await manifests.find(transport, target)

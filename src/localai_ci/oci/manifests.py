@@ -78,7 +78,7 @@ async def find(transport: Transport, image: Reference) -> str | None:
     told = str(answer.headers.get("Docker-Content-Digest", ""))
     # Some registries forbid HEAD of what is missing (JFrog), some send no digest with it.
     if answer.status_code == HTTPStatus.FORBIDDEN or (answer.is_success and not is_digest(told)):
-        found = await look(transport, image)
+        found = await get(transport, image)
         return found.digest if found else None
     if not answer.is_success:
         raise _refused(answer, "HEAD manifest", image)
@@ -87,23 +87,23 @@ async def find(transport: Transport, image: Reference) -> str | None:
     return told
 
 
-async def surely(transport: Transport, image: Reference) -> str | None:
+async def head_confirmed(transport: Transport, image: Reference) -> str | None:
     """As `find`, but that there is no such image must be the answer to HEAD and to GET."""
     found = await find(transport, image)
-    if found is None and (there := await look(transport, image)):
+    if found is None and (there := await get(transport, image)):
         return there.digest
     return found
 
 
-async def get(transport: Transport, image: Reference) -> Manifest:
-    """As `look`, for an image that must be there."""
-    found = await look(transport, image)
+async def get_existing(transport: Transport, image: Reference) -> Manifest:
+    """As `get`, for an image that must be there."""
+    found = await get(transport, image)
     if found is None:
         raise RegistryError("there is no such image", where=str(image), status=HTTPStatus.NOT_FOUND)
     return found
 
 
-async def look(transport: Transport, image: Reference) -> Manifest | None:
+async def get(transport: Transport, image: Reference) -> Manifest | None:
     """Read a manifest and check its bytes; None where there is no such image.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from localai_ci.oci.errors import RegistryError, answered
-from localai_ci.oci.manifests import OCI_INDEX, Manifest, look, put
+from localai_ci.oci.manifests import OCI_INDEX, Manifest, get, put
 from localai_ci.oci.manifests import find as find_manifest
 from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
@@ -33,7 +33,7 @@ async def find(transport: Transport, image: Reference, artifact_type: str = "") 
     """
     answer = await _ask(transport, image, artifact_type)
     if answer is None:
-        listed = await look(transport, _fallback(image))
+        listed = await get(transport, _fallback(image))
         found = _rows(listed.raw, image) if listed else []
     else:
         found = _rows(answer.content, image)
@@ -66,7 +66,7 @@ async def _add(transport: Transport, subject: Reference, row: Row) -> None:
     """Add a row to the fallback list, and read it back: another writer may have been faster."""
     listing = _fallback(subject)
     for _ in range(_ROUNDS):
-        before = await look(transport, listing)
+        before = await get(transport, listing)
         if before is None and await find_manifest(transport, listing):
             continue  # a list that is written anew must not forget what one wrong 404 hid
         rows = _rows(before.raw, listing) if before else []

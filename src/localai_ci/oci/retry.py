@@ -23,7 +23,7 @@ class Policy:
         cap: The longest pause of our own choice.
         budget: The longest that one request may take with all its pauses, and how long a host
             may go without one success before it counts as down.
-        longest_told: The longest ``Retry-After`` that is obeyed; above it is an error.
+        longest_retry_after: The longest ``Retry-After`` that is obeyed; above it is an error.
         timeout: For connecting, and for each silence between bytes.
         concurrency: Requests under way at once to one host.
         settle: How long to wait for what was just written to become readable.
@@ -33,7 +33,7 @@ class Policy:
     base: float = 0.25
     cap: float = 30.0
     budget: float = 300.0
-    longest_told: float = 180.0
+    longest_retry_after: float = 180.0
     timeout: float = 60.0
     concurrency: int = 8
     settle: float = 20.0
@@ -71,7 +71,7 @@ class Incident:
                 self._good, self.level = 0, self.level - 1
 
     def failed(
-        self, policy: Policy, begun: float, *, now: float, told: float | None, dice: float
+        self, policy: Policy, begun: float, *, now: float, retry_after: float | None, jitter: float
     ) -> str:
         """Note a failure and set the gate.
 
@@ -79,23 +79,25 @@ class Incident:
             policy: How patient to be.
             begun: When the failed request was sent.
             now: Now, on the same clock.
-            told: Seconds that the host asked to wait, or None.
-            dice: Random, 0 to 1: the share of the longest pause to take.
+            retry_after: Seconds that the host asked to wait, or None.
+            jitter: Random, 0 to 1: the share of the longest pause to take.
 
         Returns:
             Why nobody should try again, or nothing.
         """
-        if told is not None and told > policy.longest_told:
+        if retry_after is not None and retry_after > policy.longest_retry_after:
             return (
-                f"it asks to wait {told:.0f} s, more than the {policy.longest_told:g} s "
-                "that are waited for"
+                f"it asks to wait {retry_after:.0f} s, more than the"
+                f" {policy.longest_retry_after:g} s that are waited for"
             )
         self._since = now if self._since is None else self._since
         # Requests that were under way together fail together: that is one failure, not many.
         if begun >= self._latest:
             self.level, self._good, self._latest = self.level + 1, 0, now
         longest = min(policy.cap, policy.base * 2.0 ** min(self.level - 1, 30))
-        self.opens = max(self.opens, now + (told if told is not None else dice * longest))
+        self.opens = max(
+            self.opens, now + (retry_after if retry_after is not None else jitter * longest)
+        )
         if now - self._since > policy.budget:
             return f"the host has not answered well for {now - self._since:.0f} s"
         return ""
@@ -106,7 +108,7 @@ def worth_retrying(status: int) -> bool:
     return status in RETRYABLE
 
 
-def told_wait(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """``Retry-After`` in seconds from now, in both its forms; None where it says nothing usable.
 
     A date is measured against the answer's own ``Date``, so that a wrong clock does not matter.

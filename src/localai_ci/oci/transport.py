@@ -127,9 +127,11 @@ class Transport:
             if response is not None and not retry.worth_retrying(response.status_code):
                 incident.succeeded()
                 return response
-            told = retry.told_wait(response.headers) if response is not None else None
-            dice = random.random()  # noqa: S311 - spreads retries, guards nothing
-            verdict = incident.failed(self.policy, begun, now=self._now(), told=told, dice=dice)
+            retry_after = retry.retry_after(response.headers) if response is not None else None
+            jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
+            verdict = incident.failed(
+                self.policy, begun, now=self._now(), retry_after=retry_after, jitter=jitter
+            )
             number += 1
             reason = verdict or self.policy.exhausted(number, incident.opens - started)
             if reason:

@@ -21,7 +21,7 @@ class Finder(Protocol):
         """The digest of an image, or None if there is none under that reference."""
 
 
-class Bases(Protocol):
+class BaseInputs(Protocol):
     """What builder bases are made of."""
 
     def images(self, variant: str) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ class Bases(Protocol):
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedImages:
     """Where to look, and for what.
 
     Attributes:
@@ -44,11 +44,11 @@ class Published:
 
     registry: Finder
     repository: str
-    bases: Bases
+    bases: BaseInputs
     refresh: str
 
 
-async def without_built(plan: Plan, tree: Snapshot, where: Published) -> Plan:
+async def without_built(plan: Plan, tree: Snapshot, where: PublishedImages) -> Plan:
     """Drop the entries whose image exists already; they have to be tagged instead of built.
 
     An entry whose hash is not known stays, and the plan's notes say why, unless it is for a base
@@ -83,7 +83,7 @@ async def without_built(plan: Plan, tree: Snapshot, where: Published) -> Plan:
     return replace(plan, entries=kept, built=built, change=change)
 
 
-def _image(entry: Entry, tree: Snapshot, where: Published, digests: tuple[str, ...]) -> str:
+def _image(entry: Entry, tree: Snapshot, where: PublishedImages, digests: tuple[str, ...]) -> str:
     """Where an image of exactly these inputs would stand."""
     inputs = inputs_of(entry, tree, _identity(entry, where.bases, digests), where.refresh)
     if inputs.submodules:
@@ -95,14 +95,14 @@ def _image(entry: Entry, tree: Snapshot, where: Published, digests: tuple[str, .
     return f"{where.repository}:{input_tag(inputs.digest, entry.suffix, entry.arch)}"
 
 
-def _images(entry: Entry, bases: Bases) -> tuple[str, ...]:
+def _images(entry: Entry, bases: BaseInputs) -> tuple[str, ...]:
     """What has to be looked up before the entry's base is known."""
     if entry.builder:
         return bases.images(entry.builder)
     return (entry.base_image,) if entry.base_image else ()
 
 
-def _identity(entry: Entry, bases: Bases, digests: tuple[str, ...]) -> str:
+def _identity(entry: Entry, bases: BaseInputs, digests: tuple[str, ...]) -> str:
     if entry.builder:
         return bases.identity(entry.builder, digests)
     return digests[0] if digests else ""

@@ -18,7 +18,8 @@ from localai_ci.matrix.tree import Tree
 from localai_ci.plan.change import Change
 from localai_ci.plan.decide import decide
 from localai_ci.plan.event import Event
-from localai_ci.plan.reasons import Kind
+from localai_ci.plan.reasons import ReasonKind
+from localai_ci.text import listed
 
 BUILD_FILES = any_of(["**/Makefile", "**/*.{sh,mk,cmake,go}", "**/CMakeLists.txt"])
 NO_BUILD_FILES = any_of(["**/*_test.{go,sh}", "**/test.sh", "**/{test,tests,testdata}/**"])
@@ -42,7 +43,7 @@ def coverage(matrix: Matrix, inputs: Inputs, tree: Tree) -> list[Finding]:
             Severity.error,
             "coverage",
             next(iter(users.values())),
-            f"uses {path}, a change of which would not rebuild {_some(list(users))}",
+            f"uses {path}, a change of which would not rebuild {listed(list(users), 4)}",
             "Add a rule for it to inputs.yaml, or declare it neutral there with its reason.",
         )
         for path, users in sorted(found.items())
@@ -80,7 +81,7 @@ class _Judge:
         return {
             p.entry.backend
             for p in plan.entries
-            if any(r.kind is not Kind.unknown for r in p.reasons)
+            if any(r.kind is not ReasonKind.unknown for r in p.reasons)
         }
 
 
@@ -154,7 +155,3 @@ def _of_folder(tree: Tree, folder: str, *, only_itself: bool) -> list[str]:
         files = [p for p in files if dirname(p) == folder and p.endswith(".go")]
         return sorted(p for p in files if not p.endswith("_test.go"))
     return sorted(files)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")  # noqa: PLR2004

@@ -15,7 +15,8 @@ from localai_ci.matrix.rules import Inputs, takes
 from localai_ci.plan.change import Change
 from localai_ci.plan.event import Event
 from localai_ci.plan.proto import breaking_changes
-from localai_ci.plan.reasons import Kind, Reason, listed
+from localai_ci.plan.reasons import Reason, ReasonKind
+from localai_ci.text import listed
 
 FORCED = {
     Event.tag: "a release builds every image",
@@ -69,16 +70,18 @@ def decide(matrix: Matrix, inputs: Inputs, change: Change) -> Plan:
     found = _Findings(matrix.entries)
     idle: dict[str, str] = {}
     if change.event in FORCED:
-        found.add_all(Reason(Kind.forced, FORCED[change.event]))
+        found.add_all(Reason(ReasonKind.forced, FORCED[change.event]))
     elif change.paths is None:
-        found.add_all(Reason(Kind.unknown, change.unknown))
+        found.add_all(Reason(ReasonKind.unknown, change.unknown))
     else:
         idle = _judge_paths(change.paths, matrix, inputs, change, found)
     for entry in matrix.entries:
         if entry.builder in change.bases:
-            found.add([entry], Reason(Kind.base_changed, entry.builder))
+            found.add([entry], Reason(ReasonKind.base_changed, entry.builder))
     for pattern in change.forced:
-        found.add(matrix.select([pattern]), Reason(Kind.forced, f"asked for by name, {pattern}"))
+        found.add(
+            matrix.select([pattern]), Reason(ReasonKind.forced, f"asked for by name, {pattern}")
+        )
     if change.event is not Event.pull_request:
         _complete_images(matrix, found)
     return Plan(matrix, inputs, change, tuple(found.planned()), idle)
@@ -122,7 +125,7 @@ def _complete_images(matrix: Matrix, found: _Findings) -> None:
     for suffix, legs in by_suffix(matrix.entries).items():
         if any(found.has(leg) for leg in legs):
             rest = [leg for leg in legs if not found.has(leg)]
-            found.add(rest, Reason(Kind.other_leg, suffix.removeprefix("-")))
+            found.add(rest, Reason(ReasonKind.other_leg, suffix.removeprefix("-")))
 
 
 def _judge_paths(
@@ -137,9 +140,9 @@ def _judge_paths(
         hit = False
         for folder in _prefixes(path):
             if users := sources.get(folder):
-                hit = found.add(users, Reason(Kind.own_folder, folder), path)
+                hit = found.add(users, Reason(ReasonKind.own_folder, folder), path)
         if users := dockerfiles.get(path):
-            hit = found.add(users, Reason(Kind.dockerfile, path), path)
+            hit = found.add(users, Reason(ReasonKind.dockerfile, path), path)
         if inputs.is_matrix(path):
             why = _judge_matrix(path, matrix, change, found)
         elif rule := inputs.rule(path):
@@ -172,13 +175,13 @@ def _prefixes(path: str) -> Iterator[str]:
 
 def _judge_matrix(path: str, matrix: Matrix, change: Change, found: _Findings) -> str:
     if change.previous is None:
-        found.add_all(Reason(Kind.unknown, "what it said before could not be read"), path)
+        found.add_all(Reason(ReasonKind.unknown, "what it said before could not be read"), path)
         return ""
     changes = diff(change.previous.entries, matrix.entries)
     entries = matrix.by_id()
-    found.add(changes.added.values(), Reason(Kind.matrix_new, ""), path)
+    found.add(changes.added.values(), Reason(ReasonKind.matrix_new, ""), path)
     for id_, fields in changes.changed.items():
-        reason = Reason(Kind.matrix_field, "; ".join(map(str, fields)))
+        reason = Reason(ReasonKind.matrix_field, "; ".join(map(str, fields)))
         found.add([entries[id_]], reason, path)
     if changes.added or changes.changed:
         return ""
@@ -188,12 +191,12 @@ def _judge_matrix(path: str, matrix: Matrix, change: Change, found: _Findings) -
 def _judge_rule(
     path: str, rule: Rule, inputs: Inputs, matrix: Matrix, change: Change, found: _Findings
 ) -> str:
-    kind, detail = Kind.base_changed if rule.base else Kind.shared_input, rule.reason
+    kind, detail = ReasonKind.base_changed if rule.base else ReasonKind.shared_input, rule.reason
     if rule.compare == "proto" and change.proto:
         broken = breaking_changes(*change.proto)
         if not broken:
             return "the edit only adds, and existing images use nothing of it"
-        kind, detail = Kind.proto, listed(tuple(map(str, broken)))
+        kind, detail = ReasonKind.proto, listed(tuple(map(str, broken)))
     elif rule.compare == "rules" and change.rules:
         return _judge_rules(path, change.rules.rules, inputs, matrix, found)
     elif rule.compare == "compile" and change.compile:
@@ -226,7 +229,7 @@ def _judge_rules(
     for rule in new:
         takers = [e for e in matrix.entries if takes(rule.select, e)]
         detail = "it is new or says something else now, and what it selects may be stale"
-        found.add(takers, Reason(Kind.shared_input, detail, rule.name), path)
+        found.add(takers, Reason(ReasonKind.shared_input, detail, rule.name), path)
     return "" if new else "no rule is new or says something else"
 
 
@@ -236,6 +239,6 @@ def _judge_unknown(path: str, inputs: Inputs, before: set[str], found: _Findings
     if neutral := inputs.neutral(path):
         return f"declared neutral: {neutral.reason}"
     if inputs.below_root(path):
-        found.add_all(Reason(Kind.unknown, "no rule says what it is an input of"), path)
+        found.add_all(Reason(ReasonKind.unknown, "no rule says what it is an input of"), path)
         return ""
     return "outside of what images are built from"

@@ -4,7 +4,7 @@ from localai_ci.matrix.entry import Entry, unknown_entry
 from localai_ci.matrix.rules import takes
 from localai_ci.plan.change import Change
 from localai_ci.plan.decide import Plan
-from localai_ci.plan.reasons import listed
+from localai_ci.text import SHOWN, and_more, listed
 
 
 def explain(plan: Plan, id_: str) -> str:
@@ -47,9 +47,10 @@ def _idle(plan: Plan) -> str:
     """The paths that rebuild nothing at all, with the reason each; at most three."""
     if not plan.idle:
         return ""
-    texts = [f"{path}: {why.rstrip('.')}" for path, why in list(plan.idle.items())[:3]]
-    more = len(plan.idle) - len(texts)
-    return f" Without any effect: {'; '.join(texts)}{f'; and {more} more' if more > 0 else ''}."
+    texts = [f"{path}: {why.rstrip('.')}" for path, why in list(plan.idle.items())[:SHOWN]]
+    if more := and_more(list(plan.idle), len(texts)):
+        texts.append(more)
+    return f" Without any effect: {'; '.join(texts)}."
 
 
 def _joined(clauses: list[str]) -> str:

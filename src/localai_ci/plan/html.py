@@ -12,9 +12,9 @@ from localai_ci.matrix.localai import row
 from localai_ci.plan.decide import Plan
 from localai_ci.plan.estimates import build_minutes
 from localai_ci.plan.jobs import SHARD, Job, shards, single
-from localai_ci.plan.reasons import Kind
+from localai_ci.plan.reasons import ReasonKind
 from localai_ci.plan.report import Report, headline, hours
-from localai_ci.plan.simulate import Run, best_packing, simulate
+from localai_ci.plan.simulate import SimulatedRun, best_packing, simulate
 from localai_ci.text import plural
 
 ACCELERATORS = {
@@ -118,7 +118,7 @@ def _cell(plan: Plan, entry: Entry) -> dict[str, str]:
 def _kinds(plan: Plan) -> list[tuple[str, int]]:
     """The kinds of reasons that occur, with how many entries have each as the first."""
     counted = Counter(p.reasons[0].kind for p in plan.entries)
-    return [(kind.value, counted[kind]) for kind in Kind if counted[kind]]
+    return [(kind.value, counted[kind]) for kind in ReasonKind if counted[kind]]
 
 
 def _data(report: Report) -> dict[str, object]:
@@ -163,7 +163,7 @@ def _names(entry: Entry) -> dict[str, str]:
     }
 
 
-def _run(jobs: Sequence[Job], run: Run) -> dict[str, object]:
+def _run(jobs: Sequence[Job], run: SimulatedRun) -> dict[str, object]:
     position = {job.name: number for number, job in enumerate(jobs)}
     return {
         "jobs": [

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-SHOWN = 3
-"""How many of a reason's files a sentence names."""
+from localai_ci.text import listed
 
 
-class Kind(StrEnum):
+class ReasonKind(StrEnum):
     """What a reason rests on."""
 
     own_folder = "own-folder"
@@ -23,20 +22,20 @@ class Kind(StrEnum):
 
 
 _TEXTS = {
-    Kind.own_folder: "{files} changed, in its sources {detail}",
-    Kind.dockerfile: "{files} changed, its Dockerfile",
-    Kind.shared_input: "{files} changed (rule {rule}: {clause})",
-    Kind.matrix_new: "its row is new in {files}",
-    Kind.matrix_field: "its row in {files} says something else now: {detail}",
-    Kind.proto: "{files} changed what existing images rely on: {detail}",
-    Kind.base_changed: "its builder base {detail} was rebuilt",
-    Kind.forced: "{detail}",
-    Kind.other_leg: "another leg of the image {detail} is built",
-    Kind.unknown: "what changed is not known: {detail}",
+    ReasonKind.own_folder: "{files} changed, in its sources {detail}",
+    ReasonKind.dockerfile: "{files} changed, its Dockerfile",
+    ReasonKind.shared_input: "{files} changed (rule {rule}: {clause})",
+    ReasonKind.matrix_new: "its row is new in {files}",
+    ReasonKind.matrix_field: "its row in {files} says something else now: {detail}",
+    ReasonKind.proto: "{files} changed what existing images rely on: {detail}",
+    ReasonKind.base_changed: "its builder base {detail} was rebuilt",
+    ReasonKind.forced: "{detail}",
+    ReasonKind.other_leg: "another leg of the image {detail} is built",
+    ReasonKind.unknown: "what changed is not known: {detail}",
 }
 _TEXTS_WITH_FILES = _TEXTS | {
-    Kind.base_changed: "{files} changed, which makes its builder base (rule {rule})",
-    Kind.unknown: "{files} changed, and {detail}",
+    ReasonKind.base_changed: "{files} changed, which makes its builder base (rule {rule})",
+    ReasonKind.unknown: "{files} changed, and {detail}",
 }
 
 
@@ -44,7 +43,7 @@ _TEXTS_WITH_FILES = _TEXTS | {
 class Reason:
     """One reason: its kind, the particulars, the rule it comes from, and the files behind it."""
 
-    kind: Kind
+    kind: ReasonKind
     detail: str
     rule: str = ""
     files: tuple[str, ...] = ()
@@ -72,10 +71,3 @@ class Reason:
 def clause(sentence: str) -> str:
     """A sentence as part of another one."""
     return sentence[:1].lower() + sentence[1:].rstrip(".")
-
-
-def listed(names: tuple[str, ...], shown: int = SHOWN) -> str:
-    """``a, b, c and 4 more``."""
-    text = ", ".join(names[:shown])
-    more = len(names) - shown
-    return f"{text} and {more} more" if more > 0 else text

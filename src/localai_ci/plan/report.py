@@ -11,9 +11,8 @@ from localai_ci.matrix.localai import row
 from localai_ci.plan.decide import FORCED, Plan, Planned
 from localai_ci.plan.estimates import build_minutes
 from localai_ci.plan.jobs import Job, packed, single
-from localai_ci.plan.reasons import listed
-from localai_ci.plan.simulate import Run, best_packing, simulate
-from localai_ci.text import plural
+from localai_ci.plan.simulate import SimulatedRun, best_packing, simulate
+from localai_ci.text import listed, plural
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Report:
 
     plan: Plan
     jobs: tuple[Job, ...]
-    run: Run
+    run: SimulatedRun
     runners: int
     estimates: Estimates
 

@@ -23,7 +23,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Run:
+class SimulatedRun:
     """A simulated run; times in minutes. ``merges`` are the jobs that tag images at the end."""
 
     slots: tuple[Slot, ...]
@@ -69,7 +69,9 @@ def best_packing(entries: Iterable[Entry], estimates: Estimates, runners: int) -
     return min(fitting, key=len)
 
 
-def simulate(jobs: Sequence[Job], runners: int, estimates: Estimates, *, one_merge: bool) -> Run:
+def simulate(
+    jobs: Sequence[Job], runners: int, estimates: Estimates, *, one_merge: bool
+) -> SimulatedRun:
     """Run the jobs in their order, each on the first free runner that takes it.
 
     Args:
@@ -91,7 +93,7 @@ def simulate(jobs: Sequence[Job], runners: int, estimates: Estimates, *, one_mer
     tagging = suffixes * estimates.merge + merges * start_up
     last = (start_up + estimates.merge if merges > 1 else tagging) if merges else 0.0
     total = sum(s.end - s.start for s in slots) + tagging
-    return Run(slots, merges, built + last, total)
+    return SimulatedRun(slots, merges, built + last, total)
 
 
 def _schedule(jobs: Sequence[Job], runners: int, estimates: Estimates) -> tuple[Slot, ...]:

@@ -19,7 +19,7 @@ TABLE = "matrix/compile.yaml"
 
 
 @dataclass(frozen=True)
-class Request:
+class PlanRequest:
     """What a user said of a change; everything but the event may be absent."""
 
     event: Event
@@ -52,7 +52,7 @@ class Compared:
     after: Read
 
 
-def gather(request: Request, read_stdin: Callable[[], bytes]) -> tuple[Matrix, Inputs, Change]:
+def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Matrix, Inputs, Change]:
     """Read what the request names from a checkout, files and standard input.
 
     Raises:
@@ -78,7 +78,10 @@ def gather(request: Request, read_stdin: Callable[[], bytes]) -> tuple[Matrix, I
 
 
 def put_together(
-    request: Request, read: Read, compared: Compared | str | None, listed: tuple[str, ...] | None
+    request: PlanRequest,
+    read: Read,
+    compared: Compared | str | None,
+    listed: tuple[str, ...] | None,
 ) -> tuple[Matrix, Inputs, Change]:
     """The matrix, the rules and the change, from wherever trees and lists are read.
 
@@ -110,7 +113,7 @@ def put_together(
     return matrix, inputs, change
 
 
-def snapshot(request: Request, matrix: Matrix, rules: Inputs) -> Snapshot:
+def snapshot(request: PlanRequest, matrix: Matrix, rules: Inputs) -> Snapshot:
     """The tree of a request's head, as input hashes need it.
 
     Raises:
@@ -129,7 +132,7 @@ def snapshot(request: Request, matrix: Matrix, rules: Inputs) -> Snapshot:
     return Snapshot(checkout.listing(request.head), rules, load_compile(), said)
 
 
-def _compare(checkout: Checkout, request: Request) -> Compared | str:
+def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
     """What differs between two commits, or why there are none.
 
     A pull request changes what it did since it left its base; a push, what was there before.

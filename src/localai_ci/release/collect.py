@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import Registries
 from localai_ci.errors import InputError
 from localai_ci.names import split_entry_id
@@ -14,7 +14,7 @@ from localai_ci.oci.transport import Transport
 from localai_ci.release import reused
 from localai_ci.release.merge_plan import Image, images
 from localai_ci.release.receipt import read_all
-from localai_ci.release.tags import Event, TagSet, tags
+from localai_ci.release.tags import GitEvent, TagSet, tags
 from localai_ci.release.targets import targets
 
 
@@ -31,12 +31,12 @@ class Promise:
     built: Mapping[str, str]
 
 
-async def wanted(
+async def collect(
     transport: Transport,
     folder: Path,
     plan: Path | None,
     file: Registries,
-    event: Event,
+    event: GitEvent,
     tell: Callable[[str], None],
 ) -> tuple[Image, ...]:
     """The images of a run, each with its index and its tags, or why it is refused.
@@ -55,12 +55,12 @@ async def wanted(
     promise = read_promise(plan) if plan else None
     built = promise.built if promise else {}
     arrived = read_all(folder, empty=bool(built))
-    old = await reused.receipts(transport, targets(file, Kind.backends), built, tell)
+    old = await reused.receipts(transport, targets(file, ImageKind.backends), built, tell)
     ids = [*promise.entries, *built] if promise else None
     return images([*arrived, *old], ids, partial(named, file, event), event.sha)
 
 
-def named(file: Registries, event: Event, kind: Kind, suffix: str) -> TagSet:
+def named(file: Registries, event: GitEvent, kind: ImageKind, suffix: str) -> TagSet:
     """The tags of one image, of the kinds that registries.yaml gives its family."""
     return tags(event, file.tags.get(kind, ()), suffix)
 

@@ -8,7 +8,7 @@ from functools import partial
 from localai_ci.errors import LocalaiCiError
 from localai_ci.names import anchor_day
 from localai_ci.oci import manifests
-from localai_ci.oci.concurrency import every
+from localai_ci.oci.concurrency import run_all
 from localai_ci.oci.manifests import NoTagDeleteError
 from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
@@ -48,7 +48,7 @@ def stale(tags: Iterable[str], before: dt.date) -> list[str]:
     return sorted(tag for tag in tags if (day := anchor_day(tag)) and day < limit)
 
 
-async def collect(
+async def collect_garbage(
     transport: Transport,
     repositories: Iterable[Repository],
     before: dt.date,
@@ -87,5 +87,5 @@ async def collect(
             for anchor in anchors:
                 report(anchor, "would be deleted")
         else:
-            await every(partial(drop, anchor) for anchor in anchors)
+            await run_all(partial(drop, anchor) for anchor in anchors)
     return well

@@ -12,7 +12,7 @@ _EVERY = 1.0  # s between two writings
 
 
 @dataclass
-class Ledger:
+class Journal:
     """A result on disk, kept up to date while the merge runs.
 
     A rerun finds its tags where the first run moved them. What that run recorded of the very same

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import manifests
 from localai_ci.oci.errors import RegistryError
@@ -33,7 +33,7 @@ class Merge:
     """
 
     transport: Transport
-    targets: Mapping[Kind, tuple[Target, ...]]
+    targets: Mapping[ImageKind, tuple[Target, ...]]
     options: Options = field(default_factory=Options)
     signer: Signer | None = None
     report: Callable[[ImageRow], None] = lambda _: None

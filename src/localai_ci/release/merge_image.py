@@ -16,7 +16,7 @@ import anyio
 
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import manifests
-from localai_ci.oci.concurrency import every, failures
+from localai_ci.oci.concurrency import failures, run_all
 from localai_ci.oci.copy import MovedError, settled
 from localai_ci.oci.manifests import Manifest
 from localai_ci.oci.reference import Reference
@@ -25,11 +25,11 @@ from localai_ci.release import provenance
 from localai_ci.release import tags as naming
 from localai_ci.release.gc import Cleaner
 from localai_ci.release.index import version_of
-from localai_ci.release.merge_plan import Image, Move, Seen, Steps, steps
+from localai_ci.release.merge_plan import Image, MergePlan, RegistryState, TagUpdate, plan_merge
 from localai_ci.release.receipt import Receipt
 from localai_ci.release.restore import restore_leg
 from localai_ci.release.result import ImageRow, Status, TagRow, TagState
-from localai_ci.release.rollback import restore
+from localai_ci.release.rollback import restore_tag
 from localai_ci.release.targets import Target
 
 _LOOKS = 4  # of an image whose tags are not as they were seen before
@@ -98,7 +98,7 @@ class ImageMerge:
         row.digest, row.index = image.index.digest, image.index.raw.decode()
         todo = await self._plan(image, image.index, row)
         if self.options.dry_run:
-            row.healed = [f"{leg.entry} in {target.name}" for target, leg in todo.heal]
+            row.healed = [f"{leg.entry} in {target.name}" for target, leg in todo.restore]
             row.status = Status.planned if todo else Status.unchanged
             return
         wrote = bool(todo)
@@ -119,31 +119,33 @@ class ImageMerge:
         if wrote and not self.options.keep_anchors:
             await self._drop_anchors(image.receipts, row)
 
-    async def _plan(self, image: Image, index: Manifest, row: ImageRow) -> Steps:
+    async def _plan(self, image: Image, index: Manifest, row: ImageRow) -> MergePlan:
         seen = await self._look(image, index)
-        todo = steps(image, seen, force_latest=self.options.force_latest)
+        todo = plan_merge(image, seen, force_latest=self.options.force_latest)
         row.notes = list(todo.notes)
         row.tags = [_planned(move, row.digest) for move in todo.moves]
         return todo
 
-    async def _prepare(self, image: Image, index: Manifest, todo: Steps, row: ImageRow) -> bool:
+    async def _prepare(self, image: Image, index: Manifest, todo: MergePlan, row: ImageRow) -> bool:
         """All but the tags; whether provenance was written."""
-        await every(partial(self._complete, target, todo, index, row) for target in self.targets)
+        await run_all(partial(self._complete, target, todo, index, row) for target in self.targets)
         wrote = self.options.provenance and await self._attach(image, index, row)
         await self._sign(image, index, row)
         return wrote
 
     async def _attach(self, image: Image, index: Manifest, row: ImageRow) -> bool:
         about = provenance.statement(index, image.receipts)
-        written = await every(
+        written = await run_all(
             partial(provenance.attach, self.transport, target.repository, index, about)
             for target in self.targets
         )
         row.provenance = provenance.artifact(index, about).digest
         return any(written)
 
-    async def _look(self, image: Image, index: Manifest) -> list[Seen]:
-        seen = await every(partial(self._look_at, target, image, index) for target in self.targets)
+    async def _look(self, image: Image, index: Manifest) -> list[RegistryState]:
+        seen = await run_all(
+            partial(self._look_at, target, image, index) for target in self.targets
+        )
         latest = image.tags.latest
         versions: dict[str | None, str] = {None: "", index.digest: ""}
         for one in seen if latest and not self.options.force_latest else ():
@@ -152,16 +154,16 @@ class ImageMerge:
                 versions[found] = await self._version(one.target, image.suffix, found)
         return [replace(one, latest=versions.get(one.tags.get(latest), "")) for one in seen]
 
-    async def _look_at(self, target: Target, image: Image, index: Manifest) -> Seen:
+    async def _look_at(self, target: Target, image: Image, index: Manifest) -> RegistryState:
         names = image.tags.names
         digests = [leg.digest for leg in image.receipts]
         # Where no tag has the index it is written, there or not: asking first costs as much.
         asked = [*names, *digests] if names else [*digests, index.digest]
-        answers = await every(
+        answers = await run_all(
             partial(manifests.find, self.transport, target.repository.at(name)) for name in asked
         )
         found = dict(zip(asked, answers, strict=True))
-        return Seen(
+        return RegistryState(
             target=target,
             children=frozenset(digest for digest in digests if found[digest]),
             index=index.digest in found.values(),
@@ -170,13 +172,15 @@ class ImageMerge:
 
     async def _version(self, target: Target, suffix: str, digest: str | None) -> str:
         """What a present ``latest`` is: by its own word, else by the newest release's tag."""
-        there = await manifests.look(self.transport, target.repository.at(digest or ""))
+        there = await manifests.get(self.transport, target.repository.at(digest or ""))
         said = version_of(there) if there else ""
         return said if naming.version(said) else await self.newest(target, suffix)
 
-    async def _complete(self, target: Target, todo: Steps, index: Manifest, row: ImageRow) -> None:
+    async def _complete(
+        self, target: Target, todo: MergePlan, index: Manifest, row: ImageRow
+    ) -> None:
         """Legs and index of one registry, by digest."""
-        for lacking, leg in todo.heal:
+        for lacking, leg in todo.restore:
             if lacking == target:
                 how = await restore_leg(self.transport, leg, target.repository)
                 row.healed.append(f"{leg.entry} in {target.name}: {how}")
@@ -191,7 +195,7 @@ class ImageMerge:
         digests = [index.digest, *(leg.digest for leg in image.receipts)]
         digests += [row.provenance] if row.provenance else []
         sign = self.signer.sign
-        await every(
+        await run_all(
             partial(sign, [target.repository.at(digest) for digest in digests])
             for target in self.targets
         )
@@ -208,16 +212,16 @@ class ImageMerge:
             image = Reference.parse(tag.image)
             if tag.previous is not None:
                 return await manifests.find(self.transport, image) == tag.previous
-            tag.new = await manifests.look(self.transport, image) is None
+            tag.new = await manifests.get(self.transport, image) is None
             return tag.new
 
-        return all(await every(partial(same, tag) for tag in row.tags))
+        return all(await run_all(partial(same, tag) for tag in row.tags))
 
     async def _move(self, index: Manifest, row: ImageRow) -> None:
         """Move each tag in all registries at once; put all back if one cannot be moved."""
         try:
             for _, same in groupby(row.tags, key=lambda tag: Reference.parse(tag.image).tag):
-                await every(partial(self._move_one, index, tag) for tag in list(same))
+                await run_all(partial(self._move_one, index, tag) for tag in list(same))
         except LocalaiCiError as e:
             if not any(isinstance(failure, MovedError) for failure in failures(e)):
                 with anyio.CancelScope(shield=True):
@@ -236,7 +240,7 @@ class ImageMerge:
             if tag.state is TagState.planned:
                 continue
             try:
-                await restore(self.transport, tag)
+                await restore_tag(self.transport, tag)
                 tag.state = TagState.restored
             except LocalaiCiError as e:
                 tag.state = TagState.left
@@ -251,12 +255,12 @@ class ImageMerge:
             row.anchors_deleted += dropped
 
         try:
-            await every(partial(drop, anchor) for anchor in anchors)
+            await run_all(partial(drop, anchor) for anchor in anchors)
         except LocalaiCiError as e:
             row.notes.append(f"anchors stay: {failures(e)[0].what}")
 
 
-def _planned(move: Move, digest: str) -> TagRow:
+def _planned(move: TagUpdate, digest: str) -> TagRow:
     return TagRow(
         registry=move.target.name,
         image=str(move.target.repository.at(move.tag)),

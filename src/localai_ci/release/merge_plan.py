@@ -1,13 +1,13 @@
 """What a merge will do, decided before anything is written: pure functions only.
 
-`images` groups receipts and refuses what is incomplete; `steps` compares one image with what
+`images` groups receipts and refuses what is incomplete; `plan_merge` compares one image with what
 the registries were seen to have. A dry run prints both and stops there.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.errors import LocalaiCiError
 from localai_ci.names import split_entry_id
 from localai_ci.oci.manifests import Manifest
@@ -31,7 +31,7 @@ class Image:
         refused: Why it is not merged, with the remedy; else empty.
     """
 
-    kind: Kind
+    kind: ImageKind
     suffix: str
     receipts: tuple[Receipt, ...]
     tags: TagSet
@@ -40,7 +40,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RegistryState:
     """What one registry was seen to have of one image.
 
     Args:
@@ -59,7 +59,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Move:
+class TagUpdate:
     """One tag to write: where, which, and what it had before."""
 
     target: Target
@@ -68,30 +68,30 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Steps:
+class MergePlan:
     """What is left to do for one image, in this order.
 
     Args:
-        heal: Legs to bring back, each with the registry that lacks it.
+        restore: Legs to bring back, each with the registry that lacks it.
         indexes: Registries that get the index.
         moves: Tags to write, in the order of writing.
         notes: What is not done, and why.
     """
 
-    heal: tuple[tuple[Target, Receipt], ...] = ()
+    restore: tuple[tuple[Target, Receipt], ...] = ()
     indexes: tuple[Target, ...] = ()
-    moves: tuple[Move, ...] = ()
+    moves: tuple[TagUpdate, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     def __bool__(self) -> bool:
         """Whether anything is written."""
-        return bool(self.heal or self.indexes or self.moves)
+        return bool(self.restore or self.indexes or self.moves)
 
 
 def images(
     receipts: Sequence[Receipt],
     promised: Collection[str] | None,
-    name: Callable[[Kind, str], TagSet],
+    name: Callable[[ImageKind, str], TagSet],
     revision: str,
 ) -> tuple[Image, ...]:
     """Group receipts to images, refuse incomplete ones, and make every index.
@@ -106,15 +106,15 @@ def images(
     Returns:
         One for each suffix that arrived or was promised, sorted.
     """
-    groups: dict[tuple[Kind, str], list[Receipt]] = {}
+    groups: dict[tuple[ImageKind, str], list[Receipt]] = {}
     for receipt in receipts:
         groups.setdefault((receipt.kind, receipt.suffix), []).append(receipt)
     for entry in promised or ():
-        groups.setdefault((Kind.backends, split_entry_id(entry)[0]), [])
+        groups.setdefault((ImageKind.backends, split_entry_id(entry)[0]), [])
     made = []
     for (kind, suffix), legs in sorted(groups.items()):
         bare = Image(kind, suffix, tuple(sorted(legs, key=lambda leg: leg.entry)), TagSet(()))
-        if promised is None or kind is not Kind.backends:
+        if promised is None or kind is not ImageKind.backends:
             wanted = {leg for receipt in legs for leg in receipt.legs}
         else:
             wanted = {entry for entry in promised if split_entry_id(entry)[0] == suffix}
@@ -125,7 +125,9 @@ def images(
     return tuple(made)
 
 
-def steps(image: Image, seen: Sequence[Seen], *, force_latest: bool = False) -> Steps:
+def plan_merge(
+    image: Image, seen: Sequence[RegistryState], *, force_latest: bool = False
+) -> MergePlan:
     """What is left to do for an image, given what the registries have.
 
     Args:
@@ -134,12 +136,12 @@ def steps(image: Image, seen: Sequence[Seen], *, force_latest: bool = False) -> 
         force_latest: Move ``latest`` even if it is a newer version.
     """
     if image.index is None:
-        return Steps(notes=(image.refused,))
+        return MergePlan(notes=(image.refused,))
     digest = image.index.digest
     notes = _backwards(image, seen) if not force_latest else ()
     order = [tag for tag in image.tags.write_order if not notes or tag != image.tags.latest]
-    return Steps(
-        heal=tuple(
+    return MergePlan(
+        restore=tuple(
             (one.target, receipt)
             for one in seen
             for receipt in image.receipts
@@ -147,7 +149,7 @@ def steps(image: Image, seen: Sequence[Seen], *, force_latest: bool = False) -> 
         ),
         indexes=tuple(one.target for one in seen if not one.index),
         moves=tuple(
-            Move(one.target, tag, one.tags[tag])
+            TagUpdate(one.target, tag, one.tags[tag])
             for tag in order
             for one in seen
             if one.tags[tag] != digest
@@ -178,7 +180,7 @@ def _indexed(image: Image, wanted: Collection[str], revision: str) -> Image:
     return replace(image, index=canonical(image.receipts, told))
 
 
-def _backwards(image: Image, seen: Sequence[Seen]) -> tuple[str, ...]:
+def _backwards(image: Image, seen: Sequence[RegistryState]) -> tuple[str, ...]:
     """Why ``latest`` stays, where a registry has a newer version under it."""
     ours = naming.version(image.tags.version)
     if not image.tags.latest or ours is None:

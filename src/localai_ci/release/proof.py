@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.names import split_entry_id
 from localai_ci.oci import blobs
-from localai_ci.oci.concurrency import every
+from localai_ci.oci.concurrency import run_all
 from localai_ci.oci.copy import appears
 from localai_ci.oci.descriptor import Descriptor
 from localai_ci.oci.errors import RegistryError
@@ -24,7 +24,7 @@ async def prove_and_receipt(
     anchors: Mapping[str, Reference],
     run: Run,
     legs: Sequence[str] = (),
-    kind: Kind = Kind.backends,
+    kind: ImageKind = ImageKind.backends,
     input_hash: str = "",
     built_by: Mapping[str, str] | None = None,
 ) -> Receipt:
@@ -47,7 +47,7 @@ async def prove_and_receipt(
         RegistryError: a registry does not have it, or has other bytes than another registry, or
             it is not one image for the entry's architecture.
     """
-    answers = await every(partial(appears, transport, anchor) for anchor in anchors.values())
+    answers = await run_all(partial(appears, transport, anchor) for anchor in anchors.values())
     found = dict(zip(anchors, answers, strict=True))
     manifest = _the_same_everywhere(entry, anchors, found)
     try:

@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 from localai_ci.names import receipt_file, split_entry_id
 from localai_ci.oci.descriptor import Descriptor
@@ -75,7 +75,7 @@ class Receipt(Frozen):
     """One leg, pushed and proven: the same digest in every registry."""
 
     version: Literal[1] = 1
-    kind: Kind = Kind.backends
+    kind: ImageKind = ImageKind.backends
     entry: str = Field(description="cpu-llama-cpp/amd64")
     legs: tuple[str, ...] = Field(
         description="All entries of the same image that the run builds, this one included;"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 
 
@@ -42,11 +42,11 @@ WRITTEN = frozenset({TagState.moving, TagState.moved, TagState.left})
 """States of a tag that may have the merge's digest: what there is to undo."""
 
 
-class _Row(BaseModel):
+class _ResultRow(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
 
-class TagRow(_Row):
+class TagRow(_ResultRow):
     """One tag that was, or would be, written."""
 
     registry: str
@@ -59,10 +59,10 @@ class TagRow(_Row):
     )
 
 
-class ImageRow(_Row):
+class ImageRow(_ResultRow):
     """One image."""
 
-    kind: Kind
+    kind: ImageKind
     suffix: str
     status: Status = Status.waiting
     digest: str = ""
@@ -78,7 +78,7 @@ class ImageRow(_Row):
     seconds: float = 0.0
 
 
-class MergeResult(_Row):
+class MergeResult(_ResultRow):
     """A whole merge."""
 
     version: int = 1

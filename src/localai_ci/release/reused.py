@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.oci.concurrency import every
+from localai_ci.oci.concurrency import run_all
 from localai_ci.oci.reference import Reference
 from localai_ci.oci.transport import Transport
 from localai_ci.release.proof import prove_and_receipt
@@ -41,5 +41,5 @@ async def receipts(
             tell(f"{entry} was built before and cannot be used: {e}")
             return None
 
-    found = await every(partial(one, entry, image) for entry, image in built.items())
+    found = await run_all(partial(one, entry, image) for entry, image in built.items())
     return tuple(receipt for receipt in found if receipt)

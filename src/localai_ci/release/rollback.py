@@ -11,7 +11,7 @@ from localai_ci.oci.transport import Transport
 from localai_ci.release.result import WRITTEN, MergeResult, TagRow, TagState
 
 
-async def restore(transport: Transport, tag: TagRow, *, dry_run: bool = False) -> str:
+async def restore_tag(transport: Transport, tag: TagRow, *, dry_run: bool = False) -> str:
     """Give a tag its previous digest again.
 
     Returns:
@@ -22,7 +22,7 @@ async def restore(transport: Transport, tag: TagRow, *, dry_run: bool = False) -
             that there was none, or the registry cannot delete tags.
     """
     image = Reference.parse(tag.image)
-    now = await manifests.surely(transport, image)
+    now = await manifests.head_confirmed(transport, image)
     if now == tag.previous:
         return "is as it was"
     if now != tag.digest:
@@ -42,7 +42,7 @@ async def restore(transport: Transport, tag: TagRow, *, dry_run: bool = False) -
     if tag.previous is None:
         await manifests.delete_tag(transport, image)
         return "deleted: it was new"
-    before = await manifests.look(transport, image.pinned(tag.previous))
+    before = await manifests.get(transport, image.pinned(tag.previous))
     if before is None:
         raise RegistryError(
             f"its previous image {tag.previous} is gone",
@@ -78,7 +78,7 @@ async def rollback(
             if tag.state not in WRITTEN:
                 continue
             try:
-                done = await restore(transport, tag, dry_run=dry_run)
+                done = await restore_tag(transport, tag, dry_run=dry_run)
                 if not dry_run:
                     tag.state = TagState.restored
             except LocalaiCiError as e:

@@ -18,7 +18,7 @@ import anyio
 import anyio.to_thread
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.oci.concurrency import every
+from localai_ci.oci.concurrency import run_all
 from localai_ci.oci.credentials import Credential, docker_config
 from localai_ci.oci.reference import Reference, without_tls
 
@@ -110,7 +110,7 @@ class Cosign:
             if not image.digest or image.tag:
                 raise LocalaiCiError("only a digest can be signed", where=str(image))
         await self.check()
-        await every(partial(self._one, image) for image in images)
+        await run_all(partial(self._one, image) for image in images)
 
     async def check(self) -> None:
         """Ask cosign once which version it is.

@@ -28,7 +28,7 @@ Version = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Event:
+class GitEvent:
     """What happened, in GitHub's words.
 
     Args:
@@ -78,7 +78,7 @@ class TagSet:
         return (*reversed(others), *([self.latest] if self.latest else []))
 
 
-def tags(event: Event, rules: Iterable[TagRule], suffix: str) -> TagSet:
+def tags(event: GitEvent, rules: Iterable[TagRule], suffix: str) -> TagSet:
     """Name an image.
 
     Args:
@@ -129,7 +129,7 @@ def newest_release(names: Iterable[str], suffix: str) -> str:
     return max(released)[1] if released else ""
 
 
-def _value(rule: TagRule, event: Event) -> str:
+def _value(rule: TagRule, event: GitEvent) -> str:
     short = event.sha[:_SHORT]
     match rule:
         case TagRule.semver:

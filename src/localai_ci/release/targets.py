@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import Registries
 from localai_ci.oci.reference import Repository
 
@@ -22,11 +22,11 @@ class Target:
     anchors: Repository
 
 
-def targets(registries: Registries, kind: Kind) -> tuple[Target, ...]:
+def targets(registries: Registries, kind: ImageKind) -> tuple[Target, ...]:
     """Where images of a family go; the first is asked first where one answer is enough."""
     found = []
     for name, registry in registries.registries.items():
-        repository = registry.backends if kind is Kind.backends else registry.images
+        repository = registry.backends if kind is ImageKind.backends else registry.images
         anchors = repository if registry.anchors == "own" else registry.cache
         found.append(Target(name, Repository.parse(repository), Repository.parse(anchors)))
     return tuple(found)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from unit.plan.deciding import INPUTS, MATRIX, matrix_of, plan
 
 from localai_ci.backends.input_hash import Own, Snapshot, inputs_of
-from localai_ci.bases.mirrors import Sources
-from localai_ci.bases.recipe import Bases as RealBases
+from localai_ci.bases.mirrors import Mirrors
+from localai_ci.bases.recipe import CurrentBases as RealBases
 from localai_ci.config.compile import CompileFile, load_compile
 from localai_ci.matrix.entry import Entry
 from localai_ci.names import input_tag
-from localai_ci.plan.built import Published, without_built
+from localai_ci.plan.built import PublishedImages, without_built
 from localai_ci.plan.decide import Plan
 
 TREE = {
@@ -254,7 +254,7 @@ class Bases:
 
 
 def left_of(change: Plan, registry: Images, tree: dict[str, str] = TREE) -> Plan:
-    where = Published(registry, "r.example/x", Bases(), "2026-W47")
+    where = PublishedImages(registry, "r.example/x", Bases(), "2026-W47")
     return asyncio.run(without_built(change, snapshot(tree), where))
 
 
@@ -303,7 +303,7 @@ def test_an_image_with_a_submodule_that_is_not_checked_out_is_built_and_the_plan
 def test_an_image_on_a_base_that_nobody_knows_is_built_and_the_plan_says_so() -> None:
     entry = replace(BY_ID["cpu-bonsai/amd64"], builder="unknown")
     change = plan("backend/cpp/bonsai/x", matrix=matrix_of([entry]))
-    where = Published(Images(), "r.example/x", RealBases(Sources()), "2026-W47")
+    where = PublishedImages(Images(), "r.example/x", RealBases(Mirrors()), "2026-W47")
     left = asyncio.run(without_built(change, snapshot(), where))
     assert left.entries == change.entries
     assert "'unknown'" in left.change.notes[0]

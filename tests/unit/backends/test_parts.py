@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from localai_ci.backends.build import Built
+from localai_ci.backends.build import BuiltBackend
 from localai_ci.backends.ccache import Key
 from localai_ci.backends.ccache_statistics import Statistics
 from localai_ci.backends.ccache_statistics import read as read_statistics
@@ -16,7 +16,7 @@ from localai_ci.backends.report import check_cache
 from localai_ci.backends.smoke import explain
 from localai_ci.backends.smoke import read as read_answer
 from localai_ci.backends.third_party import Pin, read_pin
-from localai_ci.bases.mirrors import Sources
+from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.recipe import recipe
 from localai_ci.config.compile import load_compile
 from localai_ci.errors import InputError, LocalaiCiError
@@ -65,7 +65,9 @@ def test_only_an_unchanged_rebuild_that_misses_is_broken(
 
 
 def canary(statistics: Statistics) -> None:
-    check_cache(Built(ENTRIES["cpu-llama-cpp/amd64"], cast("Any", None), "", statistics=statistics))
+    check_cache(
+        BuiltBackend(ENTRIES["cpu-llama-cpp/amd64"], cast("Any", None), "", statistics=statistics)
+    )
 
 
 def test_the_canary_passes_only_where_a_cache_of_the_same_inputs_was_used() -> None:
@@ -104,7 +106,7 @@ def test_every_cache_has_a_name_of_its_own_that_a_registry_takes() -> None:
 
 
 def test_a_dockerfile_gets_the_thirteen_arguments() -> None:
-    given = arguments(ENTRIES["gpu-nvidia-cuda-12-whisper/amd64"], Sources(), "", "2026-W47")
+    given = arguments(ENTRIES["gpu-nvidia-cuda-12-whisper/amd64"], Mirrors(), "", "2026-W47")
     assert len(given) == 13
     assert given["CUDA_MAJOR_VERSION"] == "12"
     assert given["CUDA_MINOR_VERSION"] == "8"
@@ -130,7 +132,7 @@ def test_the_steps_are_those_that_the_entry_needs(
 ) -> None:
     """The line between them: the tree comes in."""
     how = decide(FILE, ENTRIES[entry])
-    on = recipe(variant, Sources())
+    on = recipe(variant, Mirrors())
     found = steps(ENTRIES[entry], how, on, FILE.ccache)
     assert [s.name for s in tools(how, on)] + ["|"] + [s.name for s in found] == names
 
@@ -141,13 +143,13 @@ def test_intels_setup_comes_before_make_and_rocm_names_its_compilers() -> None:
         "gpu-rocm-hipblas-llama-cpp/amd64": "export CXX='/opt/rocm/llvm/bin/clang++'",
     }.items():
         how = decide(FILE, ENTRIES[entry])
-        script = steps(ENTRIES[entry], how, recipe("amd64", Sources()), FILE.ccache)[0].script
+        script = steps(ENTRIES[entry], how, recipe("amd64", Mirrors()), FILE.ccache)[0].script
         assert script.index(text) < script.index("make llama-cpp-fallback")
 
 
 def test_an_object_is_found_again_in_another_folder_image_and_language() -> None:
     entry = ENTRIES["gpu-rocm-hipblas-llama-cpp/amd64"]
-    found = steps(entry, decide(FILE, entry), recipe("amd64", Sources()), FILE.ccache)
+    found = steps(entry, decide(FILE, entry), recipe("amd64", Mirrors()), FILE.ccache)
     (script,) = (step.script for step in found if step.name == "compile")
     for setting in (
         "CCACHE_COMPILERCHECK=content",

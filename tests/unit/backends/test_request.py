@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from localai_ci.backends.base_choice import Wish
+from localai_ci.backends.base_choice import BasePreference
 from localai_ci.backends.builder import Builder
-from localai_ci.backends.request import Request, check, without_effect
-from localai_ci.bases.mirrors import Sources
+from localai_ci.backends.request import BackendRequest, check, without_effect
+from localai_ci.bases.mirrors import Mirrors
 from localai_ci.config.variants import load_variants
 from localai_ci.errors import InputError
 from localai_ci.matrix.loading import load_matrix
@@ -20,7 +20,7 @@ VARIANTS = load_variants()
 AMD64 = VARIANTS.get("amd64")
 # Whatever is given: the engine is not asked.
 GIVEN = cast("Any", object())
-REQUEST = Request(GIVEN, "any")
+REQUEST = BackendRequest(GIVEN, "any")
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ REQUEST = Request(GIVEN, "any")
     [
         ("--targets", {"targets": ("fallback",)}),
         ("--third-party", {"third_party": GIVEN}),
-        ("--base", {"wish": Wish(given=GIVEN)}),
-        ("--builder", {"wish": Wish(builder=Builder.fromsource)}),
+        ("--base", {"preference": BasePreference(given=GIVEN)}),
+        ("--builder", {"preference": BasePreference(builder=Builder.fromsource)}),
     ],
 )
 def test_flags_of_compiled_backends_are_refused_where_a_dockerfile_builds(
@@ -55,7 +55,7 @@ def test_all_flags_that_would_change_nothing_are_told_at_once() -> None:
 def test_flags_of_a_whole_run_are_told_where_they_have_no_effect() -> None:
     """A workflow gives every entry the same cache and the same week."""
     request = replace(
-        REQUEST, ccache="registry/ccache", ccache_save=True, sources=Sources(epoch="2026-W47")
+        REQUEST, ccache="registry/ccache", ccache_save=True, mirrors=Mirrors(epoch="2026-W47")
     )
     check(request, STORE, AMD64)
     assert without_effect(request, STORE) == (
@@ -65,9 +65,11 @@ def test_flags_of_a_whole_run_are_told_where_they_have_no_effect() -> None:
 
 
 def test_what_a_dockerfile_heeds_may_be_given() -> None:
-    sources = Sources(apt_mirror="http://mirror/ubuntu")
-    wish = Wish(base_image="debian:bookworm")
-    check(replace(REQUEST, sources=sources, wish=wish, refresh="2026-W47"), STORE, AMD64)
+    mirrors = Mirrors(apt_mirror="http://mirror/ubuntu")
+    preference = BasePreference(base_image="debian:bookworm")
+    check(
+        replace(REQUEST, mirrors=mirrors, preference=preference, refresh="2026-W47"), STORE, AMD64
+    )
 
 
 @pytest.mark.parametrize("entry", [COMPILED, STORE])

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from localai_ci.bases import recipe as base
-from localai_ci.bases.mirrors import Sources
-from localai_ci.bases.step import Recipe
+from localai_ci.bases.mirrors import Mirrors
+from localai_ci.bases.step import BaseRecipe
 from localai_ci.config.variants import load_variants
 
 VARIANTS = [variant.name for variant in load_variants().variants]
@@ -29,8 +29,8 @@ STEPS = {
 }
 
 
-def recipe(name: str) -> Recipe:
-    return base.recipe(name, Sources())
+def recipe(name: str) -> BaseRecipe:
+    return base.recipe(name, Mirrors())
 
 
 def packages(name: str) -> set[str]:

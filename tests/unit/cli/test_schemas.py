@@ -1,7 +1,7 @@
 """Editors read the schemas; they must say what the models say."""
 
-from localai_ci.release import schemas
 from localai_ci.config.data import data_dir
+from localai_ci.release import schemas
 
 
 def test_the_schemas_are_up_to_date() -> None:

@@ -12,15 +12,15 @@ from localai_ci.backends import recipe, slices
 from localai_ci.backends.input_hash import IGNORE, InputSet, Snapshot, inputs_of
 from localai_ci.backends.listing import listing
 from localai_ci.bases import recipe as base
-from localai_ci.bases.mirrors import Sources
-from localai_ci.bases.recipe import Bases
+from localai_ci.bases.mirrors import Mirrors
+from localai_ci.bases.recipe import CurrentBases
 from localai_ci.config.compile import load_compile
 from localai_ci.matrix import localai
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.rules import load_inputs
 from localai_ci.plan.event import Event
-from localai_ci.plan.sources import Request, snapshot
+from localai_ci.plan.sources import PlanRequest, snapshot
 
 MATRIX = load_matrix()
 RULES = load_inputs()
@@ -73,14 +73,14 @@ LEFT = (
 
 def as_planned(root: Path, matrix: Matrix, entry: Entry) -> InputSet:
     """As `plan --built` makes it, of a commit."""
-    tree = snapshot(Request(Event.push, root), matrix, RULES)
+    tree = snapshot(PlanRequest(Event.push, root), matrix, RULES)
     return inputs_of(entry, tree, planned_base(entry), WEEK)
 
 
 def planned_base(entry: Entry) -> str:
     if not entry.builder:
         return DIGESTS[0]
-    bases = Bases(Sources())
+    bases = CurrentBases(Mirrors())
     return bases.identity(entry.builder, DIGESTS[: len(bases.images(entry.builder))])
 
 
@@ -104,7 +104,7 @@ def built_base(entry: Entry) -> str:
     """A mirror says from where a base's parts come, not what they are."""
     if not entry.builder:
         return DIGESTS[0]
-    recipe = base.recipe(entry.builder, Sources("https://mirror.example", "http://apt.example"))
+    recipe = base.recipe(entry.builder, Mirrors("https://mirror.example", "http://apt.example"))
     return base.input_hash(recipe, *DIGESTS[: len(base.images(recipe))])
 
 
@@ -190,12 +190,12 @@ def test_a_submodule_that_is_not_checked_out_is_named(miniature: Path, tmp_path:
 def test_a_base_is_told_by_what_it_is_made_of_today() -> None:
     """Its epoch and snapshot count, and so do the images that it starts from."""
     made = {
-        Bases(sources).identity("amd64", digests)
-        for sources in (Sources(), Sources(epoch=WEEK), Sources(apt_snapshot="20260101T000000Z"))
+        CurrentBases(sources).identity("amd64", digests)
+        for sources in (Mirrors(), Mirrors(epoch=WEEK), Mirrors(apt_snapshot="20260101T000000Z"))
         for digests in (DIGESTS, DIGESTS[::-1])
     }
     assert len(made) == 6
-    assert Bases(Sources()).images("debian-amd64") == ("debian:bookworm",)
+    assert CurrentBases(Mirrors()).images("debian-amd64") == ("debian:bookworm",)
 
 
 def test_all_entries_of_a_real_tree_hash_the_same(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_all_entries_of_a_real_tree_hash_the_same(tmp_path: Path) -> None:
     matrix = load_matrix(root / localai.MATRIX_FILE)
     paths = on_disk(root)
     linux = [entry for entry in matrix.entries if entry.os == "linux"]
-    tree = snapshot(Request(Event.push, root), matrix, RULES)
+    tree = snapshot(PlanRequest(Event.push, root), matrix, RULES)
     hashes = set()
     for entry in linux:
         planned = inputs_of(entry, tree, planned_base(entry), WEEK)

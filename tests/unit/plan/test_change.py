@@ -15,11 +15,11 @@ from localai_ci.errors import InputError
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.decide import Plan, Planned, decide
 from localai_ci.plan.event import Event
-from localai_ci.plan.reasons import Kind
-from localai_ci.plan.sources import Request, gather
+from localai_ci.plan.reasons import ReasonKind
+from localai_ci.plan.sources import PlanRequest, gather
 
 
-def gathered(request: Request, stdin: bytes = b"") -> Plan:
+def gathered(request: PlanRequest, stdin: bytes = b"") -> Plan:
     matrix, inputs, change = gather(request, lambda: stdin)
     return decide(matrix, inputs, change)
 
@@ -44,7 +44,7 @@ def test_a_pull_request_of_300_files_is_read_to_the_end() -> None:
 
 
 def test_an_empty_list_may_be_a_git_that_failed_and_builds_everything() -> None:
-    found = gathered(Request(Event.push, changed_files="-"))
+    found = gathered(PlanRequest(Event.push, changed_files="-"))
     assert counts(found) == EVERYTHING
     assert "is empty" in found.change.unknown
 
@@ -75,7 +75,7 @@ def test_a_path_outside_the_tree_is_an_error(path: str) -> None:
 
 def test_a_missing_list_is_an_error_that_says_what_to_give() -> None:
     with pytest.raises(InputError, match="standard input"):
-        gathered(Request(Event.push, changed_files="/nowhere/list"))
+        gathered(PlanRequest(Event.push, changed_files="/nowhere/list"))
 
 
 @given(st.lists(st.text(alphabet="abc/._- é", min_size=1, max_size=12), max_size=8))
@@ -93,11 +93,11 @@ def test_a_list_ended_by_zero_bytes_is_read_back(paths: list[str]) -> None:
 def test_a_release_a_schedule_and_a_start_by_hand_build_everything(event: Event) -> None:
     found = plan("README.md", event=event)
     assert counts(found) == EVERYTHING
-    assert {r.kind for p in found.entries for r in p.reasons} == {Kind.forced}
+    assert {r.kind for p in found.entries for r in p.reasons} == {ReasonKind.forced}
 
 
 def test_nothing_known_of_a_push_builds_everything() -> None:
-    found = gathered(Request(Event.push))
+    found = gathered(PlanRequest(Event.push))
     assert counts(found) == EVERYTHING
     assert "nothing was said about what changed" in str(found.entries[0].reasons[0])
 
@@ -169,7 +169,7 @@ class Tree:
         return self.git("rev-parse", "HEAD")
 
     def plan(self, event: Event = Event.push, base: str = "", **more: str) -> list[str]:
-        request = Request(event, source=self.path, base=base or self.base, **more)  # type: ignore[arg-type]
+        request = PlanRequest(event, source=self.path, base=base or self.base, **more)  # type: ignore[arg-type]
         return [p.entry.id for p in gathered(request).entries]
 
 
@@ -382,12 +382,12 @@ def test_rules_that_were_not_sound_before_build_everything(tree: Tree) -> None:
 
 def test_a_folder_that_is_no_checkout_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no git checkout"):
-        gathered(Request(Event.push, source=tmp_path, base="HEAD"))
+        gathered(PlanRequest(Event.push, source=tmp_path, base="HEAD"))
 
 
 def test_a_base_without_a_tree_is_refused() -> None:
     with pytest.raises(InputError, match="--source"):
-        gathered(Request(Event.push, base="HEAD~1"))
+        gathered(PlanRequest(Event.push, base="HEAD~1"))
 
 
 @pytest.mark.parametrize("name", ["variants", "upstreams"])

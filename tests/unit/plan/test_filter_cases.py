@@ -6,7 +6,7 @@ import pytest
 from unit.plan.deciding import EVERYTHING, MATRIX, NOTHING, backends, counts, matrix_of, plan
 
 from localai_ci.matrix.entry import Entry
-from localai_ci.plan.reasons import Kind
+from localai_ci.plan.reasons import ReasonKind
 
 PYTHON = {e.backend for e in MATRIX.entries if e.build == "python"}
 GO = {e.backend for e in MATRIX.entries if e.build == "golang"}
@@ -173,7 +173,7 @@ def test_a_new_row_of_an_old_backend_rebuilds_only_itself() -> None:
     id_ = "gpu-nvidia-cuda-13-vllm/amd64"
     found = plan(MATRIX_FILE, previous=matrix_of(e for e in MATRIX.entries if e.id != id_))
     assert [p.entry.id for p in found.entries] == [id_]
-    assert found.entries[0].reasons[0].kind is Kind.matrix_new
+    assert found.entries[0].reasons[0].kind is ReasonKind.matrix_new
 
 
 def test_a_darwin_row_that_says_something_else_is_rebuilt_alone() -> None:
@@ -201,7 +201,7 @@ def test_the_previous_matrix_does_not_matter_if_the_file_did_not_change() -> Non
 def test_an_unreadable_previous_matrix_rebuilds_everything() -> None:
     found = plan(MATRIX_FILE, previous=None)
     assert counts(found) == EVERYTHING
-    assert found.entries[0].reasons[0].kind is Kind.unknown
+    assert found.entries[0].reasons[0].kind is ReasonKind.unknown
 
 
 # -- backend.proto -------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def test_a_breaking_proto_edit_rebuilds_everything_and_names_the_symbol(
     found = plan("backend/backend.proto", proto=(proto(), after))
     assert counts(found) == EVERYTHING
     (reason,) = found.entries[0].reasons
-    assert reason.kind is Kind.proto
+    assert reason.kind is ReasonKind.proto
     assert symbol in reason.detail
 
 

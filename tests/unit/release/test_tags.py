@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localai_ci.config.kind import Kind
+from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import TagRule, registries
 from localai_ci.errors import InputError
 from localai_ci.oci.reference import is_tag
-from localai_ci.release.tags import Event, newest_release, prerelease, tags, version
+from localai_ci.release.tags import GitEvent, newest_release, prerelease, tags, version
 
 SHA = "abc1234" + "f" * 33
-BACKENDS = registries().tags[Kind.backends]
-IMAGES = registries().tags[Kind.images]
+BACKENDS = registries().tags[ImageKind.backends]
+IMAGES = registries().tags[ImageKind.images]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ IMAGES = registries().tags[Kind.images]
     ],
 )
 def test_the_golden_table(event: str, ref: str, expected: list[str]) -> None:
-    assert list(tags(Event(event, ref, SHA), BACKENDS, "-s").names) == expected
+    assert list(tags(GitEvent(event, ref, SHA), BACKENDS, "-s").names) == expected
 
 
 @pytest.mark.parametrize(
@@ -45,24 +45,24 @@ def test_the_golden_table(event: str, ref: str, expected: list[str]) -> None:
     ],
 )
 def test_the_server_image_has_a_tag_that_sorts_by_time(ref: str, expected: list[str]) -> None:
-    assert list(tags(Event("push", ref, SHA, epoch=1700000000), IMAGES, "").names) == expected
+    assert list(tags(GitEvent("push", ref, SHA, epoch=1700000000), IMAGES, "").names) == expected
 
 
 def test_writing_goes_from_the_most_specific_to_latest() -> None:
-    named = tags(Event("push", "refs/tags/v4.2.2", SHA), BACKENDS, "-s")
+    named = tags(GitEvent("push", "refs/tags/v4.2.2", SHA), BACKENDS, "-s")
     assert named.write_order == ("sha-abc1234-s", "v4.2.2-s", "latest-s")
     assert (named.version, named.latest) == ("v4.2.2", "latest-s")
 
 
 def test_a_tag_that_no_registry_takes_is_refused() -> None:
     with pytest.raises(InputError, match="at most 128"):
-        tags(Event("push", "refs/heads/" + "x" * 128, SHA), BACKENDS, "-s")
+        tags(GitEvent("push", "refs/heads/" + "x" * 128, SHA), BACKENDS, "-s")
 
 
 @given(st.text(max_size=60), st.sampled_from(["refs/heads/", "refs/tags/", "refs/pull/", ""]))
 def test_every_name_is_a_tag_and_the_order_loses_none(ref: str, kind: str) -> None:
     try:
-        named = tags(Event("push", kind + ref, SHA), list(TagRule), "-s")
+        named = tags(GitEvent("push", kind + ref, SHA), list(TagRule), "-s")
     except InputError:
         return
     assert all(is_tag(name) for name in named.names)

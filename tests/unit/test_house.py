@@ -1,0 +1,160 @@
+"""The house keeps its order: which room may import which, and one name a thing."""
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import localai_ci
+
+PACKAGE = Path(localai_ci.__file__).parent
+
+FLOOR = ("errors", "names", "text")
+"""What every room may import, and what imports no room."""
+
+MODULE = ("main", "module")
+"""The Dagger module: its objects, what its functions take, and what only they put together."""
+
+ROOMS = ("oci", "config", "matrix", "bases", "backends", "plan", "release")
+"""From the ground up: each may import what stands before it here."""
+
+ARROWS = {
+    "oci": (),
+    "config": (),  # not even oci: either could be a package of its own
+    **{room: ROOMS[:level] for level, room in enumerate(ROOMS) if level > 1},
+    "cli": ROOMS,
+    "module": ROOMS,  # and never the command line, nor the other way round
+}
+"""Which rooms a room may import, besides itself and the floor."""
+
+WITHOUT_DAGGER = ("oci", "config", "matrix", "plan", "release", "cli")
+"""Rooms that no engine is needed for; nor do they reach one through another room."""
+
+DECORATORS = {
+    *("function", "object_type", "enum_type", "interface", "field", "check", "generate"),
+    *("Doc", "Name", "Ignore", "DefaultPath"),
+}
+DECLARED = ("module.", "main")
+"""Where the words that declare a Dagger module may stand."""
+
+SHARED_NAMES = {
+    "__init__.py": "what Python asks for",
+    "errors.py": "of the program, and of a registry's answers",
+    "recipe.py": "bases and backends: what is made, decided without an engine",
+    "build.py": "bases and backends: made on the engine",
+    "publish.py": "bases and backends: pushed",
+    "report.py": "bases, backends and plan: what was made or decided, told",
+    "estimates.py": "the model of a file, what is reckoned with it, and the command that fills it",
+    "registries.py": "the model of a file, and the option that names another",
+    "merge.py": "what merges, and its command",
+}
+"""File names that stand more than once, because each does for its room what the others do."""
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Every module of the package by its name without the package's."""
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): (
+            ast.parse(path.read_text("utf-8"))
+        )
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def imports(name: str, *, when_loaded: bool = False) -> Iterator[str]:
+    """The modules that a module imports, anywhere in it or only as it is loaded."""
+    tree = trees()[name]
+    for node in tree.body if when_loaded else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name} imports by dots"
+            assert node.module
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole.removeprefix("localai_ci.") in trees() else node.module
+
+
+def own_imports(name: str, *, when_loaded: bool = False) -> Iterator[str]:
+    """Those of this package."""
+    for module in imports(name, when_loaded=when_loaded):
+        if module.startswith("localai_ci."):
+            yield module.removeprefix("localai_ci.")
+
+
+def room_of(module: str) -> str:
+    first = module.partition(".")[0]
+    return "module" if first in MODULE else first
+
+
+def test_every_module_is_in_a_room() -> None:
+    assert {room_of(name) for name in trees() if name != "__init__"} == {*ARROWS, *FLOOR}
+
+
+def test_each_room_imports_only_from_those_below_it() -> None:
+    wrong = [
+        f"{name} imports {found}"
+        for name in trees()
+        for found in own_imports(name)
+        if (there := room_of(found)) not in {room_of(name), *FLOOR}
+        and there not in ARROWS.get(room_of(name), ())
+    ]
+    assert not wrong
+
+
+def test_only_the_module_declares_what_dagger_shows() -> None:
+    found = {
+        name
+        for name, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "dagger"
+        if DECORATORS & {alias.name for alias in node.names}
+    }
+    assert {name for name in found if not name.startswith(DECLARED)} == set()
+
+
+def test_what_needs_no_engine_imports_no_dagger() -> None:
+    wrong = [
+        f"{name} imports {found}"
+        for name in trees()
+        if room_of(name) in (*WITHOUT_DAGGER, *FLOOR)
+        for found in imports(name)
+        if found.partition(".")[0] == "dagger"
+    ]
+    assert not wrong
+
+
+def test_what_needs_no_engine_reaches_no_dagger_through_others() -> None:
+    for start in trees():
+        if room_of(start) not in WITHOUT_DAGGER:
+            continue
+        reached: set[str] = set()
+        queue = [start, *own_imports(start)]
+        while queue:
+            name = queue.pop()
+            if name not in reached:
+                reached.add(name)
+                queue += own_imports(name, when_loaded=True)
+                queue += [name.rpartition(".")[0]] if "." in name else []  # loaded before it
+        loading = {
+            name
+            for name in reached
+            if any(found.startswith("dagger") for found in imports(name, when_loaded=True))
+        }
+        assert not loading, f"{start} loads {loading}"
+
+
+def test_no_class_name_stands_twice() -> None:
+    places = defaultdict(list)
+    for name, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(name)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_a_file_name_stands_twice_only_where_rooms_do_the_same_thing() -> None:
+    names = Counter(path.name for path in PACKAGE.rglob("*.py"))
+    assert {name for name, count in names.items() if count > 1} == set(SHARED_NAMES)
