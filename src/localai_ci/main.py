@@ -107,9 +107,7 @@ class LocalaiCi:
 
         Go on from it: `terminal` opens a shell, `with-exec` runs a command, `publish` pushes it.
         """
-        base = Base(settings=self.settings, variant=variant, base_image=base_image)
-        built: dagger.Container = await base.container()
-        return built
+        return await Base(settings=self.settings, variant=variant, base_image=base_image).built()
 
     @function
     def backend(

@@ -34,13 +34,21 @@ class Base:
 
         return recipe(self.variant, self.settings.mirrors)
 
+    async def built(self) -> dagger.Container:
+        """The base, each of its steps executed.
+
+        Raises:
+            LocalaiCiError: an image was not found, or a step failed; with its name.
+        """
+        from localai_ci.bases import build
+
+        base = await build.build(self.recipe, self.base_image, self.settings.mirror_credentials)
+        return base.container
+
     @function
     async def container(self) -> dagger.Container:
         """Build it; go on with terminal, with-exec, publish, export."""
-        from localai_ci.bases import build
-
-        built = await build.build(self.recipe, self.base_image, self.settings.mirror_credentials)
-        return built.container
+        return await self.built()
 
     @function
     async def grpc(self) -> dagger.Directory:
