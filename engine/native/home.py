@@ -37,9 +37,9 @@ class Home:
         """Tells this folder's network link, table and cgroup from another folder's."""
 
     def versions(self) -> "list[Home]":
-        """Every engine that this cache folder holds, whatever its version."""
-        names = sorted(folder.name for folder in self.base.glob("engine-v*") if folder.is_dir())
-        return [Home(self.base, name.removeprefix("engine-")) for name in names]
+        """Every engine that this cache folder holds or has held, whatever its version."""
+        names = {path.name.removesuffix(".lock") for path in self.base.glob("engine-v*")}
+        return [Home(self.base, name.removeprefix("engine-")) for name in sorted(names)]
 
     def check(self) -> None:
         """Refuse a folder that the kernel could not work with."""

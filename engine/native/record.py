@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from native.home import Home
 
 
+PF_EXITING = 4  # include/linux/sched.h
+
+
 class Process(NamedTuple):
     """A process, safe against its number being used again."""
 
@@ -68,6 +71,18 @@ def alive(process: Process | Record) -> bool:
     return born(process.pid) == process.born != ""
 
 
+def ending(process: Process | Record) -> bool:
+    """Whether it is on its way out: the first process of a namespace waits for all others to end.
+
+    Until they have, the engine among them goes on taking connections that it will never answer.
+    """
+    try:
+        flags = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[6]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return bool(int(flags) & PF_EXITING)
+
+
 def accepts(where: Home) -> bool:
     """Whether something listens on the engine's socket: a dead engine leaves the file behind."""
     with socket.socket(socket.AF_UNIX) as client:
@@ -92,4 +107,5 @@ def clients(where: Home) -> list[Process]:
 def running(where: Home) -> Record | None:
     """The engine that can be used now, if there is one."""
     record = read(where)
-    return record if record and alive(record) and accepts(where) else None
+    usable = record and alive(record) and not ending(record) and accepts(where)
+    return record if usable else None
