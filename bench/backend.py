@@ -105,7 +105,7 @@ def _build(folder: Path, builder: str, *flags: str, publish: bool = False) -> Ru
     with _fresh(folder) as engine:
         began = time.monotonic()
         done = engine.call(
-            "build-backend", *_arguments(engine), f"--builder={builder}", *flags, "sync",
+            "backend", "image", *_arguments(engine), f"--builder={builder}", *flags, "sync",
             seconds=7200,
         )  # fmt: skip
         call = time.monotonic() - began
@@ -124,7 +124,7 @@ def _build(folder: Path, builder: str, *flags: str, publish: bool = False) -> Ru
 
 def _smoke(folder: Path) -> float:
     with _fresh(folder) as engine:
-        out = engine.ok("smoke", *_arguments(engine), "--as-json")
+        out = engine.ok("backend", "smoke", *_arguments(engine), "--as-json")
     return float(json.loads(out)["seconds"])
 
 

@@ -1,5 +1,6 @@
 """What tests on a real engine use: the engine, as a user reaches it, and reading its progress."""
 
+import itertools
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,9 +45,19 @@ class Engine:
             check=False,
         )
 
-    def call(self, *arguments: str, cwd: Path = REPO, seconds: float = 900) -> Done:
-        """A function of the module in ``cwd``; never raises for its exit code."""
-        return self.dagger("call", *arguments, cwd=cwd, seconds=seconds)
+    def call(
+        self, *arguments: str, cwd: Path = REPO, seconds: float = 900, output: Path | None = None
+    ) -> Done:
+        """A function of the module in ``cwd``; never raises for its exit code.
+
+        Args:
+            arguments: What it is, then flags in any order, then what follows it: see `arranged`.
+            cwd: The module's folder.
+            seconds: How long it may take.
+            output: Where the CLI writes what comes out, instead of printing it.
+        """
+        to = ("-o", str(output)) if output else ()
+        return self.dagger("call", *to, *arranged(arguments), cwd=cwd, seconds=seconds)
 
     def ok(self, *arguments: str, cwd: Path = REPO, seconds: float = 900) -> str:
         """What a call prints; its failure is the test's, with the end of its log."""
@@ -105,6 +116,36 @@ class Engine:
             yield host
 
 
+# Whose flag it is decides where it stands: the module's, an object's or a function's.
+SETTINGS = {
+    *("--mirror", "--mirror-credentials", "--apt-mirror", "--apt-ports-mirror", "--apt-snapshot"),
+    *("--epoch", "--docker-config", "--insecure", "--registries"),
+}
+OF_FUNCTIONS = {
+    *("--as-json", "--canary", "--published", "--repository", "--ccache-save"),
+    *("--run-id", "--run-url", "--revision"),
+}
+WITHOUT_VALUE = {"--insecure", "--as-json", "--canary", "--ccache-save"}
+
+
+def arranged(words: Sequence[str]) -> tuple[str, ...]:
+    """A call as Dagger's CLI takes it: each flag behind the object or function that it is of.
+
+    ``backend image --source=. --mirror=M sync`` is
+    ``--mirror=M backend --source=. image sync``.
+    """
+    path = tuple(itertools.takewhile(lambda word: not word.startswith("-"), words))
+    left = list(words[len(path) :])
+    settings, of_object, of_function = list[str](), list[str](), list[str]()
+    while left and left[0].startswith("--"):
+        name, is_whole, _ = left[0].partition("=")
+        size = 1 if is_whole or name in WITHOUT_VALUE else 2
+        mine = settings if name in SETTINGS else of_function if name in OF_FUNCTIONS else of_object
+        mine += left[:size]
+        del left[:size]
+    return (*settings, *path[:1], *of_object, *path[1:], *of_function, *left)
+
+
 def executed(done: Done) -> list[str]:
     """The commands that really ran in a call, as plain progress tells: those not cached."""
     log = re.sub(r"\x1b\[[\d;]*m", "", done.stderr)
@@ -115,15 +156,21 @@ def executed(done: Done) -> list[str]:
 
 def module_with(folder: Path, data: str, old: str, new: str) -> Path:
     """A copy of the module with one place of a file of matrix/ changed."""
+    copy = module_copy(folder)
+    path = copy / "matrix" / data
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {data}"
+    path.write_text(text.replace(old, new))
+    return copy
+
+
+def module_copy(folder: Path) -> Path:
+    """A copy of the module: what a checkout of it has that the engine loads."""
     copy = folder / "module"
     shutil.copytree(REPO / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(REPO / "matrix", copy / "matrix")
     for part in ("dagger.json", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
         shutil.copy(REPO / part, copy / part)
-    path = copy / "matrix" / data
-    text = path.read_text()
-    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {data}"
-    path.write_text(text.replace(old, new))
     return copy
 
 

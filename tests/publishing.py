@@ -45,11 +45,12 @@ def leg(arch: str) -> tuple[str, ...]:
 def publish(
     engine: Engine, places: Path, docker_config: Path, folder: Path, *arguments: str
 ) -> Done:
-    """`publish-backend` of a leg; its receipt is then in ``folder``."""
-    done = engine.dagger(
-        *("call", "-o", str(folder), "publish-backend", *arguments, f"--revision={SHA}"),
+    """`backend publish` of a leg; its receipt is then in ``folder``."""
+    done = engine.call(
+        *("backend", "publish", *arguments, f"--revision={SHA}"),
         *(f"--registries={places}", f"--docker-config=file://{docker_config}"),
         seconds=3000,
+        output=folder,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return done

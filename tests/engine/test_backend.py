@@ -40,7 +40,7 @@ def bases(engine: Engine, registry: str) -> str:
     """A repository with the debian base in it, published as the module does."""
     repository = f"{registry}/bases"
     flags = (f"--repository={repository}", "--insecure")
-    engine.ok("publish-base", "--variant=debian-amd64", *flags)
+    engine.ok("base", "publish", "--variant=debian-amd64", *flags)
     return repository
 
 
@@ -51,7 +51,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def files_of(engine: Engine, folder: Path, *arguments: str) -> dict[str, bytes]:
-    engine.ok("build-backend", *arguments, "rootfs", "export", f"--path={folder}")
+    engine.ok("backend", "image", *arguments, "rootfs", "export", f"--path={folder}")
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -62,7 +62,7 @@ def files_of(engine: Engine, folder: Path, *arguments: str) -> dict[str, bytes]:
 def test_the_backend_answers_with_a_cpu_library_chosen_at_its_start(engine: Engine) -> None:
     """All of the table's targets; the program ends unless the loader's folder has a library."""
     source = f"--source={FIXTURES / 'localai'}"
-    out = engine.ok("smoke", source, *LLAMA, THIRD_PARTY, "--as-json")
+    out = engine.ok("backend", "smoke", source, *LLAMA, THIRD_PARTY, "--as-json")
     answer = json.loads(out)
     assert answer["answer"] == "OK"
     assert answer["seconds"] < 60
@@ -81,7 +81,7 @@ def test_a_pulled_base_and_one_built_in_place_make_the_same_files(
 def test_a_base_that_is_published_with_the_same_inputs_is_pulled_and_the_report_says_so(
     engine: Engine, registry: str, bases: str, tree: Path
 ) -> None:
-    arguments = ("backend-report", f"--source={tree}", *QUICK, "--insecure", "--as-json")
+    arguments = ("backend", "report", f"--source={tree}", *QUICK, "--insecure", "--as-json")
     found = json.loads(engine.ok(*arguments, f"--bases={bases}"))
     assert found["base"].startswith(f"pulled from {bases}:base-grpc-debian-amd64-")
     assert found["base"].endswith("made of the very same inputs")
@@ -101,14 +101,14 @@ def test_what_is_built_already_is_not_compiled(
 ) -> None:
     images = f"{registry}/images"
     flags = (f"--source={tree}", *QUICK, f"--bases={bases}", f"--images={images}", "--insecure")
-    inputs = json.loads(engine.ok("backend-report", *flags, "--as-json"))["inputs"]
+    inputs = json.loads(engine.ok("backend", "report", *flags, "--as-json"))["inputs"]
     image = f"{images}:in-{inputs[:12]}-cpu-llama-cpp-amd64"
-    engine.ok("build-backend", *flags, "publish", f"--address={image}")
-    done = engine.call("backend-report", *flags, "--as-json")
+    engine.ok("backend", "image", *flags, "publish", f"--address={image}")
+    done = engine.call("backend", "report", *flags, "--as-json")
     assert json.loads(done.stdout)["found"] == image
     assert executed(done) == []
     edit(tree / "backend/cpp/llama-cpp/run.sh", "set -e", "set -e # changed")
-    changed = json.loads(engine.ok("backend-report", *flags, "--as-json"))
+    changed = json.loads(engine.ok("backend", "report", *flags, "--as-json"))
     assert changed["found"] == ""
     assert changed["inputs"] != inputs
 
@@ -135,7 +135,7 @@ def test_an_image_that_a_plan_finds_is_found_before_its_base_is_built(
     any_image = ("core", "container", "from", "--address=debian:bookworm", "publish")
     assert engine.dagger(*any_image, f"--address={image}").returncode == 0
     done = engine.call(
-        "backend-report", f"--source={tree}", *LLAMA, f"--images={registry}/planned",
+        "backend", "report", f"--source={tree}", *LLAMA, f"--images={registry}/planned",
         f"--bases={registry}/none", "--epoch=of-no-base", "--insecure", "--as-json",
     )  # fmt: skip
     assert json.loads(done.stdout)["found"] == image
@@ -148,7 +148,12 @@ def test_a_base_that_is_nowhere_is_told_with_what_to_do(
     engine: Engine, registry: str, tree: Path
 ) -> None:
     done = engine.call(
-        "build-backend", f"--source={tree}", *QUICK, "--builder=prebuilt", f"--bases={registry}/no"
+        "backend",
+        "image",
+        f"--source={tree}",
+        *QUICK,
+        "--builder=prebuilt",
+        f"--bases={registry}/no",
     )
     assert done.returncode != 0
     assert f"the base {registry}/no:base-grpc-debian-amd64 cannot be pulled" in done.stderr
@@ -161,7 +166,7 @@ def when_it_ran(engine: Engine, tree: Path) -> str:
     Progress does not always tell a cached step, and on an engine that has seen the same edit
     before, none is executed.
     """
-    build = ("build-backend", f"--source={tree}", *QUICK, "rootfs", "file")
+    build = ("backend", "image", f"--source={tree}", *QUICK, "rootfs", "file")
     ran = engine.ok(*build, "--path=ran", "contents")
     assert re.fullmatch(r"\d{19}\n\d{19}", ran)
     return ran
@@ -193,7 +198,7 @@ def test_an_edit_elsewhere_leaves_the_build_cached(
 
 @pytest.mark.slow
 def test_an_edit_of_a_source_installs_nothing_again(engine: Engine, tree: Path) -> None:
-    build = ("build-backend", f"--source={tree}", *QUICK, "sync")
+    build = ("backend", "image", f"--source={tree}", *QUICK, "sync")
     engine.ok(*build)
     edit(tree / "backend/cpp/llama-cpp/prepare.sh", "set -e", f"set -e # {time.time_ns()}")
     ran = executed(engine.call(*build))
@@ -234,7 +239,7 @@ def test_third_party_sources_and_their_submodules_come_through_the_mirror_once_a
     url = f"http://{engine.address}:5004"
     server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
     build = (
-        "backend-report", f"--source={tree}", *LLAMA, "--targets=fallback",
+        "backend", "report", f"--source={tree}", *LLAMA, "--targets=fallback",
         f"--mirror={url}/~auth~github.com", f"--mirror-credentials=file://{netrc}",
         f"--bases={bases}", "--insecure", "--as-json",
     )  # fmt: skip
@@ -276,7 +281,7 @@ def repository(folder: Path, where: Path, submodule: tuple[str, str, str] | None
 def test_third_party_sources_of_ones_own_count_without_gits_folder(
     engine: Engine, tree: Path, tmp_path: Path
 ) -> None:
-    report = ("backend-report", f"--source={tree}", *LLAMA, "--targets=fallback", "--as-json")
+    report = ("backend", "report", f"--source={tree}", *LLAMA, "--targets=fallback", "--as-json")
     plain = json.loads(engine.ok(*report, THIRD_PARTY))
     repository(FIXTURES / "llama.cpp", tmp_path / "cloned")
     cloned = json.loads(engine.ok(*report, f"--third-party={tmp_path / 'cloned'}"))
@@ -285,7 +290,7 @@ def test_third_party_sources_of_ones_own_count_without_gits_folder(
 
 def test_a_pin_that_cannot_be_fetched_is_told_with_its_url(engine: Engine, tree: Path) -> None:
     done = engine.call(
-        "build-backend", f"--source={tree}", *LLAMA, "--mirror=http://127.0.0.9:1", "sync"
+        "backend", "image", f"--source={tree}", *LLAMA, "--mirror=http://127.0.0.9:1", "sync"
     )
     assert done.returncode != 0
     assert "http://127.0.0.9:1/github.com/example/llama.cpp: could not fetch commit" in done.stderr
@@ -299,7 +304,7 @@ def test_a_package_that_is_not_fit_is_refused_with_all_that_is_wrong(
     script = tree / "backend/cpp/llama-cpp/package.sh"
     script.write_text(script.read_text() + 'touch "$here/package/main.o"\n')
     (tree / "backend/cpp/llama-cpp/run.sh").chmod(0o644)
-    done = engine.call("build-backend", f"--source={tree}", *QUICK, "platform")
+    done = engine.call("backend", "image", f"--source={tree}", *QUICK, "platform")
     assert done.returncode != 0
     assert "the package is not fit to be an image" in done.stderr
     assert "run.sh cannot be executed" in done.stderr
@@ -310,7 +315,7 @@ def test_a_package_that_is_not_fit_is_refused_with_all_that_is_wrong(
 def test_a_build_that_became_another_one_is_refused(engine: Engine, tree: Path) -> None:
     """A Makefile that forgets a flag compiles for the machine at hand, and nobody notices."""
     edit(tree / "backend/cpp/llama-cpp/Makefile", "NATIVE_FLAG:=-DGGML_NATIVE=OFF", "UNUSED:=")
-    done = engine.call("build-backend", f"--source={tree}", *QUICK, "platform")
+    done = engine.call("backend", "image", f"--source={tree}", *QUICK, "platform")
     assert done.returncode != 0
     assert "GGML_NATIVE:BOOL=ON', and compile.yaml GGML_NATIVE=OFF" in done.stderr
 
@@ -318,7 +323,7 @@ def test_a_build_that_became_another_one_is_refused(engine: Engine, tree: Path) 
 def test_a_dockerfile_gets_its_arguments_and_the_context_that_dockerignore_leaves(
     engine: Engine, tree: Path
 ) -> None:
-    build = ("build-backend", f"--source={tree}", *STORE, "--refresh=2026-W47", "rootfs", "file")
+    build = ("backend", "image", f"--source={tree}", *STORE, "--refresh=2026-W47", "rootfs", "file")
     out = engine.ok(*build, "--path=arguments", "contents")
     given = dict(line.split("=", 1) for line in out.splitlines())
     assert given["BACKEND"] == "local-store"
@@ -338,7 +343,7 @@ def test_the_tools_of_its_check_come_through_a_mirror_that_asks_for_a_login(
     login = "login standin password canary-of-a-mirror"
     netrc.write_text(f"machine http://{engine.address}:5009 {login}\n")
     build = (
-        "build-backend", f"--source={tree}", "--entry=cpu-local-store/amd64", "--variant=amd64",
+        "backend", "image", f"--source={tree}", "--entry=cpu-local-store/amd64", "--variant=amd64",
         f"--base-image={stocked_image}", f"--mirror={internet.faulty('auth', '')}",
     )  # fmt: skip
     done = engine.call(*build, "platform")
@@ -351,7 +356,7 @@ def test_a_flag_that_would_change_nothing_is_refused_before_anything_is_built(
     engine: Engine, tree: Path
 ) -> None:
     done = engine.call(
-        "build-backend", f"--source={tree}", *STORE, "--targets=fallback", "platform"
+        "backend", "image", f"--source={tree}", *STORE, "--targets=fallback", "platform"
     )
     assert done.returncode != 0
     assert "--targets would change nothing" in done.stderr
@@ -366,14 +371,14 @@ def test_a_tree_from_git_is_the_same_input_as_its_folder(
     log.touch()
     url = f"http://{engine.address}:5004"
     server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
-    report = ("backend-report", *STORE, "--as-json")
+    report = ("backend", "report", *STORE, "--as-json")
     with engine.serving(url, "python3", *server):
         cloned = json.loads(engine.ok(*report, f"--source={url}/localai.git#{commit}"))
     assert cloned["inputs"] == json.loads(engine.ok(*report, f"--source={tree}"))["inputs"]
 
 
 def test_a_backend_that_ends_at_once_says_with_what(engine: Engine, tree: Path) -> None:
-    done = engine.call("smoke", f"--source={tree}", *STORE)
+    done = engine.call("backend", "smoke", f"--source={tree}", *STORE)
     assert done.returncode != 0
     assert "the backend did not come up: it ended with exit code 7" in done.stderr
     assert "local-store was asked to listen: --addr 0.0.0.0:50051" in done.stderr
@@ -381,13 +386,13 @@ def test_a_backend_that_ends_at_once_says_with_what(engine: Engine, tree: Path) 
 
 def test_an_image_for_macos_is_not_built_here_and_says_where(engine: Engine, tree: Path) -> None:
     entry = "--entry=metal-darwin-arm64-llama-cpp/darwin-arm64"
-    done = engine.call("build-backend", f"--source={tree}", entry)
+    done = engine.call("backend", "image", f"--source={tree}", entry)
     assert done.returncode != 0
     assert "a Linux engine cannot build for macOS" in done.stderr
     assert "macos-latest" in done.stderr
 
 
 def test_an_unknown_entry_is_told_with_the_nearest(engine: Engine, tree: Path) -> None:
-    done = engine.call("build-backend", f"--source={tree}", "--entry=cpu-lama-cpp/amd64")
+    done = engine.call("backend", "image", f"--source={tree}", "--entry=cpu-lama-cpp/amd64")
     assert done.returncode != 0
     assert "Did you mean cpu-llama-cpp/amd64" in done.stderr

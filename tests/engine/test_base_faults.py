@@ -100,7 +100,15 @@ def test_an_abseil_without_the_known_library_is_told_not_skipped(
 ) -> None:
     mirror = internet.faulty("other", "github.com")
     done = engine.call(
-        "grpc", "--variant", "amd64", "--base-image", stocked_image, "--mirror", mirror, "sync"
+        "base",
+        "grpc",
+        "--variant",
+        "amd64",
+        "--base-image",
+        stocked_image,
+        "--mirror",
+        mirror,
+        "sync",
     )
     assert done.returncode != 0
     assert "CMakeLists.txt of grpc v1.65.0 has no library test_allocator" in done.stderr

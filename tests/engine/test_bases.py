@@ -55,7 +55,7 @@ def reports(engine: Engine, flags: tuple[str, ...]) -> dict[str, Any]:
 
     class Reports(dict[str, Any]):
         def __missing__(self, name: str) -> Any:
-            text = engine.ok("toolchain", "--variant", name, *flags, "--as-json")
+            text = engine.ok("base", "toolchain", "--variant", name, *flags, "--as-json")
             self[name] = json.loads(text)
             return self[name]
 
@@ -76,7 +76,7 @@ def test_an_arm64_base_has_localais_packages_tools_and_environment(
 ) -> None:
     """Under emulation; test_base_steps compares the steps where nothing emulates."""
     flags = ("--mirror", internet.url, "--base-image", standin_image_arm64, "--as-json")
-    report = json.loads(engine.ok("toolchain", "--variant", name, *flags, seconds=3000))
+    report = json.loads(engine.ok("base", "toolchain", "--variant", name, *flags, seconds=3000))
     assert report["tools"]["machine"] == "aarch64"
     check(report, name, ARM64_PACKAGES[name])
     leftovers = [package for package in report["packages"] if "local" in package]
@@ -105,7 +105,9 @@ def test_grpc_is_compiled_once_for_variants_of_one_release_and_architecture(
 
 
 def test_the_installed_tree_has_no_unsecure_twin(engine: Engine, flags: tuple[str, ...]) -> None:
-    names = engine.ok("grpc", "--variant", "amd64", *flags, "glob", "--pattern=**").splitlines()
+    names = engine.ok(
+        "base", "grpc", "--variant", "amd64", *flags, "glob", "--pattern=**"
+    ).splitlines()
     assert {"lib/libgrpc.a", "lib/libgrpc++.a", "bin/grpc_cpp_plugin"} <= set(names)
     assert "lib/cmake/grpc/gRPCConfig.cmake" in names
     assert not [name for name in names if "unsecure" in name]

@@ -36,7 +36,7 @@ def test_a_grpc_client_and_server_compile_and_answer(engine: Engine, prefix: str
 
 
 def test_every_tool_is_what_the_variant_says(engine: Engine) -> None:
-    report = json.loads(engine.ok("toolchain", "--variant", "debian-amd64", "--as-json"))
+    report = json.loads(engine.ok("base", "toolchain", "--variant", "debian-amd64", "--as-json"))
     tools = report["tools"]
     assert tools["release"] == "debian 12"
     assert tools["machine"] == "x86_64"
@@ -49,7 +49,7 @@ def test_every_tool_is_what_the_variant_says(engine: Engine) -> None:
 
 
 def test_the_image_has_no_build_variable(engine: Engine) -> None:
-    report = json.loads(engine.ok("toolchain", "--variant", "debian-amd64", "--as-json"))
+    report = json.loads(engine.ok("base", "toolchain", "--variant", "debian-amd64", "--as-json"))
     assert set(report["environment"]) <= {"PATH", "container"}
 
 

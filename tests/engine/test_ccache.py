@@ -12,7 +12,7 @@ from live import REPO, Engine
 
 FIXTURES = REPO / "tests/fixtures"
 PORT = 5006
-CANARY = ("backend-report", "--canary")
+CANARY = ("backend", "report", "--canary")
 BUILD = (
     "--entry=cpu-llama-cpp/amd64",
     "--variant=debian-amd64",
@@ -40,7 +40,7 @@ def touch(tree: Path, text: str) -> None:
 
 def report(engine: Engine, tree: Path, *flags: str) -> tuple[dict[str, Any], str]:
     """The statistics of a build, and its log."""
-    done = engine.call("backend-report", f"--source={tree}", *BUILD, *flags, "--as-json")
+    done = engine.call("backend", "report", f"--source={tree}", *BUILD, *flags, "--as-json")
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)["ccache"], done.stderr
 
@@ -59,7 +59,7 @@ def saved(engine: Engine, registry: str) -> str:
     """A repository with the miniature's cache in it."""
     repository = f"{registry}/ccache"
     source = f"--source={FIXTURES / 'localai'}"
-    engine.ok("build-backend", source, *BUILD, f"--ccache={repository}", "--ccache-save", "sync")
+    engine.ok("backend", "image", source, *BUILD, f"--ccache={repository}", "--ccache-save", "sync")
     return repository
 
 
@@ -124,7 +124,7 @@ def test_an_image_that_is_no_cache_is_a_warning(engine: Engine, registry: str, t
 def test_a_registry_that_takes_nothing_fails_no_build(engine: Engine, tree: Path) -> None:
     touch(tree, "unwritable")
     done = engine.call(
-        "build-backend", f"--source={tree}", *BUILD, "--ccache=127.0.0.9:1/ccache",
+        "backend", "image", f"--source={tree}", *BUILD, "--ccache=127.0.0.9:1/ccache",
         "--ccache-save", "sync",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -147,7 +147,7 @@ def test_the_canary_fails_where_an_unchanged_rebuild_misses(
     now = "FLAGS+=-DCMAKE_CXX_FLAGS=-frandom-seed=$(shell date +%s%N)"
     makefile.write_text(makefile.read_text().replace("FLAGS?=", now))
     build = (f"--source={tree}", *BUILD, f"--ccache={registry}/canary")
-    engine.ok("build-backend", *build, "--ccache-save", "sync")
+    engine.ok("backend", "image", *build, "--ccache-save", "sync")
     done = engine.call(*CANARY, *build)
     assert done.returncode != 0
     assert "an unchanged rebuild found 0 of" in done.stderr
@@ -167,7 +167,7 @@ def test_a_wiped_engine_finds_the_cache_of_its_predecessor(tmp_path: Path) -> No
     source = f"--source={FIXTURES / 'localai'}"
     with fresh_engine(tmp_path / "one") as engine, engine.registry(tmp_path, PORT) as host:
         cache = (f"--ccache={host}/ccache", "--ccache-save")
-        engine.ok("build-backend", source, *BUILD, *cache, "sync", seconds=1800)
+        engine.ok("backend", "image", source, *BUILD, *cache, "sync", seconds=1800)
     with fresh_engine(tmp_path / "two") as engine, engine.registry(tmp_path, PORT) as host:
         line = engine.ok(*CANARY, source, *BUILD, f"--ccache={host}/ccache", seconds=1800)
     assert "(100%) found" in line

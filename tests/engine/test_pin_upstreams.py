@@ -4,19 +4,24 @@ import hashlib
 from pathlib import Path
 
 import yaml
-from live import REPO, Engine
+from live import REPO, Done, Engine, arranged, module_copy
 from standin.internet import Internet
 from standin.packages import run
 
 PROTOC = "github.com/protocolbuffers/protobuf/releases/download/v27.1/protoc-27.1-linux-x86_64.zip"
 
 
+def pin(engine: Engine, module: Path, *flags: str) -> Done:
+    """The difference, applied to this copy of the module."""
+    return engine.dagger("call", "-y", *arranged(("pin-upstreams", *flags)), cwd=module)
+
+
 def test_checksums_and_commits_are_those_of_the_bytes_and_the_rest_stays_as_it_was(
     engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
 ) -> None:
-    out = tmp_path / "upstreams.yaml"
-    flags = ("--mirror", internet.url, "--image", stocked_image)
-    done = engine.dagger("call", "-o", str(out), "pin-upstreams", *flags)
+    copy = module_copy(tmp_path)
+    out = copy / "matrix/upstreams.yaml"
+    done = pin(engine, copy, "--mirror", internet.url, "--image", stocked_image)
     assert done.returncode == 0, done.stderr[-3000:]
     before = (REPO / "matrix/upstreams.yaml").read_text()
     text = out.read_text()
@@ -45,23 +50,24 @@ def test_a_mirror_that_asks_for_a_login_gets_it_from_apt_too(
         f"machine {engine.address} {login}"
         f"machine http://{engine.address}:5009 {login}"  # apt wants the scheme where it is not TLS
     )
-    out = tmp_path / "upstreams.yaml"
-    pin = ("call", "-o", str(out), "pin-upstreams", "--image", stocked_image)
-    mirror = ("--mirror", internet.faulty("auth", ""))
-    refused = engine.dagger(*pin, *mirror)
+    copy = module_copy(tmp_path)
+    flags = ("--image", stocked_image, "--mirror", internet.faulty("auth", ""))
+    refused = pin(engine, copy, *flags)
     assert refused.returncode != 0
     assert f"{stocked_image}: step apt failed" in refused.stderr
-    done = engine.dagger(*pin, *mirror, "--mirror-credentials", f"file://{netrc}")
+    done = pin(engine, copy, *flags, "--mirror-credentials", f"file://{netrc}")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "canary-of" not in done.stderr + out.read_text()
+    written = (copy / "matrix/upstreams.yaml").read_text()
+    assert written != (REPO / "matrix/upstreams.yaml").read_text()
+    assert "canary-of" not in done.stderr + written
 
 
 def test_when_nothing_can_be_read_it_says_so_and_writes_nothing(
     engine: Engine, internet: Internet, tmp_path: Path
 ) -> None:
-    out = tmp_path / "upstreams.yaml"
-    mirror = internet.faulty("404", "")
-    done = engine.dagger("call", "-o", str(out), "pin-upstreams", "--mirror", mirror)
+    copy = module_copy(tmp_path)
+    done = pin(engine, copy, "--mirror", internet.faulty("404", ""))
     assert done.returncode != 0
+    left = (copy / "matrix/upstreams.yaml").read_text()
+    assert left == (REPO / "matrix/upstreams.yaml").read_text()
     assert "none of the unverified upstreams could be read" in done.stderr
-    assert not out.exists()

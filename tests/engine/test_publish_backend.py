@@ -47,7 +47,7 @@ def test_the_next_build_of_the_same_inputs_finds_it_and_compiles_nothing(
     engine: Engine, registry: str
 ) -> None:
     out = engine.ok(
-        *("backend-report", *LLAMA, "--insecure", "--as-json"),
+        *("backend", "report", *LLAMA, "--insecure", "--as-json"),
         f"--images={registry}/ai/backends",
     )
     assert f"{registry}/ai/backends:in-" in out

@@ -25,7 +25,7 @@ def flags(registry: str, closed_registry: str, docker_config: Path) -> tuple[str
 
 
 def publish(engine: Engine, *flags: str) -> tuple[Done, list[dict[str, str]]]:
-    done = engine.call("publish-base", "--variant", VARIANT, *flags)
+    done = engine.call("base", "publish", "--variant", VARIANT, *flags)
     assert done.returncode == 0, done.stderr[-4000:]
     return done, json.loads(done.stdout)
 
@@ -96,7 +96,7 @@ def test_without_the_password_it_says_which_registry_refuses(
     engine: Engine, closed_registry: str
 ) -> None:
     repository = ("--repository", f"{closed_registry}/team/none", "--insecure")
-    done = engine.call("publish-base", "--variant", VARIANT, *repository)
+    done = engine.call("base", "publish", "--variant", VARIANT, *repository)
     assert done.returncode != 0
     error = done.stderr[done.stderr.rindex("Error: ") :]
     assert closed_registry in error
@@ -110,7 +110,7 @@ def test_the_published_base_is_the_one_built_in_place(
     reports = []
     for name, flags in (("built", ()), ("pulled", ("--published", first[1][0]["moving"]))):
         path = tmp_path / f"{name}.json"
-        path.write_text(engine.ok("toolchain", "--variant", VARIANT, *flags, "--as-json"))
+        path.write_text(engine.ok("base", "toolchain", "--variant", VARIANT, *flags, "--as-json"))
         reports.append(str(path))
     done = CliRunner().invoke(commands, ["bases", "differ", *reports])
     assert done.stdout == "no difference in tools, packages and environment\n"

@@ -47,7 +47,7 @@ def test_a_client_and_server_link_the_compiled_library_and_answer(
 
     flags = ("--base-image", image, "--mirror", f"{internet.url}/real")
     tree = tmp_path / "tree"
-    compiled = ("grpc", "--variant", "amd64", *flags, "export", "--path", str(tree))
+    compiled = ("base", "grpc", "--variant", "amd64", *flags, "export", "--path", str(tree))
     engine.ok(*compiled, seconds=5000)
     names = {path.name for path in tree.rglob("*")}
     assert {"libgrpc.a", "libgrpc++.a", "grpc_cpp_plugin", "gRPCConfig.cmake"} <= names
