@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from native.home import Home
 
-
 PF_EXITING = 4  # include/linux/sched.h
 
 

@@ -125,6 +125,11 @@ def test_only_authorities_that_debian_lacks_are_given_on(tmp_path: Path) -> None
     assert sorted(file.read_text().split("\n")[1] for file in copied) == ["own", "proxy"]
 
 
+def test_a_process_that_is_on_its_way_out_is_known_by_its_flags() -> None:
+    assert not record.ending(record.Process(os.getpid(), ""))
+    assert record.ending(record.Process(2**22 + 1, ""))
+
+
 def test_a_reused_process_number_is_not_taken_for_the_engine() -> None:
     mine = record.Record(os.getpid(), "1", "", "", "", (), (), "", 0)
     assert not record.alive(mine)
