@@ -1,4 +1,4 @@
-"""`build-backend` and `smoke` on the real engine, with a miniature of LocalAI's tree."""
+"""`backend` on the real engine, with a miniature of LocalAI's tree."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`publish-base` to two real registries, one of them with a password."""
+"""`base … publish` to two real registries, one of them with a password."""
 
 import json
 import re

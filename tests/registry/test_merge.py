@@ -125,7 +125,7 @@ async def test_a_leg_that_is_nowhere_any_more_fails_its_image_alone(
     assert rows["-cpu-fine"].status is Status.merged
     error = rows["-cpu-lost"].error
     assert rows["-cpu-lost"].status is Status.failed
-    for words in (lost.digest, lab.own.address, "2026-11-20", "publish-backend --entry cpu-lost"):
+    for words in (lost.digest, lab.own.address, "2026-11-20", "backend --entry cpu-lost"):
         assert words in error
     assert await scene.tags("latest-cpu-lost") == [{"latest-cpu-lost": None}]
 

@@ -19,7 +19,7 @@ def check_cache(built: BuiltBackend) -> None:
         raise LocalaiCiError(
             "there is no cache of the very same inputs to try",
             where=built.entry.id,
-            remedy="Save one first: build-backend with --ccache and --ccache-save.",
+            remedy="Save one first: backend --ccache REPOSITORY … image --ccache-save.",
         )
     if not statistics.objects:
         raise LocalaiCiError(

@@ -70,7 +70,7 @@ class Toolchain(Strict):
 
 
 def load_report(path: Path) -> Toolchain:
-    """A report as `dagger call toolchain --as-json` printed it.
+    """A report as `dagger call base --variant V toolchain --as-json` printed it.
 
     Raises:
         InputError: the file is missing or is no such report.

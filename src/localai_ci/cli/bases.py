@@ -10,7 +10,9 @@ from localai_ci.cli.output import Format, FormatOption
 
 app = typer.Typer(no_args_is_help=True, help="Compare builder bases.")
 
-Report = Annotated[Path, typer.Argument(help="From `dagger call toolchain --as-json`.")]
+Report = Annotated[
+    Path, typer.Argument(help="From `dagger call base --variant V toolchain --as-json`.")
+]
 
 
 @app.callback()

@@ -169,7 +169,7 @@ def read_all(folder: Path, *, empty: bool = False) -> tuple[Receipt, ...]:
         raise InputError(
             "no receipt (*.json) is here",
             where=str(folder),
-            remedy="Give the folder that holds what publish-backend returned.",
+            remedy="Give the folder that holds what `backend … publish` returned.",
         )
     return tuple(receipt for _, (_, receipt) in sorted(found.items()))
 

@@ -41,7 +41,8 @@ async def restore_leg(transport: Transport, receipt: Receipt, target: Repository
                 f"the leg {receipt.entry} of {receipt.run.day} is not here and cannot be brought "
                 f"back: {cause.what}",
                 where=str(image),
-                remedy=f"Build it again (publish-backend --entry {receipt.entry}), then merge.",
+                remedy=f"Build it again (dagger call backend --entry {receipt.entry} … publish), "
+                "then merge.",
                 status=cause.status,
             ) from cause
     await settled(transport, image, receipt.digest)

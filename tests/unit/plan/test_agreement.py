@@ -85,7 +85,7 @@ def planned_base(entry: Entry) -> str:
 
 
 def as_built(root: Path, entry: Entry, paths: Iterable[str], cut: Path) -> InputSet:
-    """As `build-backend` makes it, of the files of a working tree that it cuts out."""
+    """As a build makes it, of the files of a working tree that it cuts out."""
     leave = recipe.leftovers(entry, TABLE) if entry.builder else ()
     texts = {
         path: (root / path).read_text()

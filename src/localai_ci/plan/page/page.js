@@ -48,7 +48,7 @@
       element("h3", {}, "Row"), fields(Object.entries(entry.row)),
       element("h3", {}, "Names"), fields(Object.entries(entry.names)),
       ...entry.row.dockerfile ? [element("h3", {}, "On your machine"),
-        element("code", {}, `dagger call build-backend --source . --entry ${id}`)] : [],
+        element("code", {}, `dagger call backend --source . --entry ${id} image`)] : [],
     );
     choose([id]);
   };
