@@ -49,7 +49,7 @@ def test_a_dockerfiles_healthcheck_and_all_else_it_declares_are_kept(
         *("core", "host", "directory", f"--path={tmp_path}", "docker-build"),
         # As push.py has it: OCI media types, one compression.
         *("publish", f"--address={registry}/declared:1", "--forced-compression=GZIP"),
-        "--media-types=OCI_MEDIA_TYPES",
+        "--media-types=OCI",
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = config(registry, "declared", "1")
