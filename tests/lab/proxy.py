@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from lab.http11 import Answer, Cut, Request, Response, serving
 
@@ -66,7 +67,7 @@ class Proxy:
     faults: list[Fault] = field(default_factory=list)
     log: list[tuple[str, str, int]] = field(default_factory=list)
     """Method, path and query, and the status that the client got (0: none)."""
-    _client: httpx.AsyncClient | None = None
+    _client: aiohttp.ClientSession | None = None
 
     def fail(self, *faults: Fault) -> None:
         self.faults += faults
@@ -92,30 +93,37 @@ class Proxy:
             if not isinstance(changed, Request):
                 return changed
             request = changed
-        self._client = self._client or httpx.AsyncClient(timeout=30)
+        self._client = self._client or aiohttp.ClientSession(
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(30),
+            connector=aiohttp.TCPConnector(limit=0),
+            max_field_size=2**17,
+        )
         try:
-            real = await self._client.request(
+            async with self._client.request(
                 request.method,
-                f"http://{self.upstream}{request.target}",
+                URL(f"http://{self.upstream}{request.target}", encoded=True),
                 headers=_passed_on(request.headers),
-                content=request.body,
-            )
-        except httpx.TransportError:
+                data=request.body,
+                allow_redirects=False,
+            ) as real:
+                body = await real.read()
+        except (aiohttp.ClientError, TimeoutError):
             return Cut()
-        body = b"" if request.method == "HEAD" else real.content
-        answer = Response(real.status_code, _passed_on(dict(real.headers)), body)
-        if request.method == "HEAD" and "content-length" in real.headers:
-            answer.headers["Content-Length"] = real.headers["content-length"]
+        answer = Response(real.status, _passed_on(dict(real.headers)), body)
+        if request.method == "HEAD" and "Content-Length" in real.headers:
+            answer.headers["Content-Length"] = real.headers["Content-Length"]
         return fault.after(request, answer) if fault and fault.after else answer
 
     async def close(self) -> None:
         if self._client is not None:
-            await self._client.aclose()
+            await self._client.close()
 
 
 def _passed_on(headers: dict[str, str]) -> dict[str, str]:
     hop = {"connection", "content-length", "transfer-encoding", "keep-alive", "content-encoding"}
-    return {name: value for name, value in headers.items() if name.lower() not in hop}
+    return {name.lower(): value for name, value in headers.items() if name.lower() not in hop}
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from urllib.parse import quote, urljoin, urlsplit
 _PORTS = {"http": 80, "https": 443}
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -32,7 +33,7 @@ def origin(url: str) -> Origin:
     """
     parts = urlsplit(url)
     scheme, host = parts.scheme.lower(), parts.hostname or ""
-    if scheme not in _PORTS or not host or "@" in parts.netloc or "\\" in url:
+    if scheme not in _PORTS or not host or "@" in parts.netloc or "\\" in parts.netloc:
         raise ValueError("not an address of the form https://host/path")
     return Origin(scheme, host.lower(), parts.port or _PORTS[scheme])
 
@@ -64,11 +65,9 @@ def follow(url: str, location: str) -> str:
     else:
         path, mark, query = place.partition("?")
         found = urljoin(f"{base}{whole.path}", path) + mark + query
+    scheme, _, rest = found.partition("://")
     origin(found)
-    if netloc(found) == netloc(url):
-        _, mark, rest = found.partition("://")
-        found = f"{whole.scheme}{mark}{rest}"
-    return found
+    return f"{whole.scheme if netloc(found) == netloc(url) else scheme.lower()}://{rest}"
 
 
 def with_query(url: str, more: str) -> str:
@@ -95,6 +94,8 @@ def room(address: IP) -> str:
     """``public``, or the kind of net behind which an address hides."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return room(inner)
     if address.is_loopback:

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from localai_ci.oci.retry import Policy
 
 _DECAY = 5  # good answers until a host's backoff falls one level (regclient)
+_DROUGHT, _LONGEST_DROUGHT = 0.02, 1.0  # s; a pause after 429, doubling while there is no other
 _ROUNDS = 2  # failures one after another before a host can be down: one may be the request's own
 
 
@@ -70,6 +71,10 @@ class Circuit:
         self._probing = True
         return Gate.probe
 
+    def shut(self, now: float) -> bool:
+        """Whether a request would find `Gate.down`, without asking."""
+        return self.down and (now < self.opens or self._probing)
+
     def probed(self) -> None:
         """The probe has ended, in whatever way."""
         self._probing = False
@@ -110,7 +115,7 @@ class Circuit:
         self.since = begun if self.since is None else self.since
         self.why = why
         if retry_after is not None and retry_after > self.policy.longest_retry_after:
-            self._give_up(now)
+            self.give_up(now)
             return (
                 f"it asks to wait {retry_after:.0f} s, more than the"
                 f" {self.policy.longest_retry_after:g} s that are waited for"
@@ -122,19 +127,27 @@ class Circuit:
             self._latest = now
             if not slowed:
                 self.level, self._good = self.level + 1, 0
-        longest = 0.0 if slowed else self.policy.pause(self.level)
         rested = now >= self.opens
-        self.opens = max(
-            self.opens, now + (jitter * longest if retry_after is None else retry_after)
+        # The pace does most of it; these pauses end a drought without asking all the time.
+        pause = (
+            min(_LONGEST_DROUGHT, _DROUGHT * 2.0 ** min(self.failures - 1, 30))
+            if slowed
+            else jitter * self.policy.pause(self.level)
         )
+        self.opens = max(self.opens, now + (pause if retry_after is None else retry_after))
         patience = self.policy.budget if self._slowed else self.policy.outage
         if self.down or (self.failures >= _ROUNDS and now - self.since > patience):
-            self._give_up(now, rested=rested)
+            self.give_up(now, rested=rested)
             return f"the host has not answered well for {now - self.since:.0f} s"
         return ""
 
-    def _give_up(self, now: float, *, rested: bool = True) -> None:
-        """From now on it is tried again only now and then, less and less often."""
+    def give_up(self, now: float, *, rested: bool = True) -> None:
+        """From now on it is tried again only now and then, less and less often.
+
+        Args:
+            now: Now.
+            rested: Whether it was left alone until now, and was no better for it.
+        """
         if rested or not self.down:
             self._rest = min(self._rest * 2 or self.policy.rest, self.policy.longest_rest)
         self.down = True

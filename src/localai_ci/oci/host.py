@@ -4,6 +4,7 @@ Reading, writing and signing in have a lane each: a registry that is read-only, 
 manifests, still answers questions. Nobody sleeps in a place that others need.
 """
 
+import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -37,6 +38,10 @@ class Clock:
     now: Callable[[], float]
     wall: Callable[[], float]
 
+    def of(self, moment: float) -> str:
+        """A moment of the monotonic clock, for people."""
+        return f"{datetime.fromtimestamp(self.wall() - self.now() + moment, UTC):%H:%M:%S} UTC"
+
 
 @dataclass
 class Turn:
@@ -58,6 +63,7 @@ class Turn:
             lane.pace.refused(self.begun, now)
         elif not retry.worth_retrying(answer.status):
             lane.pace.taken(now)
+            lane.good = now
             lane.circuit.succeeded()
             return
         self._note(outcome(answer), slowed=slowed, retry_after=retry.retry_after(answer.headers))
@@ -92,6 +98,9 @@ class Lane:
         circuit: Its health.
         turns: Who is waiting for the host to be well, and who is under way.
         places: Requests under way at once to the host.
+
+    Attributes:
+        good: When the latest good answer came.
     """
 
     host: str
@@ -101,6 +110,7 @@ class Lane:
     turns: anyio.Semaphore
     places: anyio.Semaphore
     pace: Pace = field(default_factory=Pace)
+    good: float = -math.inf
     _probe: anyio.Event = field(default_factory=anyio.Event)
 
     @asynccontextmanager
@@ -112,6 +122,8 @@ class Lane:
         """
         async with self.turns:
             while True:
+                if self.circuit.shut(self.clock.now()):
+                    raise self._down()
                 await self._sleep_until(self.pace.reserve(self.clock.now()))
                 gate = await self._pass()
                 try:
@@ -150,9 +162,8 @@ class Lane:
     def _down(self) -> HostDownError:
         since = self.circuit.since if self.circuit.since is not None else self.clock.now()
         lasted = self.clock.now() - since
-        began = datetime.fromtimestamp(self.clock.wall() - lasted, UTC)
         return HostDownError(
-            f"{self.host} has failed at {self.kind} since {began:%H:%M:%S} UTC ({lasted:.0f} s, "
+            f"{self.host} has failed at {self.kind} since {self.clock.of(since)} ({lasted:.0f} s, "
             f"{self.circuit.failures} times in a row; {self.circuit.why}), so it is left alone",
             where=self.host,
             remedy=AGAIN,
@@ -167,7 +178,9 @@ class Host:
         self._places = anyio.Semaphore(policy.concurrency, fast_acquire=True)
         self._lane = partial(Lane, name, places=self._places, clock=clock)
         self._lanes: dict[str, Lane] = {}
+        self._name = name
         self._policy = policy
+        self._clock = clock
 
     def lane(self, kind: str) -> Lane:
         """That of one kind of requests. Tokens are asked for one after another.
@@ -182,6 +195,24 @@ class Host:
                 turns=anyio.Semaphore(turns, fast_acquire=True),
             )
         return self._lanes[kind]
+
+    def failed_since(self, moment: float) -> None:
+        """One request has used up its tries without any answer to it.
+
+        If nobody else has had a good answer either since its first try failed, the host is down.
+        """
+        lanes = self._lanes.values()
+        if all(lane.good <= moment for lane in lanes):
+            for lane in lanes:
+                if lane.circuit.since is not None:
+                    lane.circuit.give_up(self._clock.now())
+
+    def told(self) -> str:
+        """Since when the host has not answered well, if so: the end of a sentence."""
+        troubled = [s for lane in self._lanes.values() if (s := lane.circuit.since) is not None]
+        if not troubled:
+            return ""
+        return f"; {self._name} has not answered well since {self._clock.of(min(troubled))}"
 
 
 def outcome(answer: Answer) -> str:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 _WINDOW = 1.0  # s over which is counted what the host took
 _DECREASE = 0.7
+_LONE = 0.9  # instead, where the latest 429 was longer ago than the window
 _TAKEN = 0.9  # of what the host took, at the least
 _NEAR = 0.97  # of the rate at which it said 429, reached after the first second
-_PLATEAU = 3.0  # s until that rate is reached again
-_BEYOND = 1.15  # times faster each second from there
+_PLATEAU = 2.0  # s until that rate is reached again
+_BEYOND = 1.3  # times faster each second from there
+_HUNT = 3.0  # times faster each second after the very first decreases
 _LONG = 100.0  # s of calm after which more of it changes nothing
 _LEAST = 0.2  # requests a second
 _ENOUGH = 8  # requests that can be counted
@@ -35,6 +37,9 @@ class Pace:
     _cut: float = -math.inf
     _base: float = math.inf
     _ceiling: float = math.inf
+    _hunting: bool = True
+    """Whether no rate is known yet at which it goes well for a while."""
+    _well: int = 0
     _taken: deque[float] = field(default_factory=deque)
 
     def reserve(self, now: float) -> float:
@@ -49,6 +54,7 @@ class Pace:
         """Note a request that the host did not mind."""
         self._taken.append(now)
         self._forget(now)
+        self._well += 1
         if self.rate != math.inf:
             grown = self._grown(now - self._cut)
             self.rate = grown if grown < _UNBOUND else math.inf
@@ -62,14 +68,22 @@ class Pace:
         if self.rate == math.inf:
             few = len(self._taken) < _ENOUGH
             self.rate = _FIRST if few else len(self._taken) / max(1e-3, now - self._taken[0])
+            self._taken.clear()  # what it took out of its reserve says little of its rate
+            took, self._hunting = 0.0, True
+        elif self._well:
+            self._hunting = False
+        self._well = 0
         self._ceiling = self.rate
-        lower = max(self.rate * _DECREASE, took * _TAKEN)
+        lone = now - self._cut > _WINDOW and self._cut > -math.inf
+        lower = max(self.rate * (_LONE if lone else _DECREASE), took * _TAKEN)
         self.rate = self._base = max(_LEAST, min(lower, self.rate))
         self._cut = now
         self._next = max(self._next, now + 1 / self.rate)
 
     def _grown(self, calm: float) -> float:
         """The rate so many seconds after the latest decrease."""
+        if self._hunting:
+            return self._base * math.pow(_HUNT, min(calm, _LONG))
         near = max(self._base, self._ceiling * _NEAR)
         if calm < 1:
             return self._base + (near - self._base) * calm

@@ -131,27 +131,29 @@ class Transport:
         tries = slowed = 0
         first: float | None = None
         while True:
-            status, told, verdict = 0, False, ""
+            status, told, verdict, dead = 0, False, "", False
             try:
                 answer = await attempt(tries)
             except UnusableError as e:
                 raise RegistryError(f"{doing}: {e}", where=where) from e
             except _GivenUpError as e:
-                last, status, verdict = e.what, e.status, e.verdict
+                last, status, verdict, host = e.what, e.status, e.verdict, e.host
             except WireError as e:
-                last = _ended(e)
+                last, dead, host = _ended(e), True, e.host
             else:
                 if not retry.worth_retrying(answer.status):
                     return answer
-                last, status = outcome(answer), answer.status
+                last, status, host = outcome(answer), answer.status, address.netloc(answer.url)
                 told = retry.too_many(answer.status, answer.body)
             first = self._clock.now() if first is None else first
             tries, slowed = (tries, slowed + 1) if told else (tries + 1, slowed)
             reason = verdict or self.policy.exhausted(tries, self._clock.now() - first, slowed)
             if reason:
+                if dead:
+                    self._host(host).failed_since(first)
                 times = f"{tries + slowed} time{'s' if tries + slowed > 1 else ''}"
                 raise RegistryError(
-                    f"{doing} failed {times}; {last}; {reason}",
+                    f"{doing} failed {times}; {last}; {reason}{self._host(host).told()}",
                     where=where,
                     remedy=AGAIN,
                     status=status,
@@ -342,11 +344,11 @@ class Transport:
             except WireError as e:
                 turn.broke(_ended(e))
                 if turn.verdict:
-                    raise _GivenUpError(_ended(e), turn.verdict) from e
+                    raise _GivenUpError(host, _ended(e), turn.verdict) from e
                 raise
             turn.answered(answer)
             if turn.verdict:
-                raise _GivenUpError(outcome(answer), turn.verdict, answer.status)
+                raise _GivenUpError(host, outcome(answer), turn.verdict, answer.status)
             return answer
 
     def _host(self, name: str) -> Host:
@@ -358,8 +360,9 @@ class Transport:
 class _GivenUpError(RegistryError):
     """A failure after which the host as a whole is not tried any more for now."""
 
-    def __init__(self, last: str, verdict: str, status: int = 0) -> None:
+    def __init__(self, host: str, last: str, verdict: str, status: int = 0) -> None:
         super().__init__(last, status=status)
+        self.host = host
         self.verdict = verdict
 
 

@@ -180,3 +180,106 @@ async def test_an_answer_without_a_token_is_an_error(body: Any) -> None:
     service = Service(token=lambda _: body)
     with pytest.raises(RegistryError, match="no token"):
         await header(service.authorizer(), "a")
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "HTTP://other.example/t", "http://r.io.evil/t", "https://other.example/t",
+        "https://r.io.evil.example/t", "https://me@auth.r.io/t", "https://169.254.169.254/t",
+        "https://[::ffff:169.254.169.254]/t", "https://127.0.0.1:9/t", "ftp://auth.r.io/t",
+        "file:///etc/passwd", "https://", "", "http:\x1b[2J",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("given", [None, Credential("me", SECRET), Credential("", SECRET, True)])  # noqa: FBT003
+async def test_a_realm_elsewhere_is_sent_nothing_and_named(
+    realm: str, given: Credential | None
+) -> None:
+    service = Service(challenge=f'Bearer realm="{realm}",service="r.io"')
+    with pytest.raises(RegistryError) as caught:
+        await header(service.authorizer(given), "a")
+    assert service.asked == []
+    assert "r.io" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "realm", ["https://r.io/t", "https://auth.r.io:8443/t", "HTTPS://R.IO/t", "/t"]
+)
+async def test_a_realm_of_the_same_site_is_asked(realm: str) -> None:
+    service = Service(challenge=f"Bearer realm={realm},service=r.io")
+    assert await header(service.authorizer(Credential("me", SECRET)), "a") == "Bearer t1"
+
+
+async def test_the_realms_own_query_stays_as_it_is() -> None:
+    service = Service(challenge='Bearer realm="https://auth.r.io/t?account=a%2Fb&x",service="s s"')
+    await header(service.authorizer(), "a")
+    assert service.asked[0][1] == (
+        "https://auth.r.io/t?account=a%2Fb&x&service=s%20s&scope=repository%3Aa%3Apull"
+    )
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_token_service_that_redirects_is_not_followed(status: int) -> None:
+    service = Service(status=status)
+    with pytest.raises(RegistryError, match="redirects"):
+        await header(service.authorizer(Credential("me", SECRET)), "a")
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"token": {"a": 1}}, {"token": ["x"]}, {"token": "a\nb"}, {"token": "ä"}, {"token": 5},
+        {"token": "x", "expires_in": "NaN"}, {"token": "x", "expires_in": "1e999"},
+        {"token": "x", "expires_in": [1]}, {"token": None, "access_token": None},
+    ],
+)  # fmt: skip
+async def test_an_odd_token_is_none(body: Any) -> None:
+    service = Service(token=lambda _: body)
+    with pytest.raises(RegistryError, match="no token"):
+        await header(service.authorizer(), "a")
+
+
+async def test_no_token_is_believed_for_longer_than_a_day() -> None:
+    service = Service(token=lambda n: {"token": f"t{n}", "expires_in": 10**12})
+    authorizer = service.authorizer()
+    await header(authorizer, "a")
+    service.now = 86_400
+    assert await header(authorizer, "a") == "Bearer t2"
+
+
+async def test_those_who_wait_for_a_token_share_its_failure() -> None:
+    service = Service(status=403)
+    authorizer = service.authorizer()
+    failures: list[str] = []
+
+    async def one() -> None:
+        try:
+            await header(authorizer, "a")
+        except RegistryError as e:
+            failures.append(str(e))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(50):
+            group.start_soon(one)
+    assert len(failures) == 50
+    assert len(service.asked) == 1
+
+
+async def test_one_who_gives_up_waiting_leaves_the_question_to_the_next() -> None:
+    service = Service()
+    authorizer = service.authorizer()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await header(authorizer, "a")
+    assert await header(authorizer, "a") == "Bearer t1"
+
+
+async def test_a_service_that_gives_the_refused_token_again_is_asked_once() -> None:
+    service = Service(token=lambda _: {"token": "same"})
+    authorizer = service.authorizer()
+    used = await header(authorizer, "a")
+    assert await authorizer.renew("r.io", used, service.challenge, scopes("a")) is None
+    assert len(service.asked) == 2

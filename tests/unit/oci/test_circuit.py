@@ -94,7 +94,7 @@ def test_a_host_that_only_asks_for_patience_gets_more_of_it() -> None:
     circuit = Circuit(POLICY)
     for moment in range(0, 300, 10):
         assert not circuit.failed(moment, now=moment, why="429", slowed=True)
-        assert circuit.opens <= moment, "the pace slows it down, not a pause"
+        assert circuit.opens <= moment + 1, "the pace slows it down, not a pause"
     assert circuit.failed(301, now=301, why="429", slowed=True)
 
 
