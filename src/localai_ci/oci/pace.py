@@ -15,9 +15,9 @@ _LONE = 0.9  # instead, where the latest 429 was longer ago than the window
 _TAKEN = 0.9  # of what the host took, at the least
 _NEAR = 0.97  # of the rate at which it said 429, reached after the first second
 _PLATEAU = 2.0  # s until that rate is reached again
-_BEYOND = 1.3  # times faster each second from there
+_BEYOND = 1.3  # times faster in the first second from there, and more and more in the next
 _HUNT = 3.0  # times faster each second after the very first decreases
-_LONG = 100.0  # s of calm after which more of it changes nothing
+_LONG = 40.0  # s of calm after which more of it changes nothing
 _LEAST = 0.2  # requests a second
 _ENOUGH = 8  # requests that can be counted
 _FIRST = 100.0  # requests a second, as the guess of one who has sent too few to count
@@ -89,7 +89,8 @@ class Pace:
             return self._base + (near - self._base) * calm
         if calm < _PLATEAU:
             return near + (self._ceiling - near) * (calm - 1) / (_PLATEAU - 1)
-        return self._ceiling * math.pow(_BEYOND, min(calm, _LONG) - _PLATEAU)
+        beyond = min(calm, _LONG) - _PLATEAU
+        return self._ceiling * math.pow(_BEYOND, beyond + beyond**2 / 2)
 
     def _forget(self, now: float) -> None:
         while self._taken and self._taken[0] < now - _WINDOW:
