@@ -5,12 +5,14 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from localai_ci.backends.build import build
+from dagger import Container
+
+from localai_ci.backends.build import BuiltBackend, build
 from localai_ci.backends.request import BackendRequest
 from localai_ci.backends.source_tree import matrix_of
 from localai_ci.bases.push import push
 from localai_ci.matrix.entry import Entry, Matrix
-from localai_ci.names import anchor_tag, input_tag
+from localai_ci.names import anchor_tag, input_tag, leg_labels
 from localai_ci.oci import copy
 from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
@@ -27,6 +29,7 @@ class PushedLeg:
         anchors: Where it was pushed, by the registry's name.
         legs: All entries of the same image: what a merge without a plan demands.
         seconds: Of the build; 0 where it was found built.
+        found: Where it was found built, by the tag that names its inputs; else empty.
     """
 
     entry: Entry
@@ -35,6 +38,12 @@ class PushedLeg:
     anchors: Mapping[str, Reference]
     legs: tuple[str, ...]
     seconds: float
+    found: str = ""
+
+    @property
+    def input_tag(self) -> str:
+        """The name of its inputs."""
+        return input_tag(self.inputs, self.entry.suffix, self.entry.arch)
 
 
 async def push_leg(
@@ -42,6 +51,7 @@ async def push_leg(
     transport: Transport,
     repositories: Mapping[str, Repository],
     run_id: str,
+    revision: str = "",
 ) -> PushedLeg:
     """Build an entry, and push it to all registries from one evaluated container.
 
@@ -52,13 +62,14 @@ async def push_leg(
         transport: Our client, for copies.
         repositories: Where anchors stand, by the registry's name.
         run_id: Names the run.
+        revision: The commit that is built; the image's labels say it, and its entry.
 
     Raises:
         LocalaiCiError: it cannot be built, or a registry refused it.
     """
     began = time.monotonic()
     built = await build(request)
-    container = await built.container.sync()
+    container = await _labelled(built, revision).sync()
     seconds = 0.0 if built.found else round(time.monotonic() - began, 1)
     day = dt.datetime.now(dt.UTC).date()
     tag = anchor_tag(day.strftime("%Y%m%d"), run_id, built.entry.id)
@@ -69,16 +80,24 @@ async def push_leg(
         else:
             await push(container, anchor, request.login)
     legs = _legs(await matrix_of(request.source), built.entry.suffix)
-    return PushedLeg(built.entry, built.inputs, day, anchors, legs, seconds)
+    return PushedLeg(built.entry, built.inputs, day, anchors, legs, seconds, built.found)
 
 
 async def name_by_inputs(
     transport: Transport, leg: PushedLeg, repositories: Iterable[tuple[str, Repository]]
 ) -> None:
     """Under the name of its inputs it is found by the next plan and the next build."""
-    known = input_tag(leg.inputs, leg.entry.suffix, leg.entry.arch)
     for name, repository in repositories:
-        await copy.copy(transport, leg.anchors[name], repository.at(known))
+        await copy.copy(transport, leg.anchors[name], repository.at(leg.input_tag))
+
+
+def _labelled(built: BuiltBackend, revision: str) -> Container:
+    """What is pushed: the finished image, so no build and no hash of inputs knows of its labels."""
+    container = built.container
+    if not built.found:
+        for name, value in leg_labels("backends", built.entry.id, revision).items():
+            container = container.with_label(name, value)
+    return container
 
 
 def _legs(matrix: Matrix, suffix: str) -> tuple[str, ...]:

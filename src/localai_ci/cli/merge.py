@@ -72,6 +72,9 @@ def merge(
         Path | None,
         typer.Option("--plan", help="The run's plan: all it promised is demanded."),
     ] = None,
+    run_id: Annotated[
+        str, typer.Option("--run-id", help="Refuse receipts of any other run than this one.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read, and show all.")] = False,
     force_latest: Annotated[
         bool, typer.Option("--force-latest", help="Move `latest` to an older version too.")
@@ -114,10 +117,14 @@ def merge(
         if signer:
             await signer.check()
         async with _transport(file, dry_run=dry_run) as transport:
-            images = await collect(transport, receipts, plan, file, happened, output.note)
+            found = await collect(
+                transport, receipts, plan, file, happened, output.note, run_id=run_id
+            )
+            images = found.images
             places = {kind: targets(file, kind) for kind in ImageKind}
             options = Options(dry_run, force_latest, keep_anchors, provenance)
             work = Merge(transport, places, options, signer)
+            work.result.unusable = list(found.unusable)
             with progress(len(images)) as report:
                 if dry_run:
                     work.report = report

@@ -10,6 +10,7 @@ from localai_ci.backends.request import BackendRequest
 from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import Registries
 from localai_ci.names import receipt_file
+from localai_ci.release import kept
 from localai_ci.release.proof import prove_and_receipt
 from localai_ci.release.receipt import Run
 from localai_ci.release.targets import plain_http, targets
@@ -39,6 +40,7 @@ async def publish(
             transport,
             {t.name: t.anchors for t in to},
             run_id,
+            revision,
         )
         receipt = await prove_and_receipt(
             transport,
@@ -49,7 +51,13 @@ async def publish(
             input_hash=leg.inputs,
             built_by={"localai-ci": version("localai-ci"), "dagger": await dag.version()},
         )
+        timed = receipt.model_copy(update={"seconds": leg.seconds})
+        named = [t.repository.at(leg.input_tag) for t in to]
+        if leg.found:
+            timed = await kept.with_origin(transport, named, timed)
         await name_by_inputs(transport, leg, [(t.name, t.repository) for t in to])
-    timed = receipt.model_copy(update={"seconds": leg.seconds})
+        if timed.origin.id:
+            for place in named:
+                await kept.keep(transport, place, timed)
     text = timed.model_dump_json(indent=1) + "\n"
     return dag.directory().with_new_file(receipt_file(timed.entry), text)

@@ -9,9 +9,11 @@ import anyio
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import manifests
+from localai_ci.oci.concurrency import failures
 from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
+from localai_ci.release.binding import UnboundError
 from localai_ci.release.gc import Cleaner
 from localai_ci.release.merge_image import ImageMerge, Options, Signer
 from localai_ci.release.merge_plan import Image
@@ -64,7 +66,7 @@ class Merge:
             self.result.requests = dict(sorted(self.transport.requests.items()))
             self.result.writes = self.transport.writes
             self.result.seconds = round(time.monotonic() - started, 3)
-        self.result.ok = not any(True for _ in self.result.bad)
+        self.result.ok = not self.result.unusable and not any(True for _ in self.result.bad)
         return self.result
 
     async def _one(self, image: Image, row: ImageRow) -> None:
@@ -76,7 +78,9 @@ class Merge:
         try:
             await work.run(image, row)
         except LocalaiCiError as e:
-            row.status, row.error = Status.failed, str(e)
+            unbound = all(isinstance(one, UnboundError) for one in failures(e))
+            row.status = Status.refused if unbound else Status.failed
+            row.error = str(e)
         except Exception as e:  # noqa: BLE001 - whatever it is, the other images go on
             row.status, row.error = Status.failed, f"a fault of localai-ci itself: {_first(e)!r}"
         row.seconds = round(time.monotonic() - started, 3)

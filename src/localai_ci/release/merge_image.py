@@ -21,7 +21,7 @@ from localai_ci.oci.copy import MovedError, settled
 from localai_ci.oci.manifests import Manifest
 from localai_ci.oci.reference import Reference
 from localai_ci.oci.transport import Transport
-from localai_ci.release import provenance
+from localai_ci.release import binding, provenance
 from localai_ci.release import tags as naming
 from localai_ci.release.gc import Cleaner
 from localai_ci.release.index import version_of
@@ -97,6 +97,8 @@ class ImageMerge:
             return
         row.digest, row.index = image.index.digest, image.index.raw.decode()
         todo = await self._plan(image, image.index, row)
+        if todo:
+            await self._demand_bound(image)
         if self.options.dry_run:
             row.healed = [f"{leg.entry} in {target.name}" for target, leg in todo.restore]
             row.status = Status.planned if todo else Status.unchanged
@@ -118,6 +120,11 @@ class ImageMerge:
         row.status = Status.merged if wrote else Status.unchanged
         if wrote and not self.options.keep_anchors:
             await self._drop_anchors(image.receipts, row)
+
+    async def _demand_bound(self, image: Image) -> None:
+        """Where nothing is written, nothing can be moved by a wrong receipt."""
+        places = [target.repository for target in self.targets]
+        await run_all(partial(binding.check, self.transport, leg, places) for leg in image.receipts)
 
     async def _plan(self, image: Image, index: Manifest, row: ImageRow) -> MergePlan:
         seen = await self._look(image, index)
@@ -248,7 +255,10 @@ class ImageMerge:
 
     async def _drop_anchors(self, legs: Sequence[Receipt], row: ImageRow) -> None:
         """Best effort: an anchor that stays costs space, and `gc` finds it by its name."""
-        anchors = [place.reference for leg in legs for place in leg.publications]
+        said = {place.anchor for leg in legs for place in leg.publications}
+        # By the naming rule alone: no receipt says what is deleted.
+        named = [binding.anchor(target, leg) for leg in legs for target in self.targets]
+        anchors = [Reference.parse(name) for name in named if name in said]
 
         async def drop(anchor: Reference) -> None:
             dropped = await self.cleaner.drop(anchor)

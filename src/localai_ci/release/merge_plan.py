@@ -88,36 +88,49 @@ class MergePlan:
         return bool(self.restore or self.indexes or self.moves)
 
 
+Promised = Mapping[ImageKind, Collection[str]]
+"""Entry ids that a plan promised, by family; of a family that is absent none is."""
+Faults = Mapping[tuple[ImageKind, str], Sequence[str]]
+"""Why receipts of an image cannot be used, by family and suffix."""
+
+
 def images(
     receipts: Sequence[Receipt],
-    promised: Collection[str] | None,
+    promised: Promised | None,
     name: Callable[[ImageKind, str], TagSet],
     revision: str,
+    faulty: Faults | None = None,
 ) -> tuple[Image, ...]:
     """Group receipts to images, refuse incomplete ones, and make every index.
 
     Args:
         receipts: All legs that arrived.
-        promised: Entry ids that the plan promised; None takes what the receipts say themselves,
-            as the server image's always do: a plan is one of backends.
+        promised: What the plan promised, and nothing else is merged; None takes what the receipts
+            say themselves.
         name: The tags of an image, from family and suffix.
         revision: The commit, for the index's annotations.
+        faulty: What is wrong with receipts; their images are refused.
 
     Returns:
-        One for each suffix that arrived or was promised, sorted.
+        One for each suffix that arrived, was promised or is faulty, sorted.
     """
-    groups: dict[tuple[ImageKind, str], list[Receipt]] = {}
+    groups: dict[tuple[ImageKind, str], list[Receipt]] = {key: [] for key in faulty or {}}
     for receipt in receipts:
         groups.setdefault((receipt.kind, receipt.suffix), []).append(receipt)
-    for entry in promised or ():
-        groups.setdefault((ImageKind.backends, split_entry_id(entry)[0]), [])
+    for kind, entries in (promised or {}).items():
+        for entry in entries:
+            groups.setdefault((kind, split_entry_id(entry)[0]), [])
     made = []
     for (kind, suffix), legs in sorted(groups.items()):
         bare = Image(kind, suffix, tuple(sorted(legs, key=lambda leg: leg.entry)), TagSet(()))
-        if promised is None or kind is not ImageKind.backends:
+        if promised is None:
             wanted = {leg for receipt in legs for leg in receipt.legs}
         else:
-            wanted = {entry for entry in promised if split_entry_id(entry)[0] == suffix}
+            all_of_kind = promised.get(kind, ())
+            wanted = {entry for entry in all_of_kind if split_entry_id(entry)[0] == suffix}
+        if wrong := (faulty or {}).get((kind, suffix)):
+            made.append(replace(bare, refused="; ".join(wrong)))
+            continue
         try:
             made.append(_indexed(replace(bare, tags=name(kind, suffix)), wanted, revision))
         except LocalaiCiError as e:

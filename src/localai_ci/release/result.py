@@ -21,7 +21,7 @@ class Status(StrEnum):
     unchanged = "unchanged"
     """Everything was there already; nothing was written."""
     refused = "refused"
-    """A leg is missing or there are too many: nothing was asked or written."""
+    """A leg is missing, there are too many, or a receipt is not of its leg: nothing was written."""
     failed = "failed"
 
 
@@ -82,9 +82,14 @@ class MergeResult(_ResultRow):
     """A whole merge."""
 
     version: int = 1
-    ok: bool = Field(default=False, description="Every image ended well.")
+    ok: bool = Field(
+        default=False, description="Every image ended well, and every receipt could be read."
+    )
     dry_run: bool = False
     images: list[ImageRow] = Field(default_factory=list)
+    unusable: list[str] = Field(
+        default_factory=list, description="Files among the receipts that are none, and why."
+    )
     requests: dict[str, int] = Field(default_factory=dict)
     writes: int = 0
     seconds: float = 0.0
