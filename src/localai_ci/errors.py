@@ -15,8 +15,13 @@ class LocalaiCiError(Exception):
         self.what = what
         self.where = where
         self.remedy = remedy
-        text = f"{where}: {what}" if where else what
-        super().__init__(f"{text}\n  {remedy}" if remedy else text)
+        super().__init__(self.beside(""))
+
+    def beside(self, place: str) -> str:
+        """The text of the error where ``place`` was named already."""
+        named = self.where and self.where != place
+        text = f"{self.where}: {self.what}" if named else self.what
+        return f"{text}\n  {self.remedy}" if self.remedy else text
 
 
 class InputError(LocalaiCiError):

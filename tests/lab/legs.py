@@ -81,6 +81,7 @@ class Scene:
         receipts: Sequence[Receipt],
         event: GitEvent = RELEASE,
         promised: Sequence[str] | None = None,
+        remembered: Mapping[tuple[ImageKind, str], ImageRow] | None = None,
         **options: object,
     ) -> MergeResult:
         merge = Merge(
@@ -89,6 +90,7 @@ class Scene:
             Options(**options),  # type: ignore[arg-type]
             self.signer,
             self.rows.append,
+            remembered=remembered or {},
         )
         return await merge.run(planned(receipts, event, promised))
 

@@ -18,6 +18,7 @@ from localai_ci.errors import InputError
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
     from localai_ci.oci.transport import Transport
+    from localai_ci.release.merge import Merge
     from localai_ci.release.result import ImageRow, MergeResult
     from localai_ci.release.sign import Cosign
     from localai_ci.release.tags import GitEvent
@@ -129,7 +130,7 @@ def merge(
                 if dry_run:
                     work.report = report
                     return await work.run(images)
-                with _recorded(work.result, result, report) as work.report:
+                with _recorded(work, result, report):
                     return await work.run(images)
 
     done = anyio.run(act)
@@ -193,18 +194,19 @@ def rollback(
 
 
 @contextmanager
-def _recorded(done: "MergeResult", path: Path, report: "Report") -> "Iterator[Report]":
+def _recorded(work: "Merge", path: Path, report: "Report") -> "Iterator[None]":
     """Tell of each image, and keep the record of moved tags."""
     from localai_ci.release.journal import Journal
 
-    journal = Journal(path, done)
+    journal = Journal(path, work.result)
 
     def both(row: "ImageRow") -> None:
         report(row)
         journal.note(row)
 
+    work.report, work.promise, work.remembered = both, journal.promise, journal.remembered
     try:
-        yield both
+        yield
     finally:
         if journal.close():
             output.note(f"note: what an earlier merge moved is in {journal.beside}")

@@ -30,7 +30,7 @@ class Cleaner:
         Raises:
             RegistryError: the registry cannot, or refused.
         """
-        if not anchor_day(anchor.tag) or await manifests.find(self.transport, anchor) is None:
+        if not anchor_day(anchor.tag):
             return False
         if refusal := self._cannot.get(anchor.repository.registry):
             raise refusal

@@ -1,5 +1,6 @@
 """What a merge did, as a JSON file: a row for each image, and every tag's previous digest."""
 
+import os
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -35,7 +36,9 @@ class TagState(StrEnum):
     restored = "restored"
     """Moved, and put back to its previous digest because another tag failed."""
     left = "left"
-    """Moved, could not be put back: a rerun of the merge or `rollback` mends it."""
+    """Moved, could not be put back: a rerun of the merge or `rollback` puts it right."""
+    yielded = "yielded"
+    """Moved, and then left to a newer release that came meanwhile: nothing to undo."""
 
 
 WRITTEN = frozenset({TagState.moving, TagState.moved, TagState.left})
@@ -105,11 +108,8 @@ class MergeResult(_ResultRow):
         return self.model_dump_json(indent=1) + "\n"
 
     def write(self, path: Path) -> None:
-        """Write it, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f"{path.name}.new")
-        fresh.write_text(self.as_text(), encoding="utf-8")
-        fresh.replace(path)
+        """Write it, whole or not at all, and survive the loss of power."""
+        write_durably(path, self.as_text())
 
     @classmethod
     def read(cls, path: Path) -> "MergeResult":
@@ -126,3 +126,23 @@ class MergeResult(_ResultRow):
             raise InputError(
                 "not the result of a merge", where=str(path), remedy="Give merge's --result file."
             ) from None
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a file whole or not at all; it is on disk when this returns.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)  # the name too
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -165,11 +165,16 @@ def prerelease(text: str) -> bool:
     return bool(match and match[4])
 
 
+def releases(names: Iterable[str], suffix: str) -> list[str]:
+    """The released versions among tags of one suffix, the highest first."""
+    texts = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    released = {(v, text) for text in texts if (v := version(text)) and not prerelease(text)}
+    return [text for _, text in sorted(released, reverse=True)]
+
+
 def newest_release(names: Iterable[str], suffix: str) -> str:
     """The highest released version among tags of one suffix, or nothing."""
-    versions = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
-    released = [(v, text) for text in versions if (v := version(text)) and not prerelease(text)]
-    return max(released)[1] if released else ""
+    return next(iter(releases(names, suffix)), "")
 
 
 def _shown(text: str) -> str:
