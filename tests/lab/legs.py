@@ -61,16 +61,18 @@ class Scene:
         kind: ImageKind = ImageKind.backends,
         *,
         labelled: bool = True,
+        revision: str = SHA,
     ) -> Receipt:
         """Push one leg to all anchors as `publish-backend` does, and take its receipt."""
         arch = split_entry_id(entry)[1]
         tag = anchor_tag("20261120", RUN.id, entry)
-        labels = leg_labels(kind, entry, SHA) if labelled else None
+        labels = leg_labels(kind, entry, revision) if labelled else None
+        run = RUN.model_copy(update={"revision": revision})
         for target in self.targets:
             await publish(self.transport, target.anchors, tag, text or entry, arch, labels)
         anchors = {target.name: target.anchors.at(tag) for target in self.targets}
         return await prove_and_receipt(
-            self.transport, entry=entry, anchors=anchors, run=RUN, legs=legs, kind=kind
+            self.transport, entry=entry, anchors=anchors, run=run, legs=legs, kind=kind
         )
 
     async def both(self, text: str = "") -> list[Receipt]:

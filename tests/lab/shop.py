@@ -59,13 +59,18 @@ class Shop:
             "--result", str(self.result), *EVENT, *more,
         )  # fmt: skip
 
-    def push(self, target: Target, *entries: str, labelled: bool = True) -> list[Receipt]:
+    def push(
+        self, target: Target, *entries: str, labelled: bool = True, revision: str = SHA
+    ) -> list[Receipt]:
         """Legs of further images, each image of one leg, with their receipts."""
 
         async def all_of_them() -> list[Receipt]:
             async with Transport(policy=QUICK) as transport:
                 scene = Scene(transport, (target,))
-                return [await scene.leg(entry, labelled=labelled) for entry in entries]
+                return [
+                    await scene.leg(entry, labelled=labelled, revision=revision)
+                    for entry in entries
+                ]
 
         receipts = anyio.run(all_of_them)
         for receipt in receipts:
