@@ -78,6 +78,22 @@ def test_gc_shows_before_it_deletes_and_only_old_anchors(
         }
 
 
+@pytest.mark.parametrize("command", ["tags", "merge"])
+@pytest.mark.parametrize("wrong", [("--sha", "zzz"), ("--ref", "master"), ("--event", "nightly")])
+def test_an_event_is_checked_before_anything_is_done(
+    shop: Shop, capsys: pytest.CaptureFixture[str], command: str, wrong: tuple[str, str]
+) -> None:
+    with oci_registry() as registry:
+        shop.stock(registry)
+        before = len(registry.repos)
+        arguments = ["--receipts", str(shop.receipts)] if command == "merge" else []
+        assert shop.run(command, "--registries", str(shop.file), *arguments, *EVENT, *wrong) == 1
+        said = capsys.readouterr()
+        assert not said.out
+        assert f"{wrong[1]!r}" in said.err
+        assert len(registry.repos) == before
+
+
 def test_tags_are_printed(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     assert shop.run("tags", *EVENT, "--suffix", "-cpu-test") == 0
     assert capsys.readouterr().out.split() == [

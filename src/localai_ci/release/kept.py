@@ -87,7 +87,11 @@ async def with_origin(
     """
     for place in places:
         if first := await find(transport, place, receipt):
-            told = {"built": first.origin, "built_by": first.built_by}
+            told = {
+                "built": first.origin,
+                "built_by": first.built_by,
+                "input_hash": receipt.input_hash or first.input_hash,
+            }
             return receipt.model_copy(update=told)
     revision = binding.revision_of(receipt)
     return receipt.model_copy(update={"built": UNKNOWN.model_copy(update={"revision": revision})})

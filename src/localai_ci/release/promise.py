@@ -23,11 +23,13 @@ class Promise:
         entries: Ids of the backends that the run builds.
         built: Backends that were built before, by id, with the image's place.
         images: Ids of the server image's legs; a plan of backends promises none.
+        complete: Whether it is a plan of everything, not of what a change touches.
     """
 
     entries: tuple[str, ...]
     built: Mapping[str, str] = field(default_factory=dict)
     images: tuple[str, ...] = ()
+    complete: bool = False
 
     @property
     def by_kind(self) -> Promised:
@@ -57,6 +59,7 @@ def read_promise(path: Path) -> Promise:
             _ids(plan["entries"]),
             {name: image for name, image in built.items() if _is_linux(name)},
             _ids(plan.get("images", [])),
+            plan.get("complete") is True,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError("not a plan", where=str(path), remedy=_REMEDY) from None
