@@ -1,8 +1,8 @@
-"""The errors a user sees: what is wrong, where, and how to mend it."""
+"""The errors a user sees: what is wrong, where, and how to fix it."""
 
 
 class LocalaiCiError(Exception):
-    """An error with everything the reader needs to mend it.
+    """An error with everything the reader needs to fix it.
 
     Args:
         what: The fault in one sentence, naming the value and what was expected.

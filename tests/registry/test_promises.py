@@ -103,9 +103,10 @@ async def test_a_leg_whose_blob_is_nowhere_is_not_called_healed(
         assert "publish-backend --entry cpu-test/amd64" in row.error
 
 
+@pytest.mark.parametrize("name", ["sha256:", "v4.2.2"])
 @pytest.mark.parametrize("status", [400, 404])
 async def test_an_index_that_is_refused_though_its_legs_are_there_gets_them_again(
-    lab: Lab, transport: Transport, status: int
+    lab: Lab, transport: Transport, status: int, name: str
 ) -> None:
     """As quay does for a while: HEAD of a child says yes, PUT of the index says no."""
     with proxy(lab.own.address) as front:
@@ -117,7 +118,7 @@ async def test_an_index_that_is_refused_though_its_legs_are_there_gets_them_agai
             again = all(front.seen("PUT", leg.digest) for leg in receipts)
             return request if again else Response(status)
 
-        front.fail(Fault("PUT", "/manifests/sha256:", times=99, before=only_indexes(refuse)))
+        front.fail(Fault("PUT", f"/manifests/{name}", times=99, before=only_indexes(refuse)))
         row = (await scene.merge(receipts)).images[0]
         assert row.status is Status.merged, row.error
         assert len(row.healed) == 2

@@ -126,7 +126,7 @@ class ImageMerge:
         if moves:
             if self.promise:
                 await self.promise(row)
-            await self._move(index, row)
+            await self._move(image, index, row)
         changed = wrote or moves or todo.restore or todo.indexes
         row.status = Status.merged if changed else Status.unchanged
 
@@ -208,17 +208,26 @@ class ImageMerge:
         for lacking, leg in todo.restore:
             if lacking == target:
                 await self._restore(target, leg, row)
-        if target not in todo.indexes:
-            return
+        if target in todo.indexes:
+            await self._put_index(target, image, index, index.digest, None, row)
+
+    async def _put_index(
+        self, target: Target, image: Image, index: Manifest, name: str, before: str | None,
+        row: ImageRow,
+    ) -> None:  # fmt: skip
+        """Write the index under a name; where it is refused, once more after its legs.
+
+        Quay says that it has the legs, and does not find them, for an index by digest or by tag.
+        """
+        repository = target.repository
         try:
-            await put_confirmed(self.transport, target.repository, index.digest, index, None)
+            await put_confirmed(self.transport, repository, name, index, before)
         except RegistryError as e:
             if e.status not in _INDEX_REFUSED:
                 raise
-            # It said that it has the legs, and does not find them: quay does so.
             for leg in image.receipts:
                 await self._restore(target, leg, row)
-            await put_confirmed(self.transport, target.repository, index.digest, index, None)
+            await put_confirmed(self.transport, repository, name, index, before)
 
     async def _restore(self, target: Target, leg: Receipt, row: ImageRow) -> None:
         others = [other.repository for other in self.targets if other != target]
@@ -237,19 +246,20 @@ class ImageMerge:
         )
         row.signed = [target.name for target in self.targets]
 
-    async def _move(self, index: Manifest, row: ImageRow) -> None:
+    async def _move(self, image: Image, index: Manifest, row: ImageRow) -> None:
         """Move each tag in all registries at once; put all back if one cannot be moved."""
         try:
             for _, same in groupby(row.tags, key=lambda tag: Reference.parse(tag.image).tag):
-                await run_all(partial(self._move_one, index, tag) for tag in list(same))
+                await run_all(partial(self._move_one, image, index, tag, row) for tag in list(same))
         except LocalaiCiError as e:
             await self._put_back_unless_moved(row, e)
             raise
 
-    async def _move_one(self, index: Manifest, tag: TagRow) -> None:
-        image = Reference.parse(tag.image)
+    async def _move_one(self, image: Image, index: Manifest, tag: TagRow, row: ImageRow) -> None:
+        name = Reference.parse(tag.image).tag
+        target = next(target for target in self.targets if target.name == tag.registry)
         tag.state = TagState.moving
-        await put_confirmed(self.transport, image.repository, image.tag, index, tag.previous)
+        await self._put_index(target, image, index, name, tag.previous, row)
         tag.state = TagState.moved
 
     async def _put_back_unless_moved(self, row: ImageRow, error: LocalaiCiError) -> None:

@@ -21,6 +21,10 @@ from localai_ci.oci.reference import Reference, Repository
 MANIFEST_LIMIT = 4 * 1024 * 1024
 """Bytes of a manifest, and of a configuration: what the distribution specification names."""
 
+BLOB_LIMIT = 2**40
+"""Bytes of a blob: no registry takes one of a terabyte."""
+_ELSEWHERE = ("nondistributable", "foreign")
+
 
 class Frozen(BaseModel):
     """Base of what is written to and read from our own JSON files."""
@@ -133,8 +137,12 @@ class Receipt(Frozen):
             "the manifest's text is not that of its digest": digest_of(raw) != self.digest,
             "the manifest's text is not of its size": len(raw) != self.size,
             "config and layers are not those of the manifest": (self.config, self.layers) != inside,
-            "a blob has no digest": not all(
-                is_digest(blob.digest) and blob.size >= 0 for blob in (self.config, *self.layers)
+            "a blob has no digest, or an absurd size": not all(
+                is_digest(blob.digest) and 0 <= blob.size <= BLOB_LIMIT
+                for blob in (self.config, *self.layers)
+            ),
+            "a layer is kept elsewhere, so nothing can prove it": any(
+                word in layer.media_type for layer in self.layers for word in _ELSEWHERE
             ),
             "the configuration's text is not that of its digest": configuration != b""
             and digest_like(self.config.digest, configuration) != self.config.digest,

@@ -86,12 +86,8 @@ async def _put_and_read(transport: Transport, target: Repository, manifest: Mani
 
 
 async def _missing(transport: Transport, receipt: Receipt, target: Repository) -> list[Descriptor]:
-    """The blobs of a leg that a repository does not have; those kept elsewhere on purpose aside."""
-    needed = {
-        blob.digest: blob
-        for blob in (receipt.config, *receipt.layers)
-        if "nondistributable" not in blob.media_type and "foreign" not in blob.media_type
-    }
+    """The blobs of a leg that a repository does not have."""
+    needed = {blob.digest: blob for blob in (receipt.config, *receipt.layers)}
     there = await run_all(partial(blobs.exists, transport, target, digest) for digest in needed)
     return [blob for blob, found in zip(needed.values(), there, strict=True) if not found]
 
