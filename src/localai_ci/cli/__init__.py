@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localai_ci.cli import bases, estimates, matrix, merge, plan
+from localai_ci.cli import bases, estimates, matrix, merge, plan, upkeep
 from localai_ci.cli.output import Format, FormatOption
 from localai_ci.errors import LocalaiCiError
 
@@ -27,6 +27,7 @@ commands.add_typer(matrix.app, name="matrix")
 commands.add_typer(plan.app, name="plan")
 commands.add_typer(estimates.app, name="estimates")
 merge.register(commands)
+upkeep.register(commands)
 
 
 @commands.callback()

@@ -47,6 +47,7 @@ AptSnapshot: TypeAlias = Annotated[
     str, Doc("Take Ubuntu's packages as they were at a moment: 20260101T000000Z")
 ]
 AsJson: TypeAlias = Annotated[bool, Doc("Print JSON instead of a table")]
+DryRun: TypeAlias = Annotated[bool, Doc("Only read, and show what would be written where")]
 Epoch: TypeAlias = Annotated[
     str, Doc("Any text; a new one installs all packages anew: LocalAI does so weekly, 2026-W47")
 ]

@@ -23,10 +23,17 @@ class Login:
     insecure: bool
     plain_http: frozenset[str] = frozenset()
 
-    def transport(self, targets: Sequence[Repository], policy: Policy | None = None) -> Transport:
-        """This client, for these repositories."""
+    def transport(
+        self,
+        targets: Sequence[Repository],
+        policy: Policy | None = None,
+        *,
+        read_only: bool = False,
+    ) -> Transport:
+        """This client, for these repositories; it refuses to write where it is ``read_only``."""
         plain = frozenset(target.host for target in targets) if self.insecure else frozenset()
-        return Transport(self.keyring, policy=policy, plain_http=plain | self.plain_http)
+        known = plain | self.plain_http
+        return Transport(self.keyring, policy=policy, plain_http=known, read_only=read_only)
 
 
 ANONYMOUS = Login(Keyring({}), insecure=False)
