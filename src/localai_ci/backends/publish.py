@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from localai_ci.backends.build import build
 from localai_ci.backends.request import BackendRequest
-from localai_ci.backends.source_tree import matrix_of
+from localai_ci.backends.source_tree import open_tree
 from localai_ci.bases.push import push
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.names import anchor_tag, input_tag
@@ -68,7 +68,8 @@ async def push_leg(
             await copy.copy(transport, Reference.parse(built.found), anchor)
         else:
             await push(container, anchor, request.login)
-    legs = _legs(await matrix_of(request.source), built.entry.suffix)
+    tree = await open_tree(request.source)
+    legs = _legs(tree.tables.matrix, built.entry.suffix)
     return PushedLeg(built.entry, built.inputs, day, anchors, legs, seconds)
 
 

@@ -13,6 +13,7 @@ from localai_ci.plan.event import Event
 LIST_LIMIT = {
     Event.pull_request: limits.PULL_REQUEST_FILES,
     Event.push: limits.PUSH_FILES,
+    Event.merge_group: limits.PUSH_FILES,
 }
 """Where GitHub's APIs cut a list of files (pull request files; compare) without saying so."""
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from localai_ci.config.estimates import Estimates, load_estimates
+from localai_ci.config.estimates import Estimates
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
@@ -26,16 +26,18 @@ class Report:
     estimates: Estimates
 
 
-def report_of(plan: Plan, runners: int, budget: float | None = None, *, pack: bool) -> Report:
+def report_of(
+    plan: Plan, estimates: Estimates, runners: int, budget: float | None = None, *, pack: bool
+) -> Report:
     """The jobs of a plan, and what they take.
 
     Args:
         plan: What is built.
+        estimates: How long things take.
         runners: How many jobs run at once.
         budget: Minutes of a packed job.
         pack: Several entries a job, in jobs that end first on these runners if no budget is given.
     """
-    estimates = load_estimates()
     entries = [p.entry for p in plan.entries]
     if budget is not None:
         jobs = packed(entries, estimates, budget)

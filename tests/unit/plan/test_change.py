@@ -20,8 +20,8 @@ from localai_ci.plan.sources import PlanRequest, gather
 
 
 def gathered(request: PlanRequest, stdin: bytes = b"") -> Plan:
-    matrix, inputs, change = gather(request, lambda: stdin)
-    return decide(matrix, inputs, change)
+    known, change = gather(request, lambda: stdin)
+    return decide(known.matrix, known.rules, change)
 
 
 # -- lists -----------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_an_edit_of_the_compile_table_rebuilds_what_is_compiled_by_it_and_nothin
 
 
 def test_the_compile_table_of_both_revisions_is_compared(tree: Tree) -> None:
-    for name in ("profiles.yaml", "backends.yaml", "compile.yaml"):
+    for name in ("profiles.yaml", "backends.yaml", "inputs.yaml", "compile.yaml"):
         text = (data_dir() / name).read_text("utf-8")
         tree.write(f"matrix/{name}", text)
     tree.base = tree.commit()
