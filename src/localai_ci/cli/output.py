@@ -85,7 +85,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = 
     for column in columns:
         result.add_column(column, overflow="fold")
     for row in rows:
-        result.add_row(*map(Text, row))
+        result.add_row(*(Text(text.printable(cell, lines=True)) for cell in row))
     console = Console(highlight=False)
     console.print(result)
     if caption:

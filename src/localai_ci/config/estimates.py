@@ -8,7 +8,10 @@ from pydantic import Field
 from localai_ci.config.data import data_dir
 from localai_ci.config.reader import Strict, load
 
-Minutes = Annotated[float, Field(ge=0, le=24 * 60)]
+LONGEST = 24 * 60
+"""Minutes that anything may take."""
+
+Minutes = Annotated[float, Field(ge=0, le=LONGEST, allow_inf_nan=False)]
 
 
 class Estimate(Strict):

@@ -1,6 +1,5 @@
 """A LocalAI tree: its files by path, from a checkout's working folder."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.matrix.git_process import run
 from localai_ci.text import quoted
 
 
@@ -25,8 +25,7 @@ class Tree:
                 "there is no such folder", where=str(self.root), remedy="Give a clone of LocalAI."
             )
         if (self.root / ".git").exists():
-            command = ["git", "-C", str(self.root), "ls-files", "-z"]
-            done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+            done = run(self.root, "ls-files", "-z")
             if done.returncode == 0:
                 listed = done.stdout.decode("utf-8", "surrogateescape")
                 return frozenset(p for p in listed.split("\0") if p)

@@ -13,6 +13,8 @@ from localai_ci.matrix.tables import COMPILE, RULES, Read, Tables, tables
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
+from localai_ci.text import listed as listed_names
+from localai_ci.text import plural, quoted
 
 PROTO = "backend/backend.proto"
 
@@ -69,7 +71,14 @@ def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Table
     listed = None
     if request.changed_files:
         listed = _read_list(request.changed_files, read_stdin)
-    return put_together(request, read, compared, listed)
+    known, change = put_together(request, read, compared, listed)
+    if checkout and request.head == "HEAD" and (edited := checkout.uncommitted()):
+        note = (
+            f"{plural(len(edited), 'file')} of {request.source} edited and not committed"
+            f" ({listed_names(edited)}); the plan is of the commit, so it does not count them"
+        )
+        change = replace(change, notes=(*change.notes, note))
+    return known, change
 
 
 def put_together(
@@ -96,6 +105,7 @@ def put_together(
         change = Change(request.event, compared.paths)
     else:
         change = Change(request.event, None, compared or "nothing was said about what changed")
+    _refuse_duplicates(known.matrix)
     bases = _known_bases(request.bases, known.matrix)
     change = replace(change, bases=bases, forced=request.forced)
     if isinstance(compared, Compared) and change.paths is not None:
@@ -146,6 +156,19 @@ def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
         lambda path: checkout.read(start, path),
         lambda path: checkout.read(head, path),
     )
+
+
+def _refuse_duplicates(matrix: Matrix) -> None:
+    """One id is one image: of two rows with it a change of the first would build nothing."""
+    seen: set[str] = set()
+    for entry in matrix.entries:
+        if entry.id in seen:
+            raise InputError(
+                f"more than one row makes {quoted(entry.id)}; the last one pushed would win",
+                where=matrix.where(entry),
+                remedy="Drop all but one, or give them other suffixes.",
+            )
+        seen.add(entry.id)
 
 
 def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:

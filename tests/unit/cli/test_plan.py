@@ -223,3 +223,37 @@ def test_what_a_terminal_or_a_runner_would_act_on_is_printed_escaped() -> None:
     assert "::add-mask" not in text
     assert "##[" not in text
     assert "\\x1b[31m" in text
+
+
+def test_a_file_name_is_never_markup() -> None:
+    text = plan(stdin=b"docs/[/x].md\ncore/[id].tsx\n")
+    assert "docs/[/x].md" in text
+    assert "core/[id].tsx" in text
+
+
+def test_a_step_summary_shows_names_as_they_are() -> None:
+    name = b"docs/a`b|<img src=x>::add-mask::x\n.md\0README.md\0"
+    text = plan("--format", "markdown", stdin=name)
+    assert "::add-mask" not in text
+    assert "- ``" in text
+    assert r"a`b|<img src=x>:\:add-mask" in text
+    assert "\n.md" not in text
+
+
+@pytest.mark.parametrize("seconds", ["100000", "true", "-1", "NaN", "1e999", '"600"'])
+def test_a_receipt_with_a_time_that_cannot_be_is_refused(seconds: str, tmp_path: Path) -> None:
+    from localai_ci.config.data import data_dir
+
+    file = tmp_path / "estimates.yaml"
+    before = (data_dir() / "estimates.yaml").read_bytes()
+    file.write_bytes(before)
+    receipts = tmp_path / "receipts"
+    receipts.mkdir()
+    (receipts / "a.json").write_text(f'{{"entry": "cpu-ced/amd64", "seconds": {seconds}}}')
+    said = run("estimates", "update", str(receipts), "--file", str(file), code=2)
+    assert "a.json: `seconds` is" in said
+    assert file.read_bytes() == before
+
+
+def test_a_budget_that_no_runner_has_is_refused() -> None:
+    assert "360" in run("plan", "--event", "schedule", "--budget", "600", code=2)
