@@ -1,5 +1,6 @@
 """Text for terminals and logs."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -9,10 +10,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False, safe_box=True)
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*(Text(printable(cell, lines=True)) for cell in row))
     console = Console(width=10_000, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(grid)
@@ -43,3 +45,56 @@ def say(line: str) -> None:
     """Tell the user something beside the result: it stands in the function's own log."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
+
+
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff]"
+)
+# What a runner of GitHub takes for a command, anywhere in a line: `::set-output …::`, `##[group]`.
+_COMMAND = re.compile(r"::(?=[A-Za-z])|##\[")
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Text from somewhere else, as it may leave for a terminal, a log or a file of words.
+
+    Control characters, escape sequences, what changes the direction of writing and bytes that are
+    not UTF-8 become ``\x1b`` or ``\u202e``; a workflow command of GitHub is taken apart.
+
+    Args:
+        text: Any text.
+        lines: Whether line breaks and tabs are the caller's own, and stay.
+    """
+
+    def escaped(match: re.Match[str]) -> str:
+        char = match[0]
+        if lines and char in "\n\t":
+            return char
+        short = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}.get(char)
+        if short:
+            return short
+        code = ord(char)
+        return rf"\x{code:02x}" if code <= 0xFF else rf"\u{code:04x}"  # noqa: PLR2004
+
+    seen = _UNSEEN.sub(escaped, text)
+    return _COMMAND.sub(lambda found: "\\".join(found[0]), seen)
+
+
+def quoted(value: object, shown: int = 60) -> str:
+    """A faulty value for an error: in quotes, printable, and cut."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    text = printable(text)
+    return text if len(text) <= shown else f"{text[:shown]}…"
+
+
+def markdown_text(text: str) -> str:
+    """Text that Markdown shows as it is, in a cell of a table too."""
+    plain = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#!@])", r"\\\1", plain)
+
+
+def markdown_code(text: str) -> str:
+    """Text as code in Markdown; the fence is longer than any backticks inside."""
+    plain = printable(text)
+    longest = max((len(run) for run in re.findall("`+", plain)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{plain}{space}{fence}"

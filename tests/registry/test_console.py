@@ -106,11 +106,11 @@ def test_a_fault_of_the_input_is_one_message(
 ) -> None:
     shop.receipts.mkdir()
     (shop.receipts / "x.json").write_text("{}")
-    assert shop.run("merge", "--receipts", str(shop.receipts), *EVENT) == 1
+    assert shop.run("merge", "--receipts", str(shop.receipts), *EVENT) == 2
     err = capsys.readouterr().err
     assert "not a receipt" in err
     assert "Traceback" not in err
-    assert shop.merge("--sign") == 1
+    assert shop.merge("--sign") == 2
     assert "entry: Field required" in err
 
 

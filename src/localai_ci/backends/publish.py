@@ -10,7 +10,7 @@ from dagger import Container
 
 from localai_ci.backends.build import build
 from localai_ci.backends.request import BackendRequest
-from localai_ci.backends.source_tree import matrix_of
+from localai_ci.backends.source_tree import open_tree
 from localai_ci.bases.push import push
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.names import anchor_tag, input_tag, leg_labels
@@ -105,7 +105,8 @@ async def ready_leg(
     day = dt.datetime.now(dt.UTC).date()
     tag = anchor_tag(day.strftime("%Y%m%d"), run_id, built.entry.id)
     anchors = {name: repository.at(tag) for name, repository in repositories.items()}
-    legs = _legs(await matrix_of(request.source), built.entry.suffix)
+    tree = await open_tree(request.source)
+    legs = _legs(tree.tables.matrix, built.entry.suffix)
     leg = PushedLeg(built.entry, built.inputs, day, anchors, legs, seconds, built.found)
     return ReadyLeg(leg, container, labels)
 

@@ -33,7 +33,7 @@ class Download(Strict):
     @property
     def address(self) -> str:
         """The URL with its version filled in."""
-        return self.url.format(version=self.version)
+        return self.url.replace("{version}", self.version)
 
     @property
     def label(self) -> str:

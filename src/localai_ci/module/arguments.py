@@ -72,7 +72,7 @@ ChangedFiles: TypeAlias = Annotated[
 RunEvent: TypeAlias = Annotated[
     str,
     Doc(
-        "What started the run: pull_request, push, tag, schedule or workflow_dispatch; "
+        "What started the run, by GitHub's name of the event (push, pull_request, release, …); "
         "default: a pull request if a change is given"
     ),
 ]

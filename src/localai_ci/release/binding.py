@@ -30,7 +30,7 @@ from localai_ci.oci.transport import Transport
 from localai_ci.release.receipt import MANIFEST_LIMIT, Platform, Receipt
 from localai_ci.release.targets import Target
 
-_REMEDY = "Take the receipt that publish-backend returned in this run, or build the leg again."
+_REMEDY = "Take the receipt that `backend … publish` returned in this run, or build the leg again."
 
 
 class UnboundError(LocalaiCiError):
@@ -72,7 +72,7 @@ def faults(receipt: Receipt, bounds: Bounds) -> list[str]:
     if len({one.registry for one in receipt.publications}) < len(receipt.publications):
         found.append("it names a registry twice")
     if receipt.run.revision != bounds.revision:
-        said = receipt.run.revision or "no revision (publish-backend --revision)"
+        said = receipt.run.revision or "no revision (publish --revision)"
         found.append(f"it is of {said}, and {bounds.revision} is merged")
     if bounds.run_id and receipt.run.id != bounds.run_id:
         found.append(f"it is of the run {receipt.run.id!r}, not of {bounds.run_id!r}")
@@ -192,6 +192,6 @@ async def _configuration(
     raise RegistryError(
         f"the configuration of {receipt.entry} is nowhere any more: {failure.what}",
         where=failure.where,
-        remedy=f"Build it again (publish-backend --entry {receipt.entry}), then merge.",
+        remedy=f"Build it again (dagger call backend --entry {receipt.entry}), then merge.",
         status=failure.status,
     )

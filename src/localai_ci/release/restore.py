@@ -50,7 +50,8 @@ async def restore_leg(
             f"the leg {receipt.entry} of {receipt.run.day} is not here and cannot be brought "
             f"back: {cause.what}",
             where=str(image),
-            remedy=f"Build it again (dagger call backend --entry {receipt.entry} … publish), then merge.",
+            remedy=f"Build it again (dagger call backend --entry {receipt.entry} … publish), "
+            "then merge.",
             status=cause.status,
         ) from cause
     return "manifest and blobs" if missing else "manifest"

@@ -9,7 +9,7 @@ from localai_ci.backends.build import BuiltBackend
 from localai_ci.backends.ccache import Key
 from localai_ci.backends.ccache_statistics import Statistics
 from localai_ci.backends.ccache_statistics import read as read_statistics
-from localai_ci.backends.dockerfile_build import arguments
+from localai_ci.backends.dockerfile_call import arguments
 from localai_ci.backends.input_hash import refresh_of
 from localai_ci.backends.recipe import decide, steps, tools
 from localai_ci.backends.report import check_cache
