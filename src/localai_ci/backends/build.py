@@ -65,7 +65,7 @@ async def build(request: BackendRequest) -> BuiltBackend:
     """Build an entry's image and check it.
 
     Raises:
-        LocalaiCiError: whatever cannot be had, does not compile, or is not fit to be an image.
+        LocalaiCiError: what was not found, does not compile, or is not fit to be an image.
     """
     tree = await source_tree.open_tree(request.source)
     entry = tree.find(request.entry)
@@ -187,7 +187,7 @@ async def _from_dockerfile(
             raise LocalaiCiError(
                 f"{entry.dockerfile} cannot be built: {str(e).strip().splitlines()[-1]}",
                 where=entry.id,
-                remedy="A stage or file that it names is not there, or an image cannot be had;"
+                remedy="A stage or file that it names is not there, or an image was not found;"
                 " --base-image REF starts from another one.",
             ) from None
     wanted = package_check.Wanted(())

@@ -102,7 +102,7 @@ def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) 
         raise LocalaiCiError(
             f"the package is not fit to be an image:{told}",
             where=entry.id,
-            remedy="Mend the backend's package.sh; or, where the image is right, packages.yaml.",
+            remedy="Fix the backend's package.sh; or, where the image is right, packages.yaml.",
         )
 
 

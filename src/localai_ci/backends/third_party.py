@@ -39,7 +39,7 @@ def read_pin(makefile: str, source: Source) -> Pin:
             raise InputError(
                 f"{name} is not set",
                 where=source.makefile,
-                remedy="compile.yaml names the Makefile's variables; mend the one or the other.",
+                remedy="compile.yaml names the Makefile's variables; correct the one or the other.",
             )
         return found[1]
 
@@ -70,7 +70,7 @@ async def fetch(
         credentials: For the mirror, a netrc file.
 
     Raises:
-        LocalaiCiError: the repository, a submodule or the commit cannot be had.
+        LocalaiCiError: the repository, a submodule or the commit was not found.
     """
     if credentials:
         tools = tools.with_mounted_secret(_NETRC, credentials)

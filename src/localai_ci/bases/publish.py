@@ -54,7 +54,7 @@ async def input_hash(recipe: BaseRecipe, base_image: str | None = None) -> str:
     """The hash of a base's inputs, its images resolved to digests.
 
     Raises:
-        LocalaiCiError: an image cannot be had.
+        LocalaiCiError: an image was not found.
     """
     digests = [await digest_of(recipe, name) for name in recipes.images(recipe, base_image)]
     return recipes.input_hash(recipe, *digests)
@@ -64,7 +64,7 @@ async def digest_of(recipe: BaseRecipe, image: str) -> str:
     """The digest that a registry has under a name now: what `oci.manifests.find` says too.
 
     Raises:
-        LocalaiCiError: it cannot be had.
+        LocalaiCiError: it was not found.
     """
     platform = Platform(recipe.variant.platform)
     try:

@@ -80,7 +80,7 @@ class Upstreams(Strict):
                 f"{len(found)} downloads named {name!r} for {variant.release} {variant.arch},"
                 " expected one",
                 where=f"variant {variant.name}",
-                remedy="Mend matrix/upstreams.yaml.",
+                remedy="Correct matrix/upstreams.yaml.",
             )
         return found[0]
 

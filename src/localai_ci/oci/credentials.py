@@ -132,7 +132,7 @@ def _json_object(text: str | bytes, where: str) -> dict[str, Any]:
         raise InputError(
             "not a JSON object, so no credential can be read from it",
             where=where,
-            remedy="Mend it, or set DOCKER_CONFIG to another folder.",
+            remedy="Fix it, or set DOCKER_CONFIG to another folder.",
         )
     return data
 

@@ -157,7 +157,7 @@ async def put(
         raise InputError(
             f"the manifest to write is {manifest.digest}",
             where=str(image),
-            remedy="Mend the caller.",
+            remedy="Correct the caller.",
         )
 
     headers = {"Content-Type": manifest.media_type}
