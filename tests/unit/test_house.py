@@ -43,6 +43,7 @@ SHARED_NAMES = {
     "errors.py": "of the program, and of a registry's answers",
     "recipe.py": "bases and backends: what is made, decided without an engine",
     "build.py": "bases and backends: made on the engine",
+    "limits.py": "the bounds of what oci reads, and of what plan writes",
     "publish.py": "bases and backends: pushed",
     "report.py": "bases, backends and plan: what was made or decided, told",
     "estimates.py": "the model of a file, what is reckoned with it, and the command that fills it",

@@ -9,16 +9,18 @@ from contextlib import aclosing, suppress
 from http import HTTPStatus
 from urllib.parse import quote
 
-import httpx
-
-from localai_ci.oci import retry
+from localai_ci.oci import address, limits, retry
+from localai_ci.oci.answer import Answer, Headers, WireError
 from localai_ci.oci.descriptor import Descriptor
 from localai_ci.oci.digest import hasher
-from localai_ci.oci.errors import DigestError, RegistryError, answered
+from localai_ci.oci.errors import DigestError, HostDownError, RegistryError, answered
+from localai_ci.oci.heads import ask
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
+from localai_ci.oci.wire import Window
 
-CHUNK = 16 * 1024 * 1024  # bytes; also the largest blob that is sent in one piece
+CHUNK = limits.CHUNK
+_MOUNTS = 2  # tries until a mount that fails without a refusal becomes an upload
 Source = Callable[[int], AsyncGenerator[bytes]]
 """Yields a blob's bytes from an offset on."""
 
@@ -33,11 +35,22 @@ def of_bytes(data: bytes) -> tuple[Descriptor, Source]:
 
 
 async def exists(transport: Transport, repository: Repository, digest: str) -> bool:
-    """Whether the repository has this blob (HEAD)."""
-    answer = await transport.send("HEAD", repository, f"blobs/{digest}", doing="HEAD blob")
-    if answer.status_code == HTTPStatus.NOT_FOUND:
+    """Whether the repository has this blob (HEAD, or one byte of it where HEAD is not answered)."""
+    path, host = f"blobs/{digest}", repository.host
+
+    async def send(method: str) -> Answer:
+        byte = Window(0, 1) if method == "GET" else None
+        return await transport.once(method, repository, path, window=byte)
+
+    async def attempt(number: int) -> Answer:
+        return (await ask(transport, host, number, send))[0]
+
+    answer = await transport.run("HEAD blob", f"{repository}@{digest}", attempt)
+    if answer.status == HTTPStatus.NOT_FOUND:
         return False
-    _demand(answer, {HTTPStatus.OK}, "HEAD blob", repository, digest)
+    # An empty blob has no first byte.
+    good = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
+    _demand(answer, good, "HEAD blob", repository, digest)
     return True
 
 
@@ -49,7 +62,10 @@ async def mount(
     Returns:
         Whether it is there now. Where the registry starts an upload instead, that is cancelled.
     """
-    session = await _start(transport, repository, blob, source)
+    try:
+        session = await _mount(transport, repository, blob, source)
+    except RegistryError:
+        return False
     if session is None:
         return True
     await _cancel(transport, repository, session)
@@ -82,7 +98,7 @@ async def push(
     async with transport.alone(f"{repository}@{blob.digest}"):
         if await exists(transport, repository, blob.digest):
             return False
-        session = await _start(transport, repository, blob, mount_from)
+        session = await _open(transport, repository, blob, mount_from)
         if session is None:
             return False
         for _ in range(transport.policy.attempts):
@@ -90,7 +106,7 @@ async def push(
             try:
                 await upload.all(source)
             except _SessionLostError:
-                session = await _start(transport, repository, blob, None) or ""
+                session = await _start(transport, repository, blob)
             except RegistryError:
                 await _cancel(transport, repository, upload.location)
                 raise
@@ -107,7 +123,7 @@ async def pull(
 ) -> AsyncGenerator[bytes]:
     """Read a blob from ``offset`` on, in pieces of `CHUNK`, each with its own retries.
 
-    A registry that ignores ``Range`` is read whole, in memory.
+    Of a registry that ignores ``Range`` what comes before a piece is read and forgotten.
 
     Raises:
         DigestError: the bytes are not the blob's; known only at the end, and only from offset 0.
@@ -115,18 +131,15 @@ async def pull(
     whole = hasher(blob.digest) if offset == 0 else None
     where = f"{repository}@{blob.digest}"
     while offset < blob.size:
-        last = min(offset + CHUNK, blob.size) - 1
+        part = Window(offset, min(CHUNK, blob.size - offset))
         answer = await transport.send(
-            "GET", repository, f"blobs/{blob.digest}", doing="GET blob",
-            headers={"Range": f"bytes={offset}-{last}", "Accept-Encoding": "identity"},
-        )  # fmt: skip
+            "GET", repository, f"blobs/{blob.digest}", doing="GET blob", window=part
+        )
         _demand(
             answer, {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}, "GET blob", repository, blob.digest
         )
-        data = answer.content
-        if answer.status_code == HTTPStatus.OK:
-            data = data[offset:]
-        if not data or offset + len(data) > blob.size:
+        data = answer.body
+        if not data:
             raise DigestError(f"its size is not the expected {blob.size} bytes", where=where)
         if whole:
             whole.update(data)
@@ -165,6 +178,7 @@ class _Upload:
         self._repository = repository
         self._blob = blob
         self._hash = hasher(blob.digest)
+        self._resumed = False
 
     async def all(self, source: Source) -> None:
         """Upload everything: in one piece where that is small, else in chunks."""
@@ -182,17 +196,18 @@ class _Upload:
         """Send one chunk; after a fault only what the registry does not have yet."""
         doubtful = False
 
-        async def attempt(number: int) -> httpx.Response:
+        async def attempt(number: int) -> Answer:
             have = start
             if number or doubtful:
                 answer = await self._status()
-                if retry.worth_retrying(answer.status_code):
+                if retry.worth_retrying(answer.status):
                     return answer
                 have = self._received(answer)
+                self._resumed = True
             if not start <= have <= start + len(data):
                 raise _SessionLostError
             if have == start + len(data):
-                return httpx.Response(HTTPStatus.ACCEPTED, headers={"Location": self.location})
+                return Answer(HTTPStatus.ACCEPTED, Headers({"Location": self.location}))
             return await self._transport.once(
                 "PATCH", self._repository, self.location, push=True, content=data[have - start :],
                 headers={
@@ -202,29 +217,33 @@ class _Upload:
             )  # fmt: skip
 
         answer = await self._run("PATCH blob", attempt)
-        if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             doubtful = True
             answer = await self._run("PATCH blob", attempt)
-        if answer.status_code == HTTPStatus.NOT_FOUND:
+        if answer.status in {
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        }:
             raise _SessionLostError
         self._demand(
             answer, {HTTPStatus.ACCEPTED, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}, "PATCH blob"
         )
         self.location = _location(self._transport, self._repository, answer) or self.location
 
-    async def _status(self) -> httpx.Response:
+    async def _status(self) -> Answer:
         """What the registry says of the session."""
         return await self._transport.once("GET", self._repository, self.location, push=True)
 
-    def _received(self, answer: httpx.Response) -> int:
+    def _received(self, answer: Answer) -> int:
         """How many bytes the registry has, by its own word."""
-        if answer.status_code not in {HTTPStatus.NO_CONTENT, HTTPStatus.ACCEPTED, HTTPStatus.OK}:
+        if answer.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.ACCEPTED, HTTPStatus.OK}:
             raise _SessionLostError
         self.location = _location(self._transport, self._repository, answer) or self.location
         first, _, last = answer.headers.get("Range", "").removeprefix("bytes=").partition("-")
-        if first != "0" or not last.isdecimal():
+        # "0-0" is one byte, or none: registries differ (distribution-spec#577).
+        if first != "0" or not last.isdecimal() or int(last[:18]) == 0:
             return 0
-        return int(last) + 1
+        return int(last[:18]) + 1
 
     async def _close(self, rest: bytes) -> None:
         """End the session with the last bytes; the registry checks the digest too."""
@@ -233,54 +252,92 @@ class _Upload:
             raise DigestError(
                 f"the bytes to upload are {ours}", where=f"{self._repository}@{self._blob.digest}"
             )
-        url = str(httpx.URL(self.location).copy_merge_params({"digest": self._blob.digest}))
+        # The rest of the address is signed by some registries: it stays byte for byte.
+        url = address.with_query(self.location, f"digest={quote(self._blob.digest, safe='')}")
 
-        async def attempt(number: int) -> httpx.Response:
+        async def attempt(number: int) -> Answer:
             if number and await self._present():
-                return httpx.Response(HTTPStatus.CREATED)
+                return Answer(HTTPStatus.CREATED)
             return await self._transport.once(
                 "PUT", self._repository, url, push=True, content=rest,
-                headers={"Content-Type": "application/octet-stream"},
+                headers={"Content-Type": "application/octet-stream"}, work=self._blob.size,
             )  # fmt: skip
 
         answer = await self._run("PUT blob", attempt)
         lost = {HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
-        if answer.status_code in lost:
-            raise _SessionLostError
+        if answer.status in lost or (answer.status == HTTPStatus.BAD_REQUEST and self._resumed):
+            raise _SessionLostError  # the second: what the registry said that it had, it had not
         self._demand(answer, {HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}, "PUT blob")
 
     async def _present(self) -> bool:
         path = f"blobs/{self._blob.digest}"
         answer = await self._transport.once("HEAD", self._repository, path, push=True)
-        return answer.status_code == HTTPStatus.OK
+        return answer.status == HTTPStatus.OK
 
-    async def _run(
-        self, doing: str, attempt: Callable[[int], Awaitable[httpx.Response]]
-    ) -> httpx.Response:
+    async def _run(self, doing: str, attempt: Callable[[int], Awaitable[Answer]]) -> Answer:
         where = f"{self._repository}@{self._blob.digest}"
-        return await self._transport.run(self._repository.host, doing, where, attempt)
+        return await self._transport.run(doing, where, attempt)
 
-    def _demand(self, answer: httpx.Response, good: set[HTTPStatus], doing: str) -> None:
+    def _demand(self, answer: Answer, good: set[HTTPStatus], doing: str) -> None:
         _demand(answer, good, doing, self._repository, self._blob.digest)
 
 
-async def _start(
+async def _open(
     transport: Transport, repository: Repository, blob: Descriptor, source: Repository | None
 ) -> str | None:
-    """Open an upload session, by a mount where there is a source.
+    """Open an upload session, by a mount where that may save it; a refused mount is no failure.
 
     Returns:
         The session's address, or None if the mount made the blob present.
     """
-    query, doing = "", "POST blob"
-    if source is not None:
-        query, doing = f"?mount={blob.digest}&from={quote(source.path, safe='')}", "mount blob"
-    answer = await transport.send(
-        "POST", repository, f"blobs/uploads/{query}", doing=doing, push=True,
-        sources=(source,) if source else (), content=b"",
-    )  # fmt: skip
-    if source is not None and answer.status_code == HTTPStatus.CREATED:
+    if source is not None and _no_mount(repository, source) not in transport.habits:
+        try:
+            return await _mount(transport, repository, blob, source)
+        except HostDownError:
+            raise
+        except RegistryError:
+            # No right to read the source, a token for one of the two, a registry without mounts:
+            # all of them answer differently, and take an upload.
+            transport.habits.add(_no_mount(repository, source))
+    return await _start(transport, repository, blob)
+
+
+def _no_mount(repository: Repository, source: Repository) -> tuple[str, str]:
+    return repository.host, f"no mount from {source.path} to {repository.path}"
+
+
+async def _mount(
+    transport: Transport, repository: Repository, blob: Descriptor, source: Repository
+) -> str | None:
+    """As `_open`, by a mount alone."""
+    path = f"blobs/uploads/?mount={blob.digest}&from={quote(source.path, safe='')}"
+
+    async def attempt(number: int) -> Answer:
+        if number == _MOUNTS:
+            transport.habits.add(_no_mount(repository, source))
+        return await transport.once(
+            "POST", repository, path if number < _MOUNTS else "blobs/uploads/",
+            push=True, sources=(source,) if number < _MOUNTS else (), content=b"",
+        )  # fmt: skip
+
+    where = f"{repository}@{blob.digest}"
+    answer = await transport.run("mount blob", where, attempt)
+    if answer.status == HTTPStatus.CREATED:
         return None
+    return _session(transport, repository, blob, answer, "mount blob")
+
+
+async def _start(transport: Transport, repository: Repository, blob: Descriptor) -> str:
+    """Open an upload session; its address."""
+    answer = await transport.send(
+        "POST", repository, "blobs/uploads/", doing="POST blob", push=True, content=b""
+    )
+    return _session(transport, repository, blob, answer, "POST blob")
+
+
+def _session(
+    transport: Transport, repository: Repository, blob: Descriptor, answer: Answer, doing: str
+) -> str:
     _demand(answer, {HTTPStatus.ACCEPTED}, doing, repository, blob.digest)
     location = _location(transport, repository, answer)
     if not location:
@@ -290,7 +347,7 @@ async def _start(
 
 async def _cancel(transport: Transport, repository: Repository, session: str) -> None:
     """Give up an upload. Best effort: registries also forget sessions by themselves."""
-    with suppress(RegistryError, httpx.RequestError):
+    with suppress(RegistryError, WireError):
         await transport.once("DELETE", repository, session, push=True)
 
 
@@ -306,20 +363,20 @@ async def _pieces(source: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         yield bytes(held)
 
 
-def _location(transport: Transport, repository: Repository, answer: httpx.Response) -> str:
-    found = answer.headers.get("Location", "")
-    return transport.url(repository, found) if found else ""
+def _location(transport: Transport, repository: Repository, answer: Answer) -> str:
+    found = answer.headers.get("Location")
+    return transport.follow(repository, answer, found) if found else ""
 
 
 def _demand(
-    answer: httpx.Response,
+    answer: Answer,
     good: set[HTTPStatus],
     doing: str,
     repository: Repository,
     digest: str,
 ) -> None:
-    if answer.status_code not in good:
+    if answer.status not in good:
         raise answered(
-            answer.status_code, answer.content,
+            answer.status, answer.body,
             doing=doing, where=f"{repository}@{digest}", host=repository.registry,
         )  # fmt: skip

@@ -43,6 +43,9 @@ async def settled(
 
     async def look() -> str | None:
         found = await manifests.find(transport, image)
+        if found is None:
+            # HEAD and PUT disagree: GET decides, and is asked from then on if it knows better.
+            found = await manifests.head_confirmed(transport, image, missing=True)
         if found not in {None, digest, before}:
             raise MovedError(
                 f"{digest} was just written here, but it reads {found}: another run writes it too",

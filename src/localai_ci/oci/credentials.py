@@ -1,40 +1,26 @@
-"""Where user names and passwords come from: given ones first, then Docker's own configuration.
+"""Where user names and passwords come from: given ones first, then the tools' own configurations.
 
-Source: docker/cli `config.json` (auths, credHelpers, credsStore, identitytoken) and the
-docker-credential-helpers protocol. A secret is never an argument of a program, never printed.
+Source: the docker-credential-helpers protocol, containers-auth.json(5). A secret is never an
+argument of a program, never printed.
 """
 
-import base64
 import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import anyio.to_thread
 
 from localai_ci.errors import InputError, LocalaiCiError
+from localai_ci.oci import limits
+from localai_ci.oci.docker_config import HUB, Config, Credential, docker_config, read
 
-_HUB = "https://index.docker.io/v1/"
+__all__ = ["Credential", "Keyring", "docker_config"]
+
 _NOT_FOUND = "credentials not found"
 _IDENTITY_USER = "<token>"
-
-
-@dataclass(frozen=True)
-class Credential:
-    """What signs in at one registry.
-
-    Args:
-        username: The user; empty with an identity token.
-        secret: The password or token. Not part of the representation.
-        identity: ``secret`` is an identity token, to be exchanged for access tokens.
-    """
-
-    username: str
-    secret: str = field(repr=False)
-    identity: bool = False
+_NO_HELPER = "none"  # what Rancher Desktop writes where it has no keychain
 
 
 class Keyring:
@@ -43,15 +29,19 @@ class Keyring:
     Args:
         given: Credentials by registry as users write it (``quay.io``, ``docker.io``).
         config: Docker's configuration folder; `default` takes the user's own.
+        more: Files of the same form, asked in this order where that folder has nothing.
     """
 
     def __init__(
-        self, given: Mapping[str, Credential] | None = None, config: Path | None = None
+        self,
+        given: Mapping[str, Credential] | None = None,
+        config: Path | None = None,
+        more: tuple[Path, ...] = (),
     ) -> None:
-        """Keep both sources; nothing is read yet."""
+        """Keep all sources; nothing is read yet."""
         self._given = dict(given or {})
-        self._config = config
-        self._read: dict[str, Any] | None = None
+        self._files = (config / "config.json", *more) if config else more
+        self._read: list[Config] | None = None
         self._helpers = True
 
     @classmethod
@@ -64,36 +54,66 @@ class Keyring:
             InputError: not a JSON object.
         """
         keyring = cls()
-        keyring._read = _json_object(text, "the given Docker config.json")
+        keyring._read = [read(text, "the given Docker config.json")]
         keyring._helpers = False
         return keyring
 
     @classmethod
     def default(cls, given: Mapping[str, Credential] | None = None) -> "Keyring":
-        """The user's own: ``$DOCKER_CONFIG``, else ``~/.docker``."""
-        folder = os.environ.get("DOCKER_CONFIG")
-        return cls(given, Path(folder) if folder else Path.home() / ".docker")
+        """The user's own: docker's, then those of podman and skopeo.
 
-    async def find(self, registry: str) -> Credential | None:
-        """The credential for ``registry``, or None for anonymous use.
+        ``$DOCKER_CONFIG``, else ``~/.docker``; then ``$REGISTRY_AUTH_FILE``, else
+        ``$XDG_RUNTIME_DIR/containers/auth.json`` and ``~/.config/containers/auth.json``.
+        """
+        folder, named = os.environ.get("DOCKER_CONFIG"), os.environ.get("REGISTRY_AUTH_FILE")
+        runtime = os.environ.get("XDG_RUNTIME_DIR")
+        settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        files = [
+            *([Path(runtime) / "containers/auth.json"] if runtime else []),
+            settings / "containers/auth.json",
+        ]
+        return cls(
+            given,
+            Path(folder) if folder else Path.home() / ".docker",
+            (Path(named),) if named else tuple(files),
+        )
+
+    async def find(self, registry: str, repository: str = "") -> Credential | None:
+        """The credential for a registry, or None for anonymous use.
+
+        Args:
+            registry: As users write it.
+            repository: The name inside it: a configuration may have a credential for a part.
 
         Raises:
-            LocalaiCiError: the configuration cannot be read, or a credential helper failed.
+            LocalaiCiError: a configuration cannot be read, or a credential helper failed.
         """
         if registry in self._given:
             return self._given[registry]
-        config = self._load()
-        own = config.get("credHelpers", {}).get(registry)
-        helper = own or config.get("credsStore")
-        server = _HUB if registry == "docker.io" else registry
-        if helper and self._helpers and (found := await _ask_helper(helper, server)):
-            return found
-        entries = [e for key, e in config.get("auths", {}).items() if _registry_of(key) == registry]
-        for entry in entries:
-            if found := _entry(entry, registry):
+        for config in self._load():
+            if found := await self._find(config, registry, repository):
                 return found
+        return None
+
+    async def _find(self, config: Config, registry: str, repository: str) -> Credential | None:
+        own = config.helper(registry, repository)
+        helper = own or config.store
+        missing: LocalaiCiError | None = None
+        if helper and self._helpers:
+            server = HUB if registry == "docker.io" else registry
+            for name in dict.fromkeys([server, *config.keys(registry)]):
+                try:
+                    if found := await _ask_helper(helper, name):
+                        return found
+                except _NoHelperError as e:
+                    missing = e if helper != _NO_HELPER else None
+                    break
+        if found := config.find(registry, repository):
+            return found
+        if missing:
+            raise missing
         # Docker notes a sign-in whose secret a helper keeps as an empty entry.
-        if helper and not self._helpers and (own or entries):
+        if helper and not self._helpers and (own or config.keys(registry)):
             raise InputError(
                 f"the given Docker config.json leaves its credential to the helper {helper!r}, "
                 "which only its own machine has",
@@ -102,66 +122,26 @@ class Keyring:
             )
         return None
 
-    def _load(self) -> dict[str, Any]:
+    def _load(self) -> list[Config]:
         if self._read is None:
-            path = self._config / "config.json" if self._config else None
-            there = path and path.is_file()
-            self._read = _json_object(path.read_bytes(), str(path)) if path and there else {}
+            self._read = [read(_text(path), str(path)) for path in self._files if path.exists()]
         return self._read
 
 
-def docker_config(credentials: Mapping[str, Credential]) -> str:
-    """The text of a Docker ``config.json``, for a foreign program that reads nothing else."""
-    auths = {
-        _HUB if registry == "docker.io" else registry: (
-            {"identitytoken": found.secret}
-            if found.identity
-            else {"auth": base64.b64encode(f"{found.username}:{found.secret}".encode()).decode()}
-        )
-        for registry, found in credentials.items()
-    }
-    return json.dumps({"auths": auths})
+class _NoHelperError(LocalaiCiError):
+    """A configuration names a helper that is not installed."""
 
 
-def _json_object(text: str | bytes, where: str) -> dict[str, Any]:
+def _text(path: Path) -> bytes:
     try:
-        data = json.loads(text)
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
+        with path.open("rb") as file:
+            return file.read(limits.CONFIG_BYTES + 1)
+    except OSError as e:
         raise InputError(
-            "not a JSON object, so no credential can be read from it",
-            where=where,
+            f"cannot be read: {e.strerror or e}",
+            where=str(path),
             remedy="Fix it, or set DOCKER_CONFIG to another folder.",
-        )
-    return data
-
-
-def _registry_of(key: str) -> str:
-    """The registry that a key of ``auths`` means: it may carry a scheme and a path."""
-    if key == _HUB:
-        return "docker.io"
-    return key.removeprefix("https://").removeprefix("http://").partition("/")[0]
-
-
-def _entry(entry: Mapping[str, str], registry: str) -> Credential | None:
-    if token := entry.get("identitytoken"):
-        return Credential("", token, identity=True)
-    if encoded := entry.get("auth"):
-        try:
-            username, colon, secret = base64.b64decode(encoded).decode().partition(":")
-        except ValueError:
-            colon = ""
-        if not colon:
-            raise InputError(
-                "its `auth` in Docker's config.json is not base64 of user:password",
-                where=registry,
-                remedy=f"Run `docker login {registry}` again.",
-            )
-        return Credential(username, secret.rstrip("\0"))
-    if entry.get("username"):
-        return Credential(entry["username"], entry.get("password", ""))
-    return None
+        ) from None
 
 
 async def _ask_helper(name: str, server: str) -> Credential | None:
@@ -170,14 +150,25 @@ async def _ask_helper(name: str, server: str) -> Credential | None:
         # In a thread: subprocess.run, unlike anyio's, does not mind a helper that reads nothing.
         done = await anyio.to_thread.run_sync(
             lambda: subprocess.run(  # noqa: S603 - the helper that the user configured
-                [program, "get"], input=server.encode(), check=False, capture_output=True
+                [program, "get"],
+                input=server.encode(),
+                check=False,
+                capture_output=True,
+                timeout=limits.HELPER_SECONDS,
             )
         )
     except FileNotFoundError:
-        raise LocalaiCiError(
+        raise _NoHelperError(
             f"Docker's config.json names the credential helper {name!r}, but there is no {program}",
             where=server,
             remedy="Install it, or take it out of credHelpers and credsStore.",
+        ) from None
+    except (OSError, subprocess.TimeoutExpired) as e:
+        why = "did not answer" if isinstance(e, subprocess.TimeoutExpired) else "cannot be run"
+        raise LocalaiCiError(
+            f"{program} {why}",
+            where=server,
+            remedy=f"Try it by hand: echo {server} | {program} get",
         ) from None
     # A helper says "not found" on standard output; whatever else stands there may be secret.
     if done.returncode != 0:

@@ -1,16 +1,20 @@
 """What a registry answered that cannot be gone on with."""
 
-import http.client
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
 from localai_ci.errors import LocalaiCiError
+from localai_ci.oci import limits
+from localai_ci.oci.retry import phrase
+from localai_ci.text import printable
 
 _REMEDIES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "Sign in first: docker login {host}",
     HTTPStatus.FORBIDDEN: "The credential for {host} lacks this right.",
 }
+_FAULTS = 3  # of one answer that are repeated
+AGAIN = "Run it again when the registry is well: what is done stays done."
 
 
 class RegistryError(LocalaiCiError):
@@ -39,6 +43,10 @@ class RegistryError(LocalaiCiError):
         self.codes = codes
 
 
+class HostDownError(RegistryError):
+    """A host that has failed as a whole: it is not asked at all for a while."""
+
+
 class DigestError(RegistryError):
     """Bytes that are not what their digest says. Never retried: somebody lies."""
 
@@ -55,12 +63,9 @@ def answered(status: int, body: bytes, *, doing: str, where: str, host: str) -> 
     """
     faults = _faults(body)
     told = "; ".join(f"{code}: {message}" if message else code for code, message in faults)
-    if not faults:
-        told = " ".join(body[:200].decode(errors="replace").split())
-    phrase = http.client.responses.get(status, "")
+    said = cut(told) if faults else excerpt(body)
     return RegistryError(
-        f"{doing}: the registry answered {status} {phrase}".rstrip()
-        + (f" ({told})" if told else ""),
+        f"{doing}: the registry answered {phrase(status)}" + (f" ({said})" if said else ""),
         where=where,
         remedy=_REMEDIES.get(status, "").format(host=host),
         status=status,
@@ -68,13 +73,24 @@ def answered(status: int, body: bytes, *, doing: str, where: str, host: str) -> 
     )
 
 
+def excerpt(body: bytes) -> str:
+    """The beginning of an answer, for an error."""
+    return cut(" ".join(body[: 4 * limits.TOLD].decode(errors="replace").split()))
+
+
+def cut(text: str) -> str:
+    """What somebody else wrote, printable and short."""
+    whole = printable(text[: limits.TOLD + 1])
+    return whole if len(whole) <= limits.TOLD else f"{whole[: limits.TOLD]}…"
+
+
 def _faults(body: bytes) -> list[tuple[str, str]]:
     try:
         errors = json.loads(body)["errors"]
         return [
-            (str(fault.get("code", "")), str(fault.get("message", "")))
-            for fault in errors
+            (cut(str(fault.get("code") or "")), str(fault.get("message") or ""))
+            for fault in errors[:_FAULTS]
             if isinstance(fault, Mapping)
         ]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []

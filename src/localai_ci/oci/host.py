@@ -1,63 +1,189 @@
-"""One host as all that talk to it see it: its gate, its trouble, its connections.
+"""One host as all that talk to it see it: places, health and pace, by kind of request.
 
-A connection is a client of its own, lent to one request at a time. httpx's pool looks through
-all its connections at each request; with a pool of one, that is half of a request's work saved.
+Reading, writing and signing in have a lane each: a registry that is read-only, or slow to take
+manifests, still answers questions. Nobody sleeps in a place that others need.
 """
 
-import sys
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 
 import anyio
-import httpx
 
-from localai_ci.oci.retry import Incident
+from localai_ci.oci import retry
+from localai_ci.oci.answer import Answer
+from localai_ci.oci.circuit import Circuit, Gate
+from localai_ci.oci.errors import AGAIN, HostDownError
+from localai_ci.oci.pace import Pace
+from localai_ci.oci.retry import Policy
 
-# httpcore tries to import sniffio several times a request. Where it is not installed, each try
-# searches the whole path, a quarter of a request's work: None says at once that it is not there.
-if "sniffio" not in sys.modules and find_spec("sniffio") is None:
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
+READ, WRITE, SIGN_IN = "reads", "writes", "signing in"
+
+
+@dataclass
+class Clock:
+    """Time as the client sees it.
+
+    Attributes:
+        sleep: Waits that many seconds.
+        now: Monotonic clock, seconds.
+        wall: Seconds since 1970, for people.
+    """
+
+    sleep: Callable[[float], Awaitable[None]]
+    now: Callable[[], float]
+    wall: Callable[[], float]
+
+
+@dataclass
+class Turn:
+    """One request that may go now; how it ends is told to its lane.
+
+    Attributes:
+        verdict: Why nobody should try again, or nothing; known once it has failed.
+    """
+
+    lane: "Lane"
+    begun: float
+    verdict: str = ""
+
+    def answered(self, answer: Answer) -> None:
+        """It was answered, well or not."""
+        lane, now = self.lane, self.lane.clock.now()
+        slowed = retry.too_many(answer.status, answer.body)
+        if slowed:
+            lane.pace.refused(self.begun, now)
+        elif not retry.worth_retrying(answer.status):
+            lane.pace.taken(now)
+            lane.circuit.succeeded()
+            return
+        self._note(outcome(answer), slowed=slowed, retry_after=retry.retry_after(answer.headers))
+
+    def usable(self) -> None:
+        """It was answered by something that is no answer for good: the host is up."""
+        self.lane.circuit.succeeded()
+
+    def broke(self, why: str) -> None:
+        """It was not answered."""
+        self._note(why)
+
+    def _note(self, why: str, *, slowed: bool = False, retry_after: float | None = None) -> None:
+        self.verdict = self.lane.circuit.failed(
+            self.begun,
+            now=self.lane.clock.now(),
+            why=why,
+            retry_after=retry_after,
+            jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
+            slowed=slowed,
+        )
+
+
+@dataclass
+class Lane:
+    """Lets one kind of requests to one host go, as many and as fast as it can take.
+
+    Args:
+        host: Its name and port.
+        kind: `READ`, `WRITE` or `SIGN_IN`.
+        clock: Time.
+        circuit: Its health.
+        turns: Who is waiting for the host to be well, and who is under way.
+        places: Requests under way at once to the host.
+    """
+
+    host: str
+    kind: str
+    clock: Clock
+    circuit: Circuit
+    turns: anyio.Semaphore
+    places: anyio.Semaphore
+    pace: Pace = field(default_factory=Pace)
+    _probe: anyio.Event = field(default_factory=anyio.Event)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn]:
+        """Wait until a request may go.
+
+        Raises:
+            HostDownError: it should not go at all.
+        """
+        async with self.turns:
+            while True:
+                await self._sleep_until(self.pace.reserve(self.clock.now()))
+                gate = await self._pass()
+                try:
+                    async with self.places:
+                        # What is known of the host may have changed while there was no place.
+                        if gate is Gate.open and self._closed():
+                            continue
+                        yield Turn(self, self.clock.now())
+                        return
+                finally:
+                    if gate is Gate.probe:
+                        self.circuit.probed()
+                        self._probe.set()
+
+    async def _pass(self) -> Gate:
+        while True:
+            gate = self.circuit.ask(self.clock.now())
+            if gate is Gate.down:
+                raise self._down()
+            if gate is Gate.wait:
+                await self._sleep_until(self.circuit.opens)
+            elif gate is Gate.watch:
+                await self._probe.wait()
+            else:
+                if gate is Gate.probe:
+                    self._probe = anyio.Event()
+                return gate
+
+    def _closed(self) -> bool:
+        return self.clock.now() < self.circuit.opens or self.circuit.since is not None
+
+    async def _sleep_until(self, moment: float) -> None:
+        while (wait := moment - self.clock.now()) > 0:
+            await self.clock.sleep(wait)
+
+    def _down(self) -> HostDownError:
+        since = self.circuit.since if self.circuit.since is not None else self.clock.now()
+        lasted = self.clock.now() - since
+        began = datetime.fromtimestamp(self.clock.wall() - lasted, UTC)
+        return HostDownError(
+            f"{self.host} has failed at {self.kind} since {began:%H:%M:%S} UTC ({lasted:.0f} s, "
+            f"{self.circuit.failures} times in a row; {self.circuit.why}), so it is left alone",
+            where=self.host,
+            remedy=AGAIN,
+        )
 
 
 class Host:
-    """Lends connections to one host, no more than so many at once.
+    """The lanes of one host."""
 
-    Args:
-        places: Requests under way at once.
-        connect: Makes a client.
-        sleep: Waits that many seconds.
-        now: Monotonic clock, seconds.
-    """
+    def __init__(self, name: str, policy: Policy, clock: Clock) -> None:
+        """Start well."""
+        self._places = anyio.Semaphore(policy.concurrency, fast_acquire=True)
+        self._lane = partial(Lane, name, places=self._places, clock=clock)
+        self._lanes: dict[str, Lane] = {}
+        self._policy = policy
 
-    def __init__(
-        self,
-        places: int,
-        connect: Callable[[], httpx.AsyncClient],
-        sleep: Callable[[float], Awaitable[None]],
-        now: Callable[[], float],
-    ) -> None:
-        """Start without a connection."""
-        self.incident = Incident()
-        self._places = anyio.Semaphore(places, fast_acquire=True)
-        self._idle: list[httpx.AsyncClient] = []
-        self._connect = connect
-        self._sleep = sleep
-        self._now = now
+    def lane(self, kind: str) -> Lane:
+        """That of one kind of requests. Tokens are asked for one after another.
 
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A connection to use alone, once there is a place and the gate is open."""
-        async with self._places:
-            while (wait := self.incident.opens - self._now()) > 0:
-                await self._sleep(wait)
-            client = self._idle.pop() if self._idle else self._connect()
-            try:
-                yield client
-            finally:
-                self._idle.append(client)
+        quay lets no more than two token requests through at once.
+        """
+        if kind not in self._lanes:
+            turns = 1 if kind == SIGN_IN else self._policy.concurrency
+            self._lanes[kind] = self._lane(
+                kind=kind,
+                circuit=Circuit(self._policy),
+                turns=anyio.Semaphore(turns, fast_acquire=True),
+            )
+        return self._lanes[kind]
 
-    async def close(self) -> None:
-        """Close all connections."""
-        while self._idle:
-            await self._idle.pop().aclose()
+
+def outcome(answer: Answer) -> str:
+    """An answer as the reason of a failure."""
+    return f"the last answer was {retry.phrase(answer.status)}"

@@ -6,7 +6,7 @@ from localai_ci.oci.reference import Reference
 from localai_ci.oci.retry import Policy
 from localai_ci.oci.transport import Transport
 
-PATIENCE = Policy(attempts=3, cap=2.0, budget=30.0, timeout=15.0)
+PATIENCE = Policy(attempts=3, cap=2.0, budget=30.0, outage=10.0, timeout=15.0, deadline=20.0)
 """An answer only saves work: it is not waited for as a publish waits."""
 
 

@@ -6,15 +6,17 @@ Source: OCI distribution specification 1.1.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-import httpx
-
 from localai_ci.errors import InputError
+from localai_ci.oci import address, limits
+from localai_ci.oci.answer import Answer
 from localai_ci.oci.descriptor import Descriptor
 from localai_ci.oci.digest import digest_like, digest_of, is_digest
-from localai_ci.oci.errors import DigestError, RegistryError, answered
+from localai_ci.oci.errors import DigestError, RegistryError, answered, cut, excerpt
+from localai_ci.oci.heads import ask, distrust
 from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
 
@@ -22,6 +24,8 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+_KNOWN = frozenset({OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST})
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 ACCEPT = f"{OCI_MANIFEST}, {OCI_INDEX}, {DOCKER_MANIFEST}, {DOCKER_LIST}"
 
 
@@ -65,32 +69,55 @@ def parts(manifest: Manifest) -> tuple[Descriptor, tuple[Descriptor, ...]]:
 async def find(transport: Transport, image: Reference) -> str | None:
     """The digest of an image, or None where there is no such image (HEAD, no pull is counted).
 
+    Where HEAD is not answered, or with something else than a manifest's headers, GET decides.
+
     Raises:
         DigestError: the registry names another digest than the one asked for.
         RegistryError: it refused, or the retries ended.
     """
-    path = f"manifests/{image.target}"
-    answer = await transport.send(
-        "HEAD", image.repository, path, doing="HEAD manifest", headers={"Accept": ACCEPT}
-    )
-    if answer.status_code == HTTPStatus.NOT_FOUND:
-        return None
-    told = str(answer.headers.get("Docker-Content-Digest", ""))
-    # Some registries forbid HEAD of what is missing (JFrog), some send no digest with it.
-    if answer.status_code == HTTPStatus.FORBIDDEN or (answer.is_success and not is_digest(told)):
-        found = await get(transport, image)
+    path, host = f"manifests/{image.target}", image.repository.host
+    asked = "HEAD"
+
+    async def send(method: str) -> Answer:
+        return await transport.once(method, image.repository, path, headers={"Accept": ACCEPT})
+
+    async def attempt(number: int) -> Answer:
+        nonlocal asked
+        answer, asked = await ask(transport, host, number, send)
+        return answer
+
+    answer = await transport.run("HEAD manifest", str(image), attempt)
+    if asked == "GET":
+        found = _read(answer, image)
         return found.digest if found else None
-    if not answer.is_success:
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return None
+    told = answer.headers.get("Docker-Content-Digest")
+    # Some registries forbid HEAD of what is missing (JFrog), some send no digest with it.
+    unclear = answer.ok and (not is_digest(told) or answer.media_type in _PAGES)
+    if answer.status == HTTPStatus.FORBIDDEN or unclear:
+        there = await get(transport, image)
+        return there.digest if there else None
+    if not answer.ok:
         raise _refused(answer, "HEAD manifest", image)
     if image.digest and told != image.digest:
         raise DigestError(f"the registry says that this is {told}", where=str(image))
     return told
 
 
-async def head_confirmed(transport: Transport, image: Reference) -> str | None:
-    """As `find`, but that there is no such image must be the answer to HEAD and to GET."""
-    found = await find(transport, image)
+async def head_confirmed(
+    transport: Transport, image: Reference, *, missing: bool = False
+) -> str | None:
+    """As `find`, but that there is no such image must be the answer to HEAD and to GET.
+
+    Args:
+        transport: The way out.
+        image: Which.
+        missing: HEAD has just said that there is none.
+    """
+    found = None if missing else await find(transport, image)
     if found is None and (there := await get(transport, image)):
+        distrust(transport, image.repository.host)
         return there.digest
     return found
 
@@ -114,27 +141,56 @@ async def get(transport: Transport, image: Reference) -> Manifest | None:
     answer = await transport.send(
         "GET", image.repository, path, doing="GET manifest", headers={"Accept": ACCEPT}
     )
-    if answer.status_code == HTTPStatus.NOT_FOUND:
+    return _read(answer, image)
+
+
+def _read(answer: Answer, image: Reference) -> Manifest | None:
+    """The manifest in an answer to GET."""
+    if answer.status == HTTPStatus.NOT_FOUND:
         return None
-    if not answer.is_success:
+    if not answer.ok:
         raise _refused(answer, "GET manifest", image)
-    found = Manifest(
-        answer.content,
-        answer.headers.get("Content-Type", "").partition(";")[0],
-        answer.headers.get("ETag", ""),
-    )
-    told = answer.headers.get("Docker-Content-Digest", "")
+    told = answer.headers.get("Docker-Content-Digest")
     for expected in (image.digest, told):
-        if expected and digest_like(expected, found.raw) != expected:
+        if expected and digest_like(expected, answer.body) != expected:
             raise DigestError(
-                f"{expected} was announced, the bytes are {found.digest}", where=str(image)
+                f"{cut(expected)} was announced, the bytes are {digest_of(answer.body)}",
+                where=str(image),
             )
-    return found
+    return Manifest(answer.body, _media_type(answer, image), answer.headers.get("ETag"))
+
+
+def _media_type(answer: Answer, image: Reference) -> str:
+    """What kind of manifest it is: by its header, else by its own word, else by its fields.
+
+    Raises:
+        RegistryError: it is no manifest at all, or of two kinds at once (CVE-2021-41190).
+    """
+    try:
+        data = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict):
+        index, single = "manifests" in data, "layers" in data or "config" in data
+        shape = {(True, False): OCI_INDEX, (False, True): OCI_MANIFEST}.get((index, single), "")
+        said = data.get("mediaType") or ""
+        header = answer.media_type if answer.media_type in _KNOWN else ""
+        kind = header or said or shape
+        agreed = said in {"", kind} and not (index and single)
+        if answer.media_type not in _PAGES and kind in _KNOWN and agreed:
+            return kind
+    raise RegistryError(
+        f"it answered what is no manifest: {cut(answer.media_type) or 'bytes of no type'} "
+        f"({excerpt(answer.body)})",
+        where=str(image),
+        remedy=f"See what {image.repository.registry} is, or what stands in front of it.",
+        status=answer.status,
+    )
 
 
 async def put(
     transport: Transport, image: Reference, manifest: Manifest, *, if_match: str = ""
-) -> httpx.Response:
+) -> Answer:
     """Write a manifest under a tag or its digest.
 
     After a lost answer, and after a refusal (an immutable tag), what the registry has decides:
@@ -157,14 +213,14 @@ async def put(
         raise InputError(
             f"the manifest to write is {manifest.digest}",
             where=str(image),
-            remedy="Correct the caller.",
+            remedy="Fix the caller.",
         )
 
     headers = {"Content-Type": manifest.media_type}
     if if_match:
         headers["If-Match"] = if_match
 
-    async def attempt(number: int) -> httpx.Response:
+    async def attempt(number: int) -> Answer:
         if number:
             there = await _peek(transport, image)
             if there.headers.get("Docker-Content-Digest") == manifest.digest:
@@ -174,13 +230,13 @@ async def put(
             content=manifest.raw, headers=headers,
         )  # fmt: skip
 
-    answer = await transport.run(image.repository.host, "PUT manifest", str(image), attempt)
-    if not answer.is_success:
-        there = await find(transport, image) if answer.status_code in _IMMUTABLE else None
+    answer = await transport.run("PUT manifest", str(image), attempt)
+    if not answer.ok:
+        there = await find(transport, image) if answer.status in _IMMUTABLE else None
         if there != manifest.digest:
             raise _refused(answer, "PUT manifest", image)
-    told = answer.headers.get("Docker-Content-Digest", manifest.digest)
-    if answer.is_success and told != manifest.digest:
+    told = answer.headers.get("Docker-Content-Digest") or manifest.digest
+    if answer.ok and told != manifest.digest:
         raise DigestError(
             f"{manifest.digest} was written, the registry says {told}", where=str(image)
         )
@@ -201,9 +257,9 @@ async def delete_tag(transport: Transport, image: Reference) -> bool:
         raise InputError("only a tag can be deleted", where=str(image), remedy="Name the tag.")
     path = f"manifests/{image.tag}"
     answer = await transport.send("DELETE", image.repository, path, doing="DELETE tag", push=True)
-    if answer.status_code == HTTPStatus.NOT_FOUND:
+    if answer.status == HTTPStatus.NOT_FOUND:
         return False
-    if answer.status_code in _NO_TAG_DELETE:
+    if answer.status in _NO_TAG_DELETE:
         refused = _refused(answer, "DELETE tag", image)
         raise NoTagDeleteError(
             f"this registry deletes no tags by name; {refused.what}",
@@ -212,49 +268,92 @@ async def delete_tag(transport: Transport, image: Reference) -> bool:
             status=refused.status,
             codes=refused.codes,
         )
-    if not answer.is_success:
+    if not answer.ok:
         raise _refused(answer, "DELETE tag", image)
     return True
 
 
 async def list_tags(transport: Transport, repository: Repository, page: int = 1000) -> list[str]:
     """All tags of a repository, page by page; empty where the repository does not exist."""
-    found: list[str] = []
+    found: dict[str, None] = {}
     path = f"tags/list?n={page}"
-    while path:
+    pages: set[str] = set()
+    while path not in pages:
+        pages.add(path)
+        if len(pages) > limits.PAGES:
+            raise _endless(repository, f"its list of tags has more than {limits.PAGES} pages")
         answer = await transport.send("GET", repository, path, doing="list tags")
-        if answer.status_code == HTTPStatus.NOT_FOUND:
-            return found
-        if not answer.is_success:
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return list(found)
+        if not answer.ok:
             raise _refused(answer, "list tags", Reference(repository))
-        found += _tags_of(answer, repository)
-        following = answer.links.get("next", {}).get("url", "")
-        path = transport.url(repository, following) if following else ""
-    return found
+        names, known = _tags_of(answer, repository), len(found)
+        found |= dict.fromkeys(names)
+        following = next_page(answer.headers.get("Link"))
+        if following is None or not names:  # some name a next page even after the last one
+            return list(found)
+        if len(found) == known:
+            break
+        path = _of_registry(transport, repository, answer, following)
+    raise _endless(repository, "its list of tags goes round in a circle")
+
+
+def next_page(link: str) -> str | None:
+    """The address of ``rel="next"`` in a ``Link`` header, or None (RFC 8288).
+
+    Some registries leave out the angle brackets, or the quotes.
+    """
+    for target, bare, parameters in _LINK.findall(link):
+        if _NEXT.search(parameters):
+            return str(target or bare)
+    return None
+
+
+_LINK = re.compile(r"\s*(?:<([^>]*)>|([^\s<>;]+))\s*((?:;[^;,\"]*(?:\"[^\"]*\")?)+),?")
+_NEXT = re.compile(r";\s*rel\s*=\s*\"?(?:[^\";]*\s)?next(?![\w-])", re.IGNORECASE)
+
+
+def _of_registry(
+    transport: Transport, repository: Repository, answer: Answer, following: str
+) -> str:
+    """The next page's address: of the registry itself, or it is an error."""
+    url = transport.follow(repository, answer, following)
+    if address.origin(url) != address.origin(transport.base(repository)):
+        raise RegistryError(
+            f"its list of tags goes on at another host: {cut(address.shown(url))}",
+            where=str(repository),
+        )
+    return url
+
+
+def _endless(repository: Repository, what: str) -> RegistryError:
+    return RegistryError(
+        what, where=str(repository), remedy="Tell those who run it: no client can read it whole."
+    )
 
 
 _NO_TAG_DELETE = {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 _IMMUTABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.METHOD_NOT_ALLOWED}
 
 
-def _tags_of(answer: httpx.Response, repository: Repository) -> list[str]:
+def _tags_of(answer: Answer, repository: Repository) -> list[str]:
     try:
-        return [str(name) for name in answer.json()["tags"] or []]
-    except (ValueError, KeyError, TypeError):
+        return [str(name) for name in json.loads(answer.body)["tags"] or []]
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise RegistryError(
-            "what it answered is no list of tags",
+            f"what it answered is no list of tags ({excerpt(answer.body)})",
             where=str(repository),
             remedy="See whether this address is a registry, and run it again.",
         ) from None
 
 
-async def _peek(transport: Transport, image: Reference) -> httpx.Response:
+async def _peek(transport: Transport, image: Reference) -> Answer:
     path = f"manifests/{image.target}"
     return await transport.once("HEAD", image.repository, path, headers={"Accept": ACCEPT})
 
 
-def _refused(answer: httpx.Response, doing: str, image: Reference) -> RegistryError:
+def _refused(answer: Answer, doing: str, image: Reference) -> RegistryError:
     return answered(
-        answer.status_code, answer.content,
+        answer.status, answer.body,
         doing=doing, where=str(image), host=image.repository.registry,
     )  # fmt: skip

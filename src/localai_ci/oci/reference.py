@@ -19,6 +19,10 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _HOST = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
 )
+HUB_HOST = "registry-1.docker.io"
+"""What answers Docker Hub's API; users write ``docker.io``."""
+HUB_NAMES = frozenset({"docker.io", "index.docker.io", HUB_HOST, "registry.hub.docker.com"})
+"""Docker Hub, as tools and users write it."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -57,7 +61,7 @@ class Repository:
     @property
     def host(self) -> str:
         """Host and port that answer the API: Docker Hub's is another than its name."""
-        return "registry-1.docker.io" if self.registry == "docker.io" else self.registry
+        return HUB_HOST if self.registry == "docker.io" else self.registry
 
     def at(self, tag_or_digest: str) -> "Reference":
         """The image of this repository under a tag or a digest.
@@ -103,7 +107,7 @@ class Reference:
             registry, path = first, rest
         else:
             registry, path = "docker.io", head + slash + last
-        if registry == "index.docker.io":
+        if registry in HUB_NAMES:
             registry = "docker.io"
         if registry == "docker.io" and "/" not in path:
             path = f"library/{path}"

@@ -9,9 +9,10 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
-import httpx
-
+from localai_ci.oci import limits
+from localai_ci.oci.answer import Answer
 from localai_ci.oci.errors import RegistryError, answered
 from localai_ci.oci.manifests import OCI_INDEX, Manifest, get, put
 from localai_ci.oci.manifests import find as find_manifest
@@ -36,7 +37,7 @@ async def find(transport: Transport, image: Reference, artifact_type: str = "") 
         listed = await get(transport, _fallback(image))
         found = _rows(listed.raw, image) if listed else []
     else:
-        found = _rows(answer.content, image)
+        found = _rows(answer.body, image)
     return [row for row in found if artifact_type in {"", row.get("artifactType")}]
 
 
@@ -86,18 +87,17 @@ async def _add(transport: Transport, subject: Reference, row: Row) -> None:
     )
 
 
-async def _ask(transport: Transport, image: Reference, artifact_type: str) -> httpx.Response | None:
+async def _ask(transport: Transport, image: Reference, artifact_type: str) -> Answer | None:
     """The referrers API's answer, or None where the registry has no such API."""
-    query = f"?{httpx.QueryParams({'artifactType': artifact_type})}" if artifact_type else ""
+    query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
     answer = await transport.send(
         "GET", image.repository, f"referrers/{image.digest}{query}", doing="list referrers"
     )
-    kind = answer.headers.get("Content-Type", "").partition(";")[0]
-    if answer.status_code in _NO_SUCH_API or (answer.is_success and kind != OCI_INDEX):
+    if answer.status in _NO_SUCH_API or (answer.ok and answer.media_type != OCI_INDEX):
         return None
-    if not answer.is_success:
+    if not answer.ok:
         raise answered(
-            answer.status_code, answer.content,
+            answer.status, answer.body,
             doing="list referrers", where=str(image), host=image.repository.registry,
         )  # fmt: skip
     return answer
@@ -113,6 +113,12 @@ def _fallback(image: Reference) -> Reference:
 def _rows(raw: bytes, image: Reference) -> list[Row]:
     try:
         rows = json.loads(raw)["manifests"] or []
-        return [row for row in rows if isinstance(row["digest"], str)]
-    except (ValueError, KeyError, TypeError):
+        found = [row for row in rows if isinstance(row["digest"], str)]
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise RegistryError("its list of referrers is no image index", where=str(image)) from None
+    if len(found) > limits.REFERRERS:
+        raise RegistryError(
+            f"its list of referrers has {len(found)} rows, more than {limits.REFERRERS}",
+            where=str(image),
+        )
+    return found

@@ -5,12 +5,17 @@ a wait that a registry asks for is kept in full or refused aloud, never shortene
 """
 
 import email.utils
+import http.client
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 RETRYABLE = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
-_DECAY = 5  # good answers until a host's backoff falls one level (regclient)
+_DIGITS = 9  # of a number of seconds: more is absurd anyway
+
+
+_PATIENT = 10  # times that one request is told to wait before time alone may end it
 
 
 @dataclass(frozen=True)
@@ -18,13 +23,17 @@ class Policy:
     """How patient to be; all times in seconds.
 
     Args:
-        attempts: Tries of one request.
+        attempts: Tries of one request; to be told that there are too many requests is none.
         base: The longest first pause; it doubles from failure to failure.
         cap: The longest pause of our own choice.
-        budget: The longest that one request may take with all its pauses, and how long a host
-            may go without one success before it counts as down.
+        budget: The longest that one request goes on after its first failure, and how long a host
+            may do nothing but ask for patience.
+        outage: How long a host may go without one good answer until it counts as down for all.
+        rest: How long a host that is down is left alone at first; it doubles.
+        longest_rest: The longest of these rests.
         longest_retry_after: The longest ``Retry-After`` that is obeyed; above it is an error.
-        timeout: For connecting, and for each silence between bytes.
+        timeout: For each silence between bytes; connecting has a limit of its own.
+        deadline: For a whole request of a few bytes.
         concurrency: Requests under way at once to one host.
         settle: How long to wait for what was just written to become readable.
     """
@@ -33,73 +42,31 @@ class Policy:
     base: float = 0.25
     cap: float = 30.0
     budget: float = 300.0
+    outage: float = 30.0
+    rest: float = 15.0
+    longest_rest: float = 120.0
     longest_retry_after: float = 180.0
-    timeout: float = 60.0
+    timeout: float = 30.0
+    deadline: float = 40.0
     concurrency: int = 8
     settle: float = 20.0
 
-    def exhausted(self, tries: int, elapsed: float) -> str:
-        """Why there is no further try, or nothing."""
-        if tries >= self.attempts:
-            return f"that is the limit of {self.attempts} tries"
-        if elapsed > self.budget:
-            return f"the next try would be after the limit of {self.budget:g} s"
-        return ""
+    def pause(self, level: int) -> float:
+        """The longest pause after so many failures in a row."""
+        return min(self.cap, self.base * 2.0 ** min(level - 1, 30))
 
-
-@dataclass
-class Incident:
-    """One host's trouble, shared by all requests to it.
-
-    Attributes:
-        opens: Time (monotonic seconds) before which nothing is sent.
-        level: Failures in a row, fewer again with successes.
-    """
-
-    opens: float = 0.0
-    level: int = 0
-    _good: int = 0
-    _latest: float = -1.0
-    _since: float | None = None
-
-    def succeeded(self) -> None:
-        """Note a good answer: the host is up, and after a few its pauses become shorter."""
-        self._since = None
-        if self.level:
-            self._good += 1
-            if self._good >= _DECAY:
-                self._good, self.level = 0, self.level - 1
-
-    def failed(
-        self, policy: Policy, begun: float, *, now: float, retry_after: float | None, jitter: float
-    ) -> str:
-        """Note a failure and set the gate.
+    def exhausted(self, tries: int, elapsed: float, slowed: int = 0) -> str:
+        """Why there is no further try, or nothing.
 
         Args:
-            policy: How patient to be.
-            begun: When the failed request was sent.
-            now: Now, on the same clock.
-            retry_after: Seconds that the host asked to wait, or None.
-            jitter: Random, 0 to 1: the share of the longest pause to take.
-
-        Returns:
-            Why nobody should try again, or nothing.
+            tries: How often it failed.
+            elapsed: From the first failure until the next try.
+            slowed: How often it was told that there are too many requests.
         """
-        if retry_after is not None and retry_after > policy.longest_retry_after:
-            return (
-                f"it asks to wait {retry_after:.0f} s, more than the"
-                f" {policy.longest_retry_after:g} s that are waited for"
-            )
-        self._since = now if self._since is None else self._since
-        # Requests that were under way together fail together: that is one failure, not many.
-        if begun >= self._latest:
-            self.level, self._good, self._latest = self.level + 1, 0, now
-        longest = min(policy.cap, policy.base * 2.0 ** min(self.level - 1, 30))
-        self.opens = max(
-            self.opens, now + (retry_after if retry_after is not None else jitter * longest)
-        )
-        if now - self._since > policy.budget:
-            return f"the host has not answered well for {now - self._since:.0f} s"
+        if tries >= self.attempts:
+            return f"that is the limit of {self.attempts} tries"
+        if elapsed > self.budget and (tries or slowed >= _PATIENT):
+            return f"the next try would be after the limit of {self.budget:g} s"
         return ""
 
 
@@ -108,14 +75,29 @@ def worth_retrying(status: int) -> bool:
     return status in RETRYABLE
 
 
+def phrase(status: int) -> str:
+    """A status as people read it, in our words and not in the registry's."""
+    return f"{status} {http.client.responses.get(status, '')}".rstrip()
+
+
+def too_many(status: int, body: bytes) -> bool:
+    """Whether an answer only says that there are too many requests: the host is well, and slower.
+
+    ECR has said so with 503 and the specification's code.
+    """
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return True
+    return status == HTTPStatus.SERVICE_UNAVAILABLE and b"TOOMANYREQUESTS" in body
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """``Retry-After`` in seconds from now, in both its forms; None where it says nothing usable.
 
     A date is measured against the answer's own ``Date``, so that a wrong clock does not matter.
     """
     text = headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
+    if text.isascii() and text.isdecimal():
+        return float(text[:_DIGITS])
     until = _timestamp(text)
     if until is None:
         return None
@@ -126,5 +108,5 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _timestamp(text: str) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(text).timestamp() if text else None
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -75,7 +75,7 @@ async def put_confirmed(
     image = target.at(name)
     answer = await manifests.put(transport, image, manifest)
     told = answer.headers.get("Docker-Content-Digest")
-    if not (answer.is_success and told == manifest.digest):
+    if not (answer.ok and told == manifest.digest):
         await settled(transport, image, manifest.digest, before)
 
 

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import anyio.lowlevel
-import httpx
 import pytest
 
-from localai_ci.oci.auth import Authorizer, challenge, scopes
+from localai_ci.oci.answer import Answer, Headers
+from localai_ci.oci.auth import Authorizer, scopes
+from localai_ci.oci.challenge import challenge
 from localai_ci.oci.credentials import Credential, Keyring
 from localai_ci.oci.errors import RegistryError
 
@@ -59,13 +61,13 @@ class Service:
     asked: list[tuple[str, str, Any, Any]] = field(default_factory=list)
     now: float = 0.0
 
-    async def send(self, method: str, url: str, **more: Any) -> httpx.Response:
+    async def send(self, method: str, url: str, **more: Any) -> Answer:
         await anyio.lowlevel.checkpoint()
         if url.endswith("/v2/"):
-            return httpx.Response(401, headers={"WWW-Authenticate": self.challenge})
+            return Answer(401, Headers({"WWW-Authenticate": self.challenge}))
         self.asked.append((method, url, more.get("headers"), more.get("form")))
         body = self.token(len(self.asked))
-        return httpx.Response(self.status, content=json.dumps(body).encode())
+        return Answer(self.status, body=json.dumps(body).encode())
 
     def authorizer(self, given: Credential | None = None) -> Authorizer:
         return Authorizer(Keyring({"r.io": given} if given else {}), self.send, lambda: self.now)
@@ -117,7 +119,7 @@ async def test_rights_only_grow() -> None:
 async def test_a_mount_asks_for_both_repositories_in_one_token() -> None:
     service = Service()
     await header(service.authorizer(), "a/x", "b/y", push=True)
-    scope = httpx.URL(service.asked[0][1]).params.get_list("scope")
+    scope = parse_qs(urlsplit(service.asked[0][1]).query)["scope"]
     assert scope == ["repository:a/x:pull,push", "repository:b/y:pull"]
 
 
