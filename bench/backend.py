@@ -22,7 +22,7 @@ from fresh import fresh_engine
 from live import REPO, Engine
 from rich.table import Table
 
-from localai_ci.backends.input_hash import IGNORE
+from localai_ci.backends.dockerignore import IGNORE
 from localai_ci.backends.slices import choose
 from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.rules import load_inputs

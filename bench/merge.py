@@ -4,6 +4,7 @@ As many images and legs as LocalAI has (386 and 457), two registries on loopback
 before. The loops do what the workflow does for each image: make the index and give it its tags.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -13,13 +14,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
 import yaml
 from rich.table import Table
 
+from localai_ci.oci import manifests
+from localai_ci.oci.concurrency import run_all
+from localai_ci.oci.manifests import OCI_INDEX, Manifest
+from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
+from localai_ci.release.index import VERSION
 from localai_ci.release.receipt import Receipt
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -117,12 +124,34 @@ class World:
             "--event", "push", "--ref", f"refs/tags/{version}", "--sha", SHA,
         ]  # fmt: skip
 
+    def release(self, version: str, sha: str) -> None:
+        """An earlier release of all images, which is not measured."""
+        data = json.dumps(
+            {
+                "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [],
+                "annotations": {VERSION: version},
+            }
+        )  # fmt: skip
+        index = Manifest(data.encode(), OCI_INDEX)
+
+        async def put() -> None:
+            async with Transport() as transport:
+                for repository in self.repositories:
+                    place = Repository.parse(repository)
+                    await run_all(
+                        partial(manifests.put, transport, place.at(tag), index)
+                        for suffix in self.images
+                        for tag in _tags(version, suffix, sha)
+                    )
+
+        anyio.run(put)
+
     def crane(self, version: str) -> Iterator[Sequence[str]]:
         """An index under one tag, then the two others."""
         crane = str(TOOLS / "crane")
         for suffix, legs in self.images.items():
             for repository in self.repositories:
-                first, *others = _tags(version, suffix)
+                first, *others = _tags(version, suffix, "c" * 40)
                 children = [a for leg in legs for a in ("-m", f"{repository}@{leg.digest}")]
                 yield [crane, "index", "append", *children, "-t", f"{repository}:{first}"]
                 for tag in others:
@@ -134,7 +163,7 @@ class World:
         plain = [x for r in self.registries for x in ("--host", f"reg={r.address},tls=disabled")]
         for suffix, legs in self.images.items():
             for repository in self.repositories:
-                first, *others = _tags(version, suffix)
+                first, *others = _tags(version, suffix, "e" * 40)
                 image = f"{repository}:{first}"
                 children = [a for leg in legs for a in ("--digest", leg.digest)]
                 yield [regctl, *plain, "index", "create", image, *children]
@@ -143,7 +172,10 @@ class World:
 
 
 def tables() -> Iterator[Table]:
-    """Each contender releases a version of its own, so that everybody has all tags to write."""
+    """Each contender releases a version of its own, so that everybody has all tags to write.
+
+    The one before ours is the release before: every image has a `latest` then, as in the field.
+    """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         world = World(Path(folder), stack)
         loops = {"crane": world.crane, "regctl": world.regctl}
@@ -152,6 +184,7 @@ def tables() -> Iterator[Table]:
             for number, (name, loop) in enumerate(loops.items())
             if (TOOLS / name).exists()
         ]
+        world.release("v4.2.1", "f" * 40)
         ours = world.measure("localai-ci merge", world.ours("v4.2.2"))
         found += [ours, world.measure("the same again", world.ours("v4.2.2"))]
     legs = IMAGES + TWO_LEGS
@@ -169,5 +202,5 @@ def tables() -> Iterator[Table]:
     yield table
 
 
-def _tags(version: str, suffix: str) -> list[str]:
-    return [f"{version}{suffix}", f"sha-{SHA[:7]}{suffix}", f"latest{suffix}"]
+def _tags(version: str, suffix: str, sha: str) -> list[str]:
+    return [f"{version}{suffix}", f"sha-{sha[:7]}{suffix}", f"latest{suffix}"]

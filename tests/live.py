@@ -125,7 +125,10 @@ OF_FUNCTIONS = {
     *("--as-json", "--canary", "--published", "--repository", "--ccache-save"),
     *("--run-id", "--run-url", "--revision"),
 }
-WITHOUT_VALUE = {"--insecure", "--as-json", "--canary", "--ccache-save"}
+WITHOUT_VALUE = {
+    *("--insecure", "--as-json", "--canary", "--ccache-save", "--dry-run", "--keep-anchors"),
+    *("--force-latest", "--provenance"),
+}
 
 
 def arranged(words: Sequence[str]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class Choice(NamedTuple):
 
 
 def choose(seen: Seen) -> Choice:
-    """Decide; raises EngineError when what is asked for cannot be had."""
+    """Decide; raises EngineError when what is asked for is not here."""
     if seen.forced not in ("", "native", "container"):
         raise EngineError(
             f"LOCALAI_CI_ENGINE is {seen.forced!r}, expected native or container",

@@ -2,7 +2,7 @@
 
 
 class EngineError(Exception):
-    """What is wrong and how to mend it; printed without a traceback."""
+    """What is wrong and how to fix it; printed without a traceback."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
         """Join both into the one text that is printed."""

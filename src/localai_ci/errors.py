@@ -1,8 +1,8 @@
-"""The errors a user sees: what is wrong, where, and how to mend it."""
+"""The errors a user sees: what is wrong, where, and how to fix it."""
 
 
 class LocalaiCiError(Exception):
-    """An error with everything the reader needs to mend it.
+    """An error with everything the reader needs to fix it.
 
     Args:
         what: The fault in one sentence, naming the value and what was expected.
@@ -15,8 +15,13 @@ class LocalaiCiError(Exception):
         self.what = what
         self.where = where
         self.remedy = remedy
-        text = f"{where}: {what}" if where else what
-        super().__init__(f"{text}\n  {remedy}" if remedy else text)
+        super().__init__(self.beside(""))
+
+    def beside(self, place: str) -> str:
+        """The text of the error where ``place`` was named already."""
+        named = self.where and self.where != place
+        text = f"{self.where}: {self.what}" if named else self.what
+        return f"{text}\n  {self.remedy}" if self.remedy else text
 
 
 class InputError(LocalaiCiError):

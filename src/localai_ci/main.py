@@ -188,6 +188,7 @@ class LocalaiCi:
         plan: Annotated[
             dagger.File | None, Doc("The run's plan as JSON: all it promised is demanded")
         ] = None,
+        run_id: Annotated[str, Doc("Refuse receipts of any other run than this one")] = "",
         dry_run: Annotated[bool, Doc("Only read, and show all")] = False,
         force_latest: Annotated[bool, Doc("Move the tag latest to an older version too")] = False,
         keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
@@ -209,6 +210,7 @@ class LocalaiCi:
             file,
             await self.settings.login(),
             Options(dry_run, force_latest, keep_anchors, provenance),
+            run_id,
         )
         return dagger.dag.file("merge-result.json", result.as_text())
 

@@ -14,6 +14,14 @@ CORE = "core"
 ANCHOR = "keepalive-"
 """What the names of all anchors start with."""
 
+REVISION_LABEL = "org.opencontainers.image.revision"
+ENTRY_LABEL = "io.localai.ci.entry"
+KIND_LABEL = "io.localai.ci.kind"
+"""Labels of a leg's configuration: what its bytes say of themselves, whoever talks about them."""
+
+_KEPT = ".receipt"
+_ENTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,89}/[a-z0-9][a-z0-9._-]{0,19}")
+
 
 def entry_id(suffix: str, arch: str) -> str:
     """``-cpu-llama-cpp`` and ``amd64`` are ``cpu-llama-cpp/amd64``."""
@@ -45,16 +53,34 @@ def anchor_tag(day: str, run_id: str, entry: str) -> str:
     return f"{ANCHOR}{day}-{run_id}{suffix or '-' + CORE}-{arch}"
 
 
+def is_entry_id(text: str) -> bool:
+    """Whether every name that is made from this entry id is a name."""
+    return _ENTRY.fullmatch(text) is not None
+
+
 def anchor_day(tag: str) -> str:
     """The day of an anchor tag, or nothing where the tag is not one of ours."""
     found = re.match(rf"{ANCHOR}(\d{{8}})-", tag)
     return found[1] if found else ""
 
 
+def leg_labels(kind: str, entry: str, revision: str) -> dict[str, str]:
+    """The labels that a leg is published with; of an unknown revision none is said."""
+    said = {KIND_LABEL: kind, ENTRY_LABEL: entry, REVISION_LABEL: revision}
+    return {name: value for name, value in said.items() if value}
+
+
 def receipt_file(entry: str) -> str:
     """The file of a leg's receipt; ``<suffix>--*`` finds all legs of an image."""
     suffix, arch = split_entry_id(entry)
     return f"{suffix.removeprefix('-') or CORE}--{arch}.json"
+
+
+def entry_of_receipt_file(name: str) -> str:
+    """The entry that a receipt's file is named after, or nothing: `receipt_file` undone."""
+    stem, _, arch = name.removesuffix(".json").rpartition("--")
+    entry = f"{stem}/{arch}"
+    return entry if name.endswith(".json") and is_entry_id(entry) else ""
 
 
 def base_tag(variant: str) -> str:
@@ -76,3 +102,22 @@ def ccache_tag(backend: str, variant: str, build_type: str, base: str = "") -> s
 def input_tag(input_hash: str, suffix: str, arch: str) -> str:
     """The tag of a leg that was built from exactly these inputs (12 hex digits of the hash)."""
     return f"in-{input_hash[:12]}{suffix or '-' + CORE}-{arch}"
+
+
+def is_input_tag(tag: str, entry: str = "") -> bool:
+    """Whether a tag is one of `input_tag`: of this entry, or of any."""
+    end = ".+"
+    if entry:
+        suffix, arch = split_entry_id(entry)
+        end = re.escape(f"{suffix or '-' + CORE}-{arch}")
+    return re.fullmatch(rf"in-[0-9a-f]{{12}}{end}", tag) is not None
+
+
+def kept_receipt_tag(input_tag: str) -> str:
+    """The tag of the receipt of what stands under an `input_tag`."""
+    return f"{input_tag}{_KEPT}"
+
+
+def is_kept_receipt_tag(tag: str) -> bool:
+    """Whether a tag is one of `kept_receipt_tag`."""
+    return tag.endswith(_KEPT) and is_input_tag(tag.removesuffix(_KEPT))

@@ -10,10 +10,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False, safe_box=True)
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*(Text(printable(cell, lines=True)) for cell in row))
     console = Console(width=10_000, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(grid)
@@ -83,3 +84,17 @@ def quoted(value: object, shown: int = 60) -> str:
     text = repr(value) if isinstance(value, str) else str(value)
     text = printable(text)
     return text if len(text) <= shown else f"{text[:shown]}…"
+
+
+def markdown_text(text: str) -> str:
+    """Text that Markdown shows as it is, in a cell of a table too."""
+    plain = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#!@])", r"\\\1", plain)
+
+
+def markdown_code(text: str) -> str:
+    """Text as code in Markdown; the fence is longer than any backticks inside."""
+    plain = printable(text)
+    longest = max((len(run) for run in re.findall("`+", plain)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{plain}{space}{fence}"

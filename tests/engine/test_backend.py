@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,7 @@ from standin.internet import Internet
 from localai_ci.backends.input_hash import NOTHING, Own, inputs_of
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.recipe import CurrentBases
-from localai_ci.matrix.loading import load_matrix
-from localai_ci.matrix.rules import load_inputs
+from localai_ci.matrix.tables import Tables
 from localai_ci.plan.event import Event
 from localai_ci.plan.sources import PlanRequest, snapshot
 
@@ -121,10 +121,11 @@ def planned(engine: Engine, tree: Path, own: Own = NOTHING, sources: Mirrors = U
     found = engine.dagger("core", "container", "from", "--address=debian:bookworm", "image-ref")
     digest = found.stdout.strip().rpartition("@")[2]
     identity = CurrentBases(sources).identity("debian-amd64", (digest,))
-    matrix = load_matrix()
-    snapped = snapshot(PlanRequest(Event.push, tree), matrix, load_inputs())
-    entry = matrix.by_id()["cpu-llama-cpp/amd64"]
-    return inputs_of(entry, snapped, identity, own=own).digest
+    known = Tables()
+    snapped = snapshot(PlanRequest(Event.push, tree), known)
+    entry = known.matrix.by_id()["cpu-llama-cpp/amd64"]
+    debian = replace(own, variant="debian-amd64")
+    return inputs_of(entry, snapped, identity, own=debian).digest
 
 
 def test_an_image_that_a_plan_finds_is_found_before_its_base_is_built(

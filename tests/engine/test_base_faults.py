@@ -112,7 +112,7 @@ def test_an_abseil_without_the_known_library_is_told_not_skipped(
     )
     assert done.returncode != 0
     assert "CMakeLists.txt of grpc v1.65.0 has no library test_allocator" in done.stderr
-    assert "mend bases/grpc.py" in done.stderr
+    assert "fix bases/grpc.py" in done.stderr
 
 
 def test_a_mirrors_password_opens_it_and_is_seen_nowhere(

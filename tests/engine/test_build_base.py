@@ -98,5 +98,5 @@ def test_an_unreachable_archive_names_its_url_and_the_mirror_flag(engine: Engine
 def test_an_unreachable_image_names_it_and_the_flag(engine: Engine) -> None:
     done = engine.call(*DEBIAN, "--base-image", "127.0.0.9:1/none:none", "sync")
     assert done.returncode != 0
-    assert "the base image 127.0.0.9:1/none:none cannot be had" in done.stderr
+    assert "the base image 127.0.0.9:1/none:none was not found" in done.stderr
     assert "--base-image REF" in done.stderr

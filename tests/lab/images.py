@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from typing import Any
 
 from localai_ci.oci import blobs, manifests
@@ -29,7 +30,10 @@ def layer(text: str) -> tuple[bytes, str]:
 
 
 def image(
-    text: str, architecture: str = "amd64", media_type: str = OCI_MANIFEST
+    text: str,
+    architecture: str = "amd64",
+    media_type: str = OCI_MANIFEST,
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[Manifest, list[bytes]]:
     """A whole one-layer image: its manifest, and its blobs (configuration, layer)."""
     packed, diff = layer(text)
@@ -37,7 +41,7 @@ def image(
         {
             "architecture": architecture,
             "os": "linux",
-            "config": {},
+            "config": {"Labels": dict(labels)} if labels else {},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff}"]},
         }
     ).encode()
@@ -66,10 +70,15 @@ def image(
 
 
 async def publish(
-    transport: Transport, repository: Repository, tag: str, text: str, architecture: str = "amd64"
+    transport: Transport,
+    repository: Repository,
+    tag: str,
+    text: str,
+    architecture: str = "amd64",
+    labels: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Push such an image under a tag."""
-    manifest, parts = image(text, architecture)
+    manifest, parts = image(text, architecture, labels=labels)
     for part in parts:
         blob, source = blobs.of_bytes(part)
         await blobs.push(transport, repository, blob, source)

@@ -9,7 +9,7 @@ from lab.images import publish
 from lab.rooms import fresh
 from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import TagRule
-from localai_ci.names import anchor_tag, split_entry_id
+from localai_ci.names import anchor_tag, leg_labels, split_entry_id
 from localai_ci.oci.transport import Transport
 from localai_ci.release.merge import Merge
 from localai_ci.release.merge_image import Options, Signer
@@ -40,7 +40,8 @@ def name_by(event: GitEvent, _: ImageKind, suffix: str) -> TagSet:
 def planned(
     receipts: Sequence[Receipt], event: GitEvent = RELEASE, promised: Sequence[str] | None = None
 ) -> tuple[Image, ...]:
-    return images(receipts, promised, partial(name_by, event), event.sha)
+    told = None if promised is None else {ImageKind.backends: promised}
+    return images(receipts, told, partial(name_by, event), event.sha)
 
 
 @dataclass
@@ -53,18 +54,25 @@ class Scene:
     rows: list[ImageRow] = field(default_factory=list)
 
     async def leg(
-        self, entry: str, legs: Sequence[str] = (), text: str = "", direct: bool = False
+        self,
+        entry: str,
+        legs: Sequence[str] = (),
+        text: str = "",
+        kind: ImageKind = ImageKind.backends,
+        *,
+        labelled: bool = True,
+        revision: str = SHA,
     ) -> Receipt:
-        """Push one leg to all anchors (and to the image's own repository), take its receipt."""
+        """Push one leg to all anchors as `backend … publish` does, and take its receipt."""
         arch = split_entry_id(entry)[1]
         tag = anchor_tag("20261120", RUN.id, entry)
+        labels = leg_labels(kind, entry, revision) if labelled else None
+        run = RUN.model_copy(update={"revision": revision})
         for target in self.targets:
-            await publish(self.transport, target.anchors, tag, text or entry, arch)
-            if direct:
-                await publish(self.transport, target.repository, "direct", text or entry, arch)
+            await publish(self.transport, target.anchors, tag, text or entry, arch, labels)
         anchors = {target.name: target.anchors.at(tag) for target in self.targets}
         return await prove_and_receipt(
-            self.transport, entry=entry, anchors=anchors, run=RUN, legs=legs
+            self.transport, entry=entry, anchors=anchors, run=run, legs=legs, kind=kind
         )
 
     async def both(self, text: str = "") -> list[Receipt]:
@@ -75,6 +83,7 @@ class Scene:
         receipts: Sequence[Receipt],
         event: GitEvent = RELEASE,
         promised: Sequence[str] | None = None,
+        remembered: Mapping[tuple[ImageKind, str], ImageRow] | None = None,
         **options: object,
     ) -> MergeResult:
         merge = Merge(
@@ -83,6 +92,7 @@ class Scene:
             Options(**options),  # type: ignore[arg-type]
             self.signer,
             self.rows.append,
+            remembered=remembered or {},
         )
         return await merge.run(planned(receipts, event, promised))
 

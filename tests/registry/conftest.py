@@ -1,10 +1,12 @@
 """The registries as fixtures: started once for all tests."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from lab.proxy import Proxy, proxy
 from lab.rooms import QUICK, Lab, fresh, opened
+from lab.shop import Shop
 
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
@@ -40,3 +42,9 @@ def repository(lab: Lab, request: pytest.FixtureRequest) -> Repository:
     """A fresh repository in each of the three registries."""
     address: str = getattr(lab, request.param).address
     return fresh(address)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-login"))
+    return Shop(tmp_path, monkeypatch)

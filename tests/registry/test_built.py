@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from localai_ci.backends.input_hash import inputs_of
 from localai_ci.cli import commands
-from localai_ci.matrix.loading import load_matrix
-from localai_ci.matrix.rules import load_inputs
+from localai_ci.matrix.tables import Tables
 from localai_ci.names import input_tag
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
@@ -74,15 +73,15 @@ def test_an_image_of_the_same_inputs_is_dropped_and_after_an_edit_or_a_week_it_i
     with oci_registry() as registry:
         images, bases = fresh(registry.address), fresh(registry.address)
         tree = clone(tmp_path / "localai", f"{bases}:24.04")
-        matrix = load_matrix(tree / ".github/backend-matrix.yml")
+        known = Tables(given=tree / ".github/backend-matrix.yml")
 
         async def stock() -> None:
             async with Transport(policy=QUICK) as transport:
                 base = await publish(transport, bases, "24.04", "base")
                 request = PlanRequest(Event.push, tree)
                 inputs = inputs_of(
-                    matrix.by_id()[ENTRY],
-                    snapshot(request, matrix, load_inputs()),
+                    known.matrix.by_id()[ENTRY],
+                    snapshot(request, known),
                     base.digest,
                     "2026-W47",
                 )

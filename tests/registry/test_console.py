@@ -2,67 +2,13 @@
 
 import json
 import sys
-from pathlib import Path
 
-import anyio
 import pytest
-from lab.legs import BOTH, SHA, Scene, place
-from lab.oci import Registry, oci_registry
-from lab.rooms import QUICK
+from lab.legs import BOTH
+from lab.oci import oci_registry
+from lab.shop import EVENT, Shop
 
-from localai_ci.cli import app
-from localai_ci.oci.transport import Transport
 from localai_ci.release.result import MergeResult, TagState
-from localai_ci.release.targets import Target
-
-EVENT = ["--event", "push", "--ref", "refs/tags/v4.2.2", "--sha", SHA]
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Shop":
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-login"))
-    return Shop(tmp_path, monkeypatch)
-
-
-class Shop:
-    """One registry, two receipts, and the console."""
-
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self.folder, self.patch = folder, patch
-        self.file = folder / "registries.yaml"
-        self.result = folder / "result.json"
-        self.receipts = folder / "receipts"
-
-    def stock(self, registry: Registry) -> Target:
-        target = place("own", registry.address)
-        self.file.write_text(
-            f"registries:\n  own:\n    backends: {target.repository}\n"
-            f"    images: {target.repository}-server\n    cache: {target.anchors}\n"
-            f"    anchors: cache\nbases: {target.anchors}\n"
-            "tags: {backends: [semver, branch, sha]}\n"
-        )
-
-        async def push() -> None:
-            async with Transport(policy=QUICK) as transport:
-                for receipt in await Scene(transport, (target,)).both():
-                    receipt.write(self.receipts)
-
-        anyio.run(push)
-        return target
-
-    def run(self, *arguments: str) -> int:
-        self.patch.setattr("sys.argv", ["localai-ci", *arguments])
-        try:
-            app()
-        except SystemExit as e:
-            return int(e.code or 0)
-        return 0
-
-    def merge(self, *more: str) -> int:
-        return self.run(
-            "merge", "--receipts", str(self.receipts), "--registries", str(self.file),
-            "--result", str(self.result), *EVENT, *more,
-        )  # fmt: skip
 
 
 def test_merge_then_rollback(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,6 +78,22 @@ def test_gc_shows_before_it_deletes_and_only_old_anchors(
         }
 
 
+@pytest.mark.parametrize("command", ["tags", "merge"])
+@pytest.mark.parametrize("wrong", [("--sha", "zzz"), ("--ref", "master"), ("--event", "nightly")])
+def test_an_event_is_checked_before_anything_is_done(
+    shop: Shop, capsys: pytest.CaptureFixture[str], command: str, wrong: tuple[str, str]
+) -> None:
+    with oci_registry() as registry:
+        shop.stock(registry)
+        before = len(registry.repos)
+        arguments = ["--receipts", str(shop.receipts)] if command == "merge" else []
+        assert shop.run(command, "--registries", str(shop.file), *arguments, *EVENT, *wrong) == 2
+        said = capsys.readouterr()
+        assert not said.out
+        assert f"{wrong[1]!r}" in said.err
+        assert len(registry.repos) == before
+
+
 def test_tags_are_printed(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     assert shop.run("tags", *EVENT, "--suffix", "-cpu-test") == 0
     assert capsys.readouterr().out.split() == [
@@ -144,11 +106,11 @@ def test_a_fault_of_the_input_is_one_message(
 ) -> None:
     shop.receipts.mkdir()
     (shop.receipts / "x.json").write_text("{}")
-    assert shop.run("merge", "--receipts", str(shop.receipts), *EVENT) == 1
+    assert shop.run("merge", "--receipts", str(shop.receipts), *EVENT) == 2
     err = capsys.readouterr().err
     assert "not a receipt" in err
     assert "Traceback" not in err
-    assert shop.merge("--sign") == 1
+    assert shop.merge("--sign") == 2
     assert "entry: Field required" in err
 
 

@@ -221,10 +221,15 @@ async def test_a_registry_that_cannot_delete_tags_is_not_asked_for_every_leg(
 
 
 async def test_a_plan_of_backends_promises_nothing_of_the_server_image(scene: Scene) -> None:
-    backend, server = await scene.leg("cpu-test/amd64"), await scene.leg("core/amd64")
-    server = server.model_copy(update={"kind": ImageKind.images})
+    backend = await scene.leg("cpu-test/amd64")
+    server = await scene.leg("core/amd64", kind=ImageKind.images)
     result = await scene.merge([backend, server], promised=["cpu-test/amd64"])
-    assert [row.status for row in result.images] == [Status.merged] * 2
+    assert {row.kind: row.status for row in result.images} == {
+        ImageKind.backends: Status.merged,
+        ImageKind.images: Status.refused,
+    }
+    assert "promised no core/amd64" in result.images[1].error
+    assert await scene.tags("latest", "v4.2.2") == [{"latest": None, "v4.2.2": None}] * 2
 
 
 async def test_an_immutable_tag_with_the_same_digest_is_success_with_another_a_refusal(
@@ -233,12 +238,12 @@ async def test_an_immutable_tag_with_the_same_digest_is_success_with_another_a_r
     with oci_registry(immutable=True) as registry:
         scene = Scene(transport, (place("own", registry.address),))
         one = await scene.leg("cpu-test/amd64", text="one")
-        two = await scene.leg("cpu-other/amd64", text="two")
         assert (await scene.merge([one])).ok
         assert (await scene.merge([one])).images[0].status is Status.unchanged
         before = await scene.tags(*NAMES)
-        other = two.model_copy(update={"entry": one.entry, "legs": one.legs})
-        result = await scene.merge([other])
+        other = replace(scene, targets=scene.targets)
+        two = await other.leg("cpu-test/amd64", text="two")
+        result = await scene.merge([two])
         assert "TAG_IMMUTABLE" in result.images[0].error
         assert await scene.tags(*NAMES) == before
 

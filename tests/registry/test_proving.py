@@ -15,8 +15,8 @@ from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
 from localai_ci.plan.estimates import from_receipts
+from localai_ci.release.inbox import read_folder
 from localai_ci.release.proof import prove_and_receipt
-from localai_ci.release.receipt import read_all
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,8 @@ async def test_a_receipt_says_what_every_registry_has_and_reads_back_the_same(
     receipt = await scene.leg("cpu-test/amd64")
     path = receipt.write(tmp_path)
     assert path.name == "cpu-test--amd64.json"
-    assert read_all(tmp_path) == (receipt,)
+    assert read_folder(tmp_path).receipts == (receipt,)
+    assert not read_folder(tmp_path).unusable
     assert str(receipt.platform) == "linux/amd64"
     assert {p.digest for p in receipt.publications} == {receipt.digest}
     assert receipt.as_manifest.digest == receipt.digest
@@ -79,20 +80,22 @@ async def test_a_receipt_that_contradicts_itself_is_refused(
         other["size"] = 1
     path.write_text(json.dumps(data | {field: other[field]}))
     with pytest.raises(InputError, match="not a receipt") as caught:
-        read_all(tmp_path)
+        read_folder(tmp_path)
     assert str(path) in str(caught.value)
 
 
 async def test_two_receipts_of_one_leg_must_agree(scene: Scene, tmp_path: Path) -> None:
     for text in ("one", "two"):
         (await scene.leg("cpu-test/amd64", text=text)).write(tmp_path / text)
-    with pytest.raises(InputError, match="two receipts for cpu-test/amd64"):
-        read_all(tmp_path)
+    arrived = read_folder(tmp_path)
+    assert not arrived.receipts
+    assert "another receipt for cpu-test/amd64" in str(arrived.unusable[0])
+    assert arrived.unusable[0].entry == "cpu-test/amd64"
 
 
 async def test_no_receipt_at_all_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no receipt"):
-        read_all(tmp_path)
+        read_folder(tmp_path)
 
 
 async def test_an_image_gets_a_further_tag_once(
@@ -122,4 +125,4 @@ async def test_estimates_learn_from_what_a_receipt_says_its_build_took(
     (await scene.leg("cpu-test/amd64")).model_copy(update={"seconds": 90.0}).write(tmp_path)
     (await scene.leg("cpu-found/amd64")).write(tmp_path)
     assert from_receipts(tmp_path) == {"cpu-test/amd64": 1.5}
-    assert {receipt.seconds for receipt in read_all(tmp_path)} == {90.0, 0.0}
+    assert {receipt.seconds for receipt in read_folder(tmp_path).receipts} == {90.0, 0.0}

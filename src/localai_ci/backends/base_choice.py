@@ -126,7 +126,7 @@ async def _prebuilt(
     digest = await _digest(pulled)
     try:
         identity = await publish.input_hash(recipe, preference.base_image)
-    except LocalaiCiError:  # what it starts from cannot be had here, and need not
+    except LocalaiCiError:  # what it starts from is not here, and need not be
         identity = ""
     else:
         same = repository.at(names.base_input_tag(recipe.variant.name, identity))

@@ -13,6 +13,7 @@ from localai_ci.backends import (
     base_choice,
     ccache,
     dockerfile_build,
+    dockerfile_call,
     package_check,
     source_tree,
     third_party,
@@ -23,13 +24,14 @@ from localai_ci.backends.ccache_statistics import Statistics
 from localai_ci.backends.ccache_statistics import read as read_statistics
 from localai_ci.backends.input_hash import Own, inputs_of, this_week
 from localai_ci.backends.request import BackendRequest, check, without_effect
+from localai_ci.backends.source_tree import SourceTree
 from localai_ci.bases import apt, failure, push
 from localai_ci.bases import build as bases
 from localai_ci.bases.publish import digest_of
 from localai_ci.bases.recipe import recipe as base_recipe
 from localai_ci.bases.step import SHELL, BaseRecipe, Step
-from localai_ci.config.compile import load_compile
-from localai_ci.config.packages import load_packages
+from localai_ci.config.compile import CompileFile
+from localai_ci.config.packages import PackagesFile
 from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.matrix.entry import Entry
 from localai_ci.names import input_tag
@@ -63,23 +65,23 @@ async def build(request: BackendRequest) -> BuiltBackend:
     """Build an entry's image and check it.
 
     Raises:
-        LocalaiCiError: whatever cannot be had, does not compile, or is not fit to be an image.
+        LocalaiCiError: what was not found, does not compile, or is not fit to be an image.
     """
-    entry = await source_tree.find(request.source, request.entry)
+    tree = await source_tree.open_tree(request.source)
+    entry = tree.find(request.entry)
     if entry.os == "darwin":
         raise InputError(
             "a Linux engine cannot build for macOS: Apple's SDK and Metal run on Macs only",
             where=entry.id,
             remedy=f"Its job runs on {entry.runner}, where LocalAI's Makefile builds it.",
         )
-    variant = request.variant or entry.builder or entry.arch
-    recipe = base_recipe(variant, request.mirrors)
+    recipe = base_recipe(request.variant_for(entry), request.mirrors)
     check(request, entry, recipe.variant)
     if line := without_effect(request, entry):
         say(line)
     if entry.builder:
-        return await _compiled(request, entry, recipe)
-    return await _from_dockerfile(request, entry, recipe)
+        return await _compiled(request, tree, entry, recipe)
+    return await _from_dockerfile(request, tree, entry, recipe)
 
 
 async def smoke(request: BackendRequest) -> smoking.Health:
@@ -89,23 +91,24 @@ async def smoke(request: BackendRequest) -> smoking.Health:
         LocalaiCiError: it cannot be built, or does not come up; says why.
     """
     built = await build(request)
-    variant = request.variant or built.entry.builder or built.entry.arch
-    recipe = base_recipe(variant, request.mirrors)
+    recipe = base_recipe(request.variant_for(built.entry), request.mirrors)
     client = await _tools(request, recipe)
     image = request.preference.base_image or recipe.release.image
     plain = dag.container(platform=Platform(recipe.variant.platform)).from_(image)
     return await smoking.smoke(built.entry.id, built.container.rootfs(), plain, client)
 
 
-async def _compiled(request: BackendRequest, entry: Entry, recipe: BaseRecipe) -> BuiltBackend:
-    file = load_compile()
+async def _compiled(
+    request: BackendRequest, tree: SourceTree, entry: Entry, recipe: BaseRecipe
+) -> BuiltBackend:
+    file = tree.tables.compile
     how = recipes.decide(file, entry, request.targets)
-    part, snapshot = await source_tree.cut(request.source, entry, recipes.leftovers(entry, file))
+    part, snapshot = await tree.cut(entry, recipes.leftovers(entry, file))
     chosen = await base_choice.choose(
         recipe, request.preference, request.login, request.credentials
     )
     given = third_party.without_git(request.third_party) if request.third_party else None
-    own = Own(request.targets, await given.digest() if given else "")
+    own = Own(request.targets, await given.digest() if given else "", request.variant)
     inputs = inputs_of(entry, snapshot, chosen.identity, own=own).digest
     if found := await _finished(request, entry, inputs):
         return found
@@ -123,16 +126,17 @@ async def _compiled(request: BackendRequest, entry: Entry, recipe: BaseRecipe) -
         chosen.identity,
         f"{inputs} {await fetched.digest()} {' '.join(how.targets)}",
     )
-    container, statistics = await _compile(request, entry, how, recipe, container, key)
+    container, statistics = await _compile(request, file, entry, how, recipe, container, key)
     output = container.directory(recipes.package_folder(entry))
     wanted = package_check.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
-    contents = await _check(entry, output, container, wanted)
+    contents = await _check(entry, output, container, wanted, tree.tables.packages)
     image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", output)
     return BuiltBackend(entry, image, inputs, contents, chosen.why, statistics)
 
 
 async def _compile(
     request: BackendRequest,
+    file: CompileFile,
     entry: Entry,
     how: recipes.BackendRecipe,
     recipe: BaseRecipe,
@@ -140,7 +144,6 @@ async def _compile(
     key: ccache.Key,
 ) -> tuple[Container, Statistics]:
     """All steps, with the nearest cache, which is kept afterwards if the user says so."""
-    file = load_compile()
     kept = Repository.parse(request.ccache) if request.ccache else None
     restored = ccache.Restored(dag.directory())
     if kept:
@@ -163,12 +166,12 @@ async def _compile(
 
 
 async def _from_dockerfile(
-    request: BackendRequest, entry: Entry, recipe: BaseRecipe
+    request: BackendRequest, tree: SourceTree, entry: Entry, recipe: BaseRecipe
 ) -> BuiltBackend:
-    part, snapshot = await source_tree.cut(request.source, entry)
+    part, snapshot = await tree.cut(entry)
     start = request.preference.base_image or entry.base_image
     refresh = request.refresh or this_week()
-    given = dockerfile_build.arguments(entry, request.mirrors, start, refresh)
+    given = dockerfile_call.arguments(entry, request.mirrors, start, refresh)
     digest = await digest_of(recipe, start)
     inputs = inputs_of(entry, snapshot, digest, refresh).digest
     if found := await _finished(request, entry, inputs):
@@ -184,10 +187,11 @@ async def _from_dockerfile(
             raise LocalaiCiError(
                 f"{entry.dockerfile} cannot be built: {str(e).strip().splitlines()[-1]}",
                 where=entry.id,
-                remedy="A stage or file that it names is not there, or an image cannot be had;"
+                remedy="A stage or file that it names is not there, or an image was not found;"
                 " --base-image REF starts from another one.",
             ) from None
-    contents = await _check(entry, image.rootfs(), tools, package_check.Wanted(()))
+    wanted = package_check.Wanted(())
+    contents = await _check(entry, image.rootfs(), tools, wanted, tree.tables.packages)
     return BuiltBackend(entry, image, inputs, contents)
 
 
@@ -233,12 +237,16 @@ async def _tools(request: BackendRequest, recipe: BaseRecipe) -> Container:
 
 
 async def _check(
-    entry: Entry, files: Directory, tools: Container, wanted: package_check.Wanted
+    entry: Entry,
+    files: Directory,
+    tools: Container,
+    wanted: package_check.Wanted,
+    file: PackagesFile,
 ) -> package_check.Contents:
     with get_tracer().start_as_current_span(f"{entry.id}: check the package"):
         looking = tools.with_mounted_directory("/package", files).with_workdir("/package")
         contents = package_check.read(
             await looking.with_exec([*SHELL, package_check.PROBE]).stdout()
         )
-        package_check.check(entry, contents, wanted, load_packages())
+        package_check.check(entry, contents, wanted, file)
     return contents

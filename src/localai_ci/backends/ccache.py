@@ -1,6 +1,7 @@
 """The compiler cache that survives its machine: an image in a registry.
 
-It is a guest of the build: where it cannot be had or kept, the build is slower, never broken.
+It is a guest of the build: where it is missing or cannot be kept, the build is slower, never
+broken.
 """
 
 import json

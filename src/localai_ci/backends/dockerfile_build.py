@@ -2,35 +2,14 @@
 
 from dagger import BuildArg, Container, Directory, Platform
 
-from localai_ci.bases.mirrors import Mirrors
+from localai_ci.backends.dockerfile_call import platform
 from localai_ci.matrix.entry import Entry
-
-
-def arguments(entry: Entry, mirrors: Mirrors, base_image: str, refresh: str) -> dict[str, str]:
-    """The thirteen build arguments that LocalAI's workflow gives to every Dockerfile. Pure."""
-    major, _, minor = entry.cuda.partition(".")
-    return {
-        "BUILD_TYPE": entry.build_type,
-        "SKIP_DRIVERS": str(entry.skip_drivers).lower(),
-        "CUDA_MAJOR_VERSION": major,
-        "CUDA_MINOR_VERSION": minor,
-        "BASE_IMAGE": base_image or entry.base_image,
-        "BACKEND": entry.backend,
-        "UBUNTU_VERSION": entry.ubuntu,
-        "AMDGPU_TARGETS": entry.amdgpu_targets,
-        "APT_MIRROR": mirrors.apt_mirror,
-        "APT_PORTS_MIRROR": mirrors.apt_ports_mirror,
-        "DEPS_REFRESH": refresh,
-        # Of the Dockerfiles with two paths; here these are compiled by steps of our own.
-        "BUILDER_BASE_IMAGE": "",
-        "BUILDER_TARGET": "builder-fromsource",
-    }
 
 
 def build(entry: Entry, tree: Directory, given: dict[str, str]) -> Container:
     """The image; the engine applies the tree's .dockerignore."""
     return tree.docker_build(
         dockerfile=entry.dockerfile,
-        platform=Platform(f"linux/{entry.arch}"),
+        platform=Platform(platform(entry)),
         build_args=[BuildArg(name, value) for name, value in given.items()],
     )

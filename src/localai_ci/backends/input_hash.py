@@ -6,20 +6,20 @@ Plan and build both ask `inputs_of`: what one publishes the other finds.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
+from functools import cached_property
 
-from localai_ci.backends.dockerignore import NEVER, Ignoring
-from localai_ci.backends.recipe import build_inputs
-from localai_ci.config.compile import CompileFile
+from localai_ci.backends import dockerfile_call, recipe
+from localai_ci.backends.dockerignore import IGNORE, NEVER, Ignoring
+from localai_ci.bases.mirrors import Mirrors
+from localai_ci.bases.recipe import recipe as base_recipe
+from localai_ci.bases.step import SHELL, BaseRecipe
+from localai_ci.config.compile import Ccache, CompileFile
 from localai_ci.matrix.dockerfile import arguments_of
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.rules import Inputs, takes
 from localai_ci.oci.digest import sha256
-
-IGNORE = ".dockerignore"
 
 ARGUMENTS = ("backend", "build", "arch", "build_type", "cuda", "ubuntu", "skip_drivers")
 """The fields of a row that enter every build. The base enters by its identity, not by its name."""
@@ -43,6 +43,20 @@ class Snapshot:
     table: CompileFile
     texts: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def _bases(self) -> dict[str, BaseRecipe]:
+        return {}
+
+    def base(self, variant: str) -> BaseRecipe:
+        """A builder base as far as the steps on it depend on it; read once a run.
+
+        Raises:
+            InputError: there is no such variant.
+        """
+        if variant not in self._bases:
+            self._bases[variant] = base_recipe(variant, Mirrors())
+        return self._bases[variant]
+
 
 @dataclass(frozen=True)
 class Own:
@@ -50,6 +64,7 @@ class Own:
 
     targets: tuple[str, ...] = ()
     third_party: str = ""
+    variant: str = ""
 
 
 NOTHING = Own()
@@ -95,11 +110,15 @@ def inputs_of(
     paths = entering(entry, tree.files, tree.rules, ignored, on_base=bool(base))
     files = sorted((path, tree.files[path]) for path in paths)
     arguments = {name: str(getattr(entry, name)) for name in ARGUMENTS} | dict(entry.extra)
-    arguments |= build_inputs(tree.table, entry, own.targets)
-    arguments["how"] = _how("recipe.py" if entry.builder else "dockerfile_build.py")
-    reads = arguments_of(tree.texts.get(entry.dockerfile, ""))
-    if not entry.builder and "DEPS_REFRESH" in reads:
-        arguments["DEPS_REFRESH"] = refresh
+    decided = recipe.build_inputs(tree.table, entry, own.targets)
+    arguments |= decided
+    # Where only ROCm asks, what a row says elsewhere changes nothing.
+    told = replace(entry, amdgpu_targets=decided.get("amdgpu_targets", ""))
+    if entry.builder:
+        arguments["how"] = _steps(told, tree, own)
+    elif entry.dockerfile:
+        reads = arguments_of(tree.texts.get(entry.dockerfile, ""))
+        arguments["how"] = _call(told, refresh if "DEPS_REFRESH" in reads else "")
     if own.third_party:
         arguments["third_party"] = own.third_party
     return InputSet(tuple(files), tuple(sorted(arguments.items())), base)
@@ -135,17 +154,35 @@ def entering(
         if path in own or path.startswith(below):
             return True
         rule = rules.rule(path)
-        if not rule or not rule.enters or (rule.base and on_base):
+        if not rule:
+            return rules.absent
+        if not rule.enters or (rule.base and on_base):
             return False
         return takes(rule.select, entry)
 
     return [path for path in paths if enters(path) and not ignoring.leaves_out(path)]
 
 
-@cache
-def _how(code: str) -> str:
-    """Hash of the file of ours that says how an image is made: mended, it makes another one."""
-    return sha256((Path(__file__).parent / code).read_bytes())
+_CACHE = Ccache(max_size="1G", evict_older_than="1d")
+"""Stands for the compiler cache's limits, which change no image."""
+
+
+def _steps(entry: Entry, tree: Snapshot, own: Own) -> str:
+    """Everything that is run on the base, as it is run: what is not in it changes no image."""
+    how = recipe.decide(tree.table, entry, own.targets)
+    base = tree.base(own.variant or entry.builder)
+    steps = (*recipe.tools(how, base), *recipe.steps(entry, how, base, _CACHE))
+    fetched = base.mirrors.checkout("https://URL", "COMMIT", "FOLDER")
+    scripts = [*((step.name, step.script) for step in steps), ("third-party", fetched)]
+    return sha256(json.dumps([SHELL, scripts]).encode())
+
+
+def _call(entry: Entry, refresh: str) -> str:
+    """The call of the Dockerfile; the image that it starts from counts by its digest."""
+    unnamed = replace(entry, base_image="")
+    given = dockerfile_call.arguments(unnamed, Mirrors(), "", refresh)
+    call = [entry.dockerfile, dockerfile_call.platform(entry), given]
+    return sha256(json.dumps(call, sort_keys=True).encode())
 
 
 def refresh_of(moment: datetime) -> str:

@@ -5,10 +5,10 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
-from localai_ci.config.packages import PackagesFile
-from localai_ci.errors import LocalaiCiError
+from localai_ci.config.globs import compiled
+from localai_ci.config.packages import Layout, PackagesFile
+from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.matrix.entry import Entry
 from localai_ci.text import and_more
 
@@ -87,11 +87,12 @@ def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) 
     Raises:
         LocalaiCiError: names everything that is wrong with it.
     """
+    layout = layout_of(entry, file)
     faults = [
-        *_missing(contents, ("run.sh", *wanted.binaries, *file.builds[entry.build].binaries)),
+        *_missing(contents, ("run.sh", *wanted.binaries, *layout.binaries)),
         *_strangers(entry, contents),
         *_unresolved(entry, contents, file),
-        *_cpu_libraries(entry, contents, wanted, file.builds[entry.build].loader),
+        *_cpu_libraries(entry, contents, wanted, layout.loader),
         *_leftovers(contents, file.leftovers.get(entry.language, [])),
     ]
     if faults:
@@ -101,8 +102,24 @@ def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) 
         raise LocalaiCiError(
             f"the package is not fit to be an image:{told}",
             where=entry.id,
-            remedy="Mend the backend's package.sh; or, where the image is right, packages.yaml.",
+            remedy="Fix the backend's package.sh; or, where the image is right, packages.yaml.",
         )
+
+
+def layout_of(entry: Entry, file: PackagesFile) -> Layout:
+    """How the entry's image is laid out.
+
+    Raises:
+        InputError: the table does not say.
+    """
+    layout = file.builds.get(entry.build)
+    if layout is None:
+        raise InputError(
+            f"packages.yaml does not say how an image of the build {entry.build} is laid out",
+            where=entry.id,
+            remedy=f"Add it under builds; known are {', '.join(file.builds)}.",
+        )
+    return layout
 
 
 def _missing(contents: Contents, names: Iterable[str]) -> Iterator[str]:
@@ -122,13 +139,13 @@ def _strangers(entry: Entry, contents: Contents) -> Iterator[str]:
 
 def _unresolved(entry: Entry, contents: Contents, file: PackagesFile) -> Iterator[str]:
     """Libraries that neither the package nor the user's driver has."""
-    layout = file.builds[entry.build]
-    exempt = [
+    layout = layout_of(entry, file)
+    exempt = compiled(
         pattern
         for rule in file.exempt
         if not rule.languages or entry.language in rule.languages
         for pattern in rule.libraries
-    ]
+    )
     places: defaultdict[str, set[str]] = defaultdict(set)
     for path in contents.sizes:
         places[posixpath.basename(path)].add(posixpath.dirname(path) or ".")
@@ -139,10 +156,7 @@ def _unresolved(entry: Entry, contents: Contents, file: PackagesFile) -> Iterato
             found = places.get(name, set())
             loaded = name.startswith("ld-linux") and layout.loader in contents.sizes
             if not (
-                loaded
-                or found & searched
-                or (found and layout.anywhere)
-                or any(fnmatchcase(name, pattern) for pattern in exempt)
+                loaded or found & searched or (found and layout.anywhere) or exempt.match(name)
             ):
                 users[name].append(path)
     for name, paths in users.items():
@@ -165,7 +179,7 @@ def _search_path(path: str, libraries: Iterable[str]) -> Iterator[str]:
     for folder in libraries:
         if "*" not in folder:
             yield posixpath.normpath(folder)
-        elif fnmatchcase(own, folder):
+        elif compiled([folder]).match(own):
             yield own
 
 
@@ -177,7 +191,8 @@ def _cpu_libraries(entry: Entry, contents: Contents, wanted: Wanted, loader: str
     if entry.language != "cpp" and not wanted.cpu_libraries:
         return
     folder = posixpath.dirname(loader)
-    found = [p for p in contents.sizes if fnmatchcase(posixpath.basename(p), _CPU_LIBRARIES)]
+    named = compiled([_CPU_LIBRARIES], folder=True)
+    found = [path for path in contents.sizes if named.match(path)]
     if wanted.cpu_libraries and not found:
         yield f"{_CPU_LIBRARIES} are missing: no CPU variant can be chosen"
     lost = [path for path in found if posixpath.dirname(path) != folder]
@@ -189,9 +204,8 @@ def _cpu_libraries(entry: Entry, contents: Contents, wanted: Wanted, loader: str
 
 def _leftovers(contents: Contents, patterns: Collection[str]) -> Iterator[str]:
     for pattern in patterns:
-        left = [
-            p for p in contents.sizes if fnmatchcase(p, pattern) or fnmatchcase(p, f"*/{pattern}")
-        ]
+        matching = compiled([pattern], folder=True)
+        left = [path for path in contents.sizes if matching.match(path)]
         if left:
             yield f"{_some(left)} is left of the build ({pattern})"
 

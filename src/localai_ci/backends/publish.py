@@ -1,17 +1,21 @@
 """Push one leg under its run's anchor, and name it by its inputs once it is proven."""
 
 import datetime as dt
+import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from dagger import Container
+
 from localai_ci.backends.build import build
 from localai_ci.backends.request import BackendRequest
-from localai_ci.backends.source_tree import matrix_of
+from localai_ci.backends.source_tree import open_tree
 from localai_ci.bases.push import push
 from localai_ci.matrix.entry import Entry, Matrix
-from localai_ci.names import anchor_tag, input_tag
+from localai_ci.names import anchor_tag, input_tag, leg_labels
 from localai_ci.oci import copy
+from localai_ci.oci.login import Login
 from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
 
@@ -27,6 +31,7 @@ class PushedLeg:
         anchors: Where it was pushed, by the registry's name.
         legs: All entries of the same image: what a merge without a plan demands.
         seconds: Of the build; 0 where it was found built.
+        found: Where it was found built, by the tag that names its inputs; else empty.
     """
 
     entry: Entry
@@ -35,50 +40,97 @@ class PushedLeg:
     anchors: Mapping[str, Reference]
     legs: tuple[str, ...]
     seconds: float
+    found: str = ""
+
+    @property
+    def input_tag(self) -> str:
+        """The name of its inputs."""
+        return input_tag(self.inputs, self.entry.suffix, self.entry.arch)
 
 
-async def push_leg(
+@dataclass(frozen=True)
+class ReadyLeg:
+    """A leg that is built and named, and not pushed yet.
+
+    Attributes:
+        leg: What it is, and where it will be.
+        container: Exactly what is pushed; of a leg that was found built, nothing is.
+        labels: What its configuration will say of it.
+    """
+
+    leg: PushedLeg
+    container: Container
+    labels: Mapping[str, str]
+
+    def as_json(self) -> str:
+        """What a push would do, for a dry run."""
+        told = {
+            "dry_run": True,
+            "entry": self.leg.entry.id,
+            "inputs": self.leg.inputs,
+            "found": self.leg.found,
+            "labels": dict(self.labels),
+            "anchors": {name: str(anchor) for name, anchor in self.leg.anchors.items()},
+            "input_tag": self.leg.input_tag,
+        }
+        return json.dumps(told, indent=1) + "\n"
+
+
+async def ready_leg(
     request: BackendRequest,
-    transport: Transport,
     repositories: Mapping[str, Repository],
     run_id: str,
-) -> PushedLeg:
-    """Build an entry, and push it to all registries from one evaluated container.
-
-    One that was found built is copied instead.
+    revision: str = "",
+) -> ReadyLeg:
+    """Build an entry, and name it: nothing is written.
 
     Args:
         request: What to build.
-        transport: Our client, for copies.
         repositories: Where anchors stand, by the registry's name.
         run_id: Names the run.
+        revision: The commit that is built; the image's labels say it, and its entry.
 
     Raises:
-        LocalaiCiError: it cannot be built, or a registry refused it.
+        LocalaiCiError: it cannot be built, or the run has no name that a tag can have.
     """
     began = time.monotonic()
     built = await build(request)
-    container = await built.container.sync()
+    # On the finished image, so no build and no hash of inputs knows of them.
+    labels = {} if built.found else leg_labels("backends", built.entry.id, revision)
+    container = built.container
+    for name, value in labels.items():
+        container = container.with_label(name, value)
+    container = await container.sync()
     seconds = 0.0 if built.found else round(time.monotonic() - began, 1)
     day = dt.datetime.now(dt.UTC).date()
     tag = anchor_tag(day.strftime("%Y%m%d"), run_id, built.entry.id)
     anchors = {name: repository.at(tag) for name, repository in repositories.items()}
-    for anchor in anchors.values():
-        if built.found:
-            await copy.copy(transport, Reference.parse(built.found), anchor)
+    tree = await open_tree(request.source)
+    legs = _legs(tree.tables.matrix, built.entry.suffix)
+    leg = PushedLeg(built.entry, built.inputs, day, anchors, legs, seconds, built.found)
+    return ReadyLeg(leg, container, labels)
+
+
+async def push_leg(ready: ReadyLeg, transport: Transport, login: Login) -> PushedLeg:
+    """Push it to all registries from one evaluated container; one found built is copied instead.
+
+    Raises:
+        LocalaiCiError: a registry refused it.
+    """
+    for anchor in ready.leg.anchors.values():
+        if ready.leg.found:
+            await copy.copy(transport, Reference.parse(ready.leg.found), anchor)
         else:
-            await push(container, anchor, request.login)
-    legs = _legs(await matrix_of(request.source), built.entry.suffix)
-    return PushedLeg(built.entry, built.inputs, day, anchors, legs, seconds)
+            await push(ready.container, anchor, login)
+    return ready.leg
 
 
 async def name_by_inputs(
     transport: Transport, leg: PushedLeg, repositories: Iterable[tuple[str, Repository]]
 ) -> None:
     """Under the name of its inputs it is found by the next plan and the next build."""
-    known = input_tag(leg.inputs, leg.entry.suffix, leg.entry.arch)
     for name, repository in repositories:
-        await copy.copy(transport, leg.anchors[name], repository.at(known))
+        await copy.copy(transport, leg.anchors[name], repository.at(leg.input_tag))
 
 
 def _legs(matrix: Matrix, suffix: str) -> tuple[str, ...]:

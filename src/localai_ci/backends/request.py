@@ -48,6 +48,10 @@ class BackendRequest:
     images: str = ""
     login: Login = ANONYMOUS
 
+    def variant_for(self, entry: Entry) -> str:
+        """The builder base of an entry: the one that is asked for, its own, or a plain one."""
+        return self.variant or entry.builder or entry.arch
+
 
 Given = Mapping[str, Callable[[BackendRequest], object]]
 """Flags, each with whether it was given."""

@@ -1,65 +1,63 @@
-"""A LocalAI tree as the engine has it: its matrix, and the part that enters one image."""
+"""A LocalAI tree as the engine has it: its tables, and the part that enters one image."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio.to_thread
 from dagger import Directory, dag
 
 from localai_ci.backends import slices
-from localai_ci.backends.input_hash import IGNORE, Snapshot
+from localai_ci.backends.dockerignore import IGNORE
+from localai_ci.backends.input_hash import Snapshot
 from localai_ci.backends.listing import listing
-from localai_ci.config.compile import load_compile
-from localai_ci.matrix.entry import Entry, Matrix, unknown_entry
-from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix, matrix_in_tree
-from localai_ci.matrix.rules import RULES, rules_in_tree
+from localai_ci.matrix.entry import Entry, unknown_entry
+from localai_ci.matrix.tables import PATHS, Tables
 
 _SLICE = "slice"
 
 
-async def matrix_of(source: Directory) -> Matrix:
-    """The tree's own matrix if it has one, else the installed one.
+@dataclass(frozen=True)
+class SourceTree:
+    """A tree, and the tables that count for it."""
 
-    Raises:
-        InputError: a fault in it.
-    """
-    files = {path: await read(source, path) for path in MATRIX_PATHS}
-    return matrix_in_tree(files.get) or load_matrix()
+    source: Directory
+    tables: Tables
+
+    def find(self, name: str) -> Entry:
+        """An entry by its id.
+
+        Raises:
+            InputError: there is none; names what is near.
+        """
+        entry = self.tables.matrix.by_id().get(name)
+        if entry is None:
+            raise unknown_entry(name, self.tables.matrix, globs=False)
+        default = self.tables.compile.amdgpu_targets
+        return replace(entry, amdgpu_targets=entry.amdgpu_targets or default)
+
+    async def cut(self, entry: Entry, leave: tuple[str, ...] = ()) -> tuple[Directory, Snapshot]:
+        """The part of the tree that enters an image, as a folder and as what its hash is made of.
+
+        The engine tells a part of a tree by the whole that it was cut from: an edit anywhere would
+        build anew. What comes from a function's own folder it tells by content.
+
+        Raises:
+            InputError: the tree does not have the backend.
+        """
+        paths = [path for path in await self.source.glob("**") if not path.endswith("/")]
+        found = {path: await read(self.source, path) for path in (IGNORE, entry.dockerfile)}
+        texts = {path: data.decode("utf-8", "replace") for path, data in found.items() if data}
+        rules = self.tables.rules
+        files = slices.choose(entry, paths, rules, texts.get(IGNORE, ""), leave)
+        await slices.cut(self.source, files).export(_SLICE, wipe=True)
+        listed = await anyio.to_thread.run_sync(listing, Path(_SLICE))
+        part = dag.current_module().workdir(_SLICE)
+        return part, Snapshot(listed, rules, self.tables.compile, texts)
 
 
-async def find(source: Directory, name: str) -> Entry:
-    """An entry by its id, of the tree's own matrix if it has one, else of the installed one.
-
-    Raises:
-        InputError: there is none; names what is near.
-    """
-    matrix = await matrix_of(source)
-    entry = matrix.by_id().get(name)
-    if entry is None:
-        raise unknown_entry(name, matrix, globs=False)
-    return replace(entry, amdgpu_targets=entry.amdgpu_targets or load_compile().amdgpu_targets)
-
-
-async def cut(
-    source: Directory, entry: Entry, leave: tuple[str, ...] = ()
-) -> tuple[Directory, Snapshot]:
-    """The part of the tree that enters an image, as a folder and as what its hash is made of.
-
-    The engine tells a part of a tree by the whole that it was cut from: an edit anywhere would
-    build anew. What comes from a function's own folder it tells by content.
-
-    Raises:
-        InputError: the tree does not have the backend.
-    """
-    paths = [path for path in await source.glob("**") if not path.endswith("/")]
-    found = {path: await read(source, path) for path in (IGNORE, entry.dockerfile, RULES)}
-    texts = {path: data.decode("utf-8", "replace") for path, data in found.items() if data}
-    rules = rules_in_tree(found.get)
-    files = slices.choose(entry, paths, rules, texts.get(IGNORE, ""), leave)
-    await slices.cut(source, files).export(_SLICE, wipe=True)
-    listed = await anyio.to_thread.run_sync(listing, Path(_SLICE))
-    part = dag.current_module().workdir(_SLICE)
-    return part, Snapshot(listed, rules, load_compile(), texts)
+async def open_tree(source: Directory) -> SourceTree:
+    """A tree with its own matrix, rules and tables where it has them."""
+    return SourceTree(source, Tables({path: await read(source, path) for path in PATHS}.get))
 
 
 async def read(source: Directory, path: str) -> bytes | None:

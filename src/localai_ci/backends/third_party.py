@@ -16,6 +16,8 @@ from localai_ci.errors import InputError, LocalaiCiError
 
 _FOLDER = "/third-party"
 _NETRC = "/root/.netrc"
+_ADDRESS = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9_~.-]+)+/?")
+_SHOWN = 80  # characters of a value that a tree chose
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def read_pin(makefile: str, source: Source) -> Pin:
             raise InputError(
                 f"{name} is not set",
                 where=source.makefile,
-                remedy="compile.yaml names the Makefile's variables; mend the one or the other.",
+                remedy="compile.yaml names the Makefile's variables; correct the one or the other.",
             )
         return found[1]
 
@@ -50,7 +52,15 @@ def read_pin(makefile: str, source: Source) -> Pin:
             where=source.makefile,
             remedy="Pin 40 hex digits: a branch is another source every day.",
         )
-    return Pin(value(source.repository), commit)
+    url = value(source.repository)
+    # A pull request may write here what it likes: only an address gets as far as git and a shell.
+    if not _ADDRESS.fullmatch(url) or ".." in url:
+        raise InputError(
+            f"{source.repository} is {url[:_SHOWN]!r}, expected https://HOST/PATH",
+            where=source.makefile,
+            remedy="Name the repository by its plain https address.",
+        )
+    return Pin(url, commit)
 
 
 def without_git(given: Directory) -> Directory:
@@ -70,9 +80,10 @@ async def fetch(
         credentials: For the mirror, a netrc file.
 
     Raises:
-        LocalaiCiError: the repository, a submodule or the commit cannot be had.
+        LocalaiCiError: the repository, a submodule or the commit was not found.
     """
-    if credentials:
+    # Without a mirror the tree chooses the host: it is given no credentials.
+    if credentials and mirrors.mirror:
         tools = tools.with_mounted_secret(_NETRC, credentials)
     script = mirrors.checkout(pin.url, pin.commit, _FOLDER)
     try:

@@ -43,7 +43,7 @@ async def build(
     """Execute the steps, one span each, so that the first failure is told by its name.
 
     Raises:
-        LocalaiCiError: the image cannot be had, the platform does not run here, a step failed,
+        LocalaiCiError: the image was not found, the platform does not run here, a step failed,
             or a tool is not what the variant promises.
     """
     container = await _start(recipe, base_image or recipe.variant.base_image)
@@ -66,7 +66,7 @@ async def pull(recipe: BaseRecipe, image: str) -> BuiltBase:
     """A base that somebody has built, checked as one that was built here.
 
     Raises:
-        LocalaiCiError: it cannot be had, or its tools are not what the variant promises.
+        LocalaiCiError: it was not found, or its tools are not what the variant promises.
     """
     container = await _start(recipe, image)
     await _verify(recipe, container, foreign=False)

@@ -1,4 +1,4 @@
-"""What went wrong while a base was built, said so that the reader can mend it."""
+"""What went wrong while a base was built, said so that the reader can fix it."""
 
 import re
 
@@ -26,7 +26,7 @@ def of_image(variant: Variant, image: str, here: str, reason: str) -> LocalaiCiE
             f" engine emulate: ./daggerw engine start --emulate {variant.arch}",
         )
     return LocalaiCiError(
-        f"the base image {image} cannot be had ({reason})",
+        f"the base image {image} was not found ({reason})",
         where=where,
         remedy="Check the network and the name, or start from another one: --base-image REF",
     )

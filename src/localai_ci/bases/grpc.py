@@ -55,7 +55,7 @@ def compiled(recipe: BaseRecipe) -> Step:
 cd grpc
 rewrite() {{ # FILE AWK-PROGRAM WHAT
   awk "$2" "$1" >rewritten ||
-    {{ echo "localai-ci: $1 of {source.label} has no $3: look at it and mend bases/grpc.py" >&2
+    {{ echo "localai-ci: $1 of {source.label} has no $3: look at it and fix bases/grpc.py" >&2
        exit 65; }}
   mv rewritten "$1"
 }}

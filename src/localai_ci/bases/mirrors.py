@@ -6,6 +6,7 @@ has mirrors of its own kind, so it has arguments of its own.
 """
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from localai_ci.config.variants import Variant
@@ -145,12 +146,17 @@ class Mirrors:
         return script
 
     def checkout(self, url: str, commit: str, target: str) -> str:
-        """Bash that fetches one commit with its submodules, without git's own folders."""
+        """Bash that fetches one commit with its submodules, without git's own folders.
+
+        The address and those of submodules come from a tree: quoted, and over HTTPS alone.
+        """
         git = f"{self._git} -C {target}"
+        allowed = "http:https" if self.mirror.startswith("http:") else "https"
         # Not every server hands out a commit by its id alone.
         return (
+            f"export GIT_ALLOW_PROTOCOL={allowed}\n"
             f"git init --quiet {target}\n"
-            f"git -C {target} remote add origin {url}\n"
+            f"git -C {target} remote add -- origin {shlex.quote(url)}\n"
             f"{git} fetch --quiet --depth 1 origin {commit} || {git} fetch --quiet --tags origin\n"
             f"{git} checkout --quiet --detach {commit}\n"
             f"{git} submodule --quiet update --init --recursive --depth 1 --jobs 4\n"

@@ -30,7 +30,9 @@ class PublishedBase:
         immutable: The tag that carries the input hash.
         moving: The tag that consumers follow.
         digest: What both point to, read back.
-        how: ``built``; ``copied`` from a registry that had it; ``found``: it was there.
+        how: ``built``; ``copied`` from a registry that had it; ``found``: it was there. Of a dry
+            run ``would be built``, ``would be copied``, ``would be moved`` (the moving tag alone),
+            ``unchanged``.
     """
 
     immutable: str
@@ -52,7 +54,7 @@ async def input_hash(recipe: BaseRecipe, base_image: str | None = None) -> str:
     """The hash of a base's inputs, its images resolved to digests.
 
     Raises:
-        LocalaiCiError: an image cannot be had.
+        LocalaiCiError: an image was not found.
     """
     digests = [await digest_of(recipe, name) for name in recipes.images(recipe, base_image)]
     return recipes.input_hash(recipe, *digests)
@@ -62,7 +64,7 @@ async def digest_of(recipe: BaseRecipe, image: str) -> str:
     """The digest that a registry has under a name now: what `oci.manifests.find` says too.
 
     Raises:
-        LocalaiCiError: it cannot be had.
+        LocalaiCiError: it was not found.
     """
     platform = Platform(recipe.variant.platform)
     try:
@@ -83,8 +85,12 @@ async def publish(
     by: Login,
     base_image: str | None = None,
     credentials: Secret | None = None,
+    *,
+    dry_run: bool = False,
 ) -> str:
     """Publish to all repositories: found there, copied from one that has it, or built once.
+
+    A dry run builds nothing and writes nothing: it tells what would be done.
 
     Returns:
         JSON, a list of `PublishedBase`, one a repository.
@@ -94,6 +100,9 @@ async def publish(
     """
     name = recipe.variant.name
     tag = base_input_tag(name, await input_hash(recipe, base_image))
+    if dry_run:
+        async with by.transport(targets, read_only=True) as reader:
+            return _as_json(await intended(reader, targets, tag, base_tag(name)))
     async with by.transport(targets) as transport:
         digests: Digests = {r: await copy.exists(transport, r.at(tag)) for r in targets}
         how = {r: "found" if digest else "copied" for r, digest in digests.items()}
@@ -115,6 +124,35 @@ async def publish(
             )
             for r in targets
         ]
+    return _as_json(results)
+
+
+async def intended(
+    transport: Transport, targets: Sequence[Repository], tag: str, moving: str
+) -> list[PublishedBase]:
+    """What publishing would do in each repository; only reads.
+
+    Args:
+        transport: The way out.
+        targets: The repositories.
+        tag: The immutable tag.
+        moving: The tag that consumers follow.
+    """
+    digests = {r: await copy.exists(transport, r.at(tag)) for r in targets}
+    anywhere = next(filter(None, digests.values()), "")
+    results = []
+    for r, digest in digests.items():
+        if not digest:
+            how = "would be copied" if anywhere else "would be built"
+        elif await copy.exists(transport, r.at(moving)) == digest:
+            how = "unchanged"
+        else:
+            how = "would be moved"
+        results.append(PublishedBase(str(r.at(tag)), str(r.at(moving)), digest or anywhere, how))
+    return results
+
+
+def _as_json(results: Sequence[PublishedBase]) -> str:
     return json.dumps([asdict(result) for result in results], indent=2)
 
 

@@ -110,7 +110,7 @@ def verify(variant: Variant, tools: Mapping[str, str], promised: Mapping[str, st
         raise LocalaiCiError(
             "; ".join(wrong),
             where=f"variant {variant.name}",
-            remedy="Mend matrix/variants.yaml or upstreams.yaml, or the archive that serves it.",
+            remedy="Correct matrix/variants.yaml or upstreams.yaml, or the archive that serves it.",
         )
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from localai_ci.cli import bases, estimates, matrix, merge, plan
-from localai_ci.cli.output import Format, FormatOption
-from localai_ci.errors import LocalaiCiError
+from localai_ci.cli import bases, estimates, matrix, merge, plan, upkeep
+from localai_ci.cli.output import ExitCode, Format, FormatOption, note
+from localai_ci.errors import InputError, LocalaiCiError
 
 commands = typer.Typer(
     name="localai-ci",
@@ -24,14 +24,28 @@ commands = typer.Typer(
 
 commands.add_typer(bases.app, name="bases")
 commands.add_typer(matrix.app, name="matrix")
-commands.add_typer(plan.app, name="plan")
+plan.register(commands)
 commands.add_typer(estimates.app, name="estimates")
 merge.register(commands)
+upkeep.register(commands)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"localai-ci {version('localai-ci')}")
+        raise typer.Exit
 
 
 @commands.callback()
-def _main() -> None:
-    """Keep one command a sub-command too, as its documentation writes it."""
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Exit codes: 0 well, 1 findings or differences, 2 usage or input, 3 it could not be done."""
 
 
 @commands.command()
@@ -55,9 +69,17 @@ def variants(
 
 
 def app() -> None:
-    """The console script. Faults of the input are told in words and exit with 1."""
+    """The console script: faults are told in words, and by `ExitCode`."""
     try:
         commands()
     except LocalaiCiError as e:
-        print(f"error: {e}", file=sys.stderr)
-        sys.exit(1)
+        note(f"error: {e}")
+        sys.exit(ExitCode.INPUT if isinstance(e, InputError) else ExitCode.FAILED)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except Exception:  # noqa: BLE001 - a fault of ours must not look like a finding
+        import traceback
+
+        traceback.print_exc()
+        note("This is a fault of localai-ci itself; please report it with the lines above.")
+        sys.exit(ExitCode.FAULT)

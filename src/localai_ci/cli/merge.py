@@ -1,7 +1,5 @@
-"""`localai-ci merge`, `tags`, `gc` and `rollback`: what happens to images after they are pushed."""
+"""`localai-ci merge`: from pushed legs to released images."""
 
-import datetime as dt
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,55 +10,22 @@ import typer
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
 from localai_ci.cli.registries import RegistriesPath, load_registries
+from localai_ci.cli.run_event import Epoch, EventName, Ref, Sha, event_of, transport_to
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
-    from localai_ci.oci.transport import Transport
+    from localai_ci.release.merge import Merge
     from localai_ci.release.result import ImageRow, MergeResult
     from localai_ci.release.sign import Cosign
-    from localai_ci.release.tags import GitEvent
 
     Report = Callable[[ImageRow], None]
 
-EventName = Annotated[str, typer.Option("--event", help="What happened: push, schedule, …")]
-Ref = Annotated[str, typer.Option("--ref", help="refs/heads/master, refs/tags/v4.2.2")]
-Sha = Annotated[str, typer.Option("--sha", help="The commit, 40 hex digits.")]
-Epoch = Annotated[
-    int | None,
-    typer.Option("--epoch", help="Seconds since 1970 for branch-epoch-sha: one value a run."),
-]
-KindOption = Annotated[ImageKind, typer.Option("--kind", help="The family of images.")]
-
 
 def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    for command in (merge, tags, gc, rollback):
-        app.command()(command)
-
-
-def tags(
-    event: EventName,
-    ref: Ref,
-    sha: Sha,
-    suffix: Annotated[str, typer.Option("--suffix", help="With its dash; may be empty.")] = "",
-    epoch: Epoch = None,
-    kind: KindOption = ImageKind.backends,
-    registries_file: RegistriesPath = None,
-    format_: FormatOption = Format.table,
-) -> None:
-    """Print the tags that an image gets, as docker/metadata-action would name them."""
-    from localai_ci.release.collect import named as named_tags
-
-    file = load_registries(registries_file)
-    named = named_tags(file, _event(file, event, ref, sha, epoch), kind, suffix)
-    if format_ is Format.json:
-        told = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
-        output.line(json.dumps(told))
-    else:
-        for name in named.names:
-            output.line(name)
+    """Add this command to the program."""
+    app.command()(merge)
 
 
 def merge(
@@ -72,6 +37,9 @@ def merge(
         Path | None,
         typer.Option("--plan", help="The run's plan: all it promised is demanded."),
     ] = None,
+    run_id: Annotated[
+        str, typer.Option("--run-id", help="Refuse receipts of any other run than this one.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read, and show all.")] = False,
     force_latest: Annotated[
         bool, typer.Option("--force-latest", help="Move `latest` to an older version too.")
@@ -107,22 +75,26 @@ def merge(
     from localai_ci.release.targets import targets
 
     file = load_registries(registries_file)
-    happened = _event(file, event, ref, sha, epoch)
+    happened = event_of(file, event, ref, sha, epoch)
     signer = _signer(file, sign_key, verify_key, verify_identity) if sign and not dry_run else None
 
     async def act() -> "MergeResult":
         if signer:
             await signer.check()
-        async with _transport(file, dry_run=dry_run) as transport:
-            images = await collect(transport, receipts, plan, file, happened, output.note)
+        async with transport_to(file, dry_run=dry_run) as transport:
+            found = await collect(
+                transport, receipts, plan, file, happened, output.note, run_id=run_id
+            )
+            images = found.images
             places = {kind: targets(file, kind) for kind in ImageKind}
             options = Options(dry_run, force_latest, keep_anchors, provenance)
             work = Merge(transport, places, options, signer)
+            work.result.unusable = list(found.unusable)
             with progress(len(images)) as report:
                 if dry_run:
                     work.report = report
                     return await work.run(images)
-                with _recorded(work.result, result, report) as work.report:
+                with _recorded(work, result, report):
                     return await work.run(images)
 
     done = anyio.run(act)
@@ -131,90 +103,23 @@ def merge(
         raise typer.Exit(1)
 
 
-def gc(
-    older_than: Annotated[int, typer.Option("--older-than", min=1, help="Days.")],
-    delete: Annotated[bool, typer.Option("--delete", help="Really delete; absent: show.")] = False,
-    registries_file: RegistriesPath = None,
-) -> None:
-    """Show, or delete with --delete, the anchors of runs that were never merged."""
-    import anyio
-
-    from localai_ci.release.gc import collect_garbage
-    from localai_ci.release.targets import targets
-
-    file = load_registries(registries_file)
-    places = [target.anchors for kind in ImageKind for target in targets(file, kind)]
-    before = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=older_than)
-
-    async def act() -> bool:
-        async with _transport(file, dry_run=not delete) as transport:
-            return await collect_garbage(
-                transport, places, before, lambda anchor, what: output.line(f"{anchor}: {what}"),
-                dry_run=not delete,
-            )  # fmt: skip
-
-    if not anyio.run(act):
-        raise typer.Exit(1)
-
-
-def rollback(
-    result: Annotated[Path, typer.Option("--result", help="The --result file of a merge.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show.")] = False,
-    registries_file: RegistriesPath = None,
-) -> None:
-    """Put every tag that a merge moved back to the digest it had before."""
-    import anyio
-
-    from localai_ci.release.result import MergeResult
-    from localai_ci.release.rollback import rollback as undo
-
-    file = load_registries(registries_file)
-    recorded = MergeResult.read(result)
-
-    async def act() -> bool:
-        async with _transport(file, dry_run=dry_run) as transport:
-            return await undo(
-                transport, recorded, lambda tag, what: output.line(f"{tag.image}: {what}"),
-                dry_run=dry_run,
-            )  # fmt: skip
-
-    well = anyio.run(act)
-    if not dry_run:
-        recorded.write(result)
-    if not well:
-        raise typer.Exit(1)
-
-
 @contextmanager
-def _recorded(done: "MergeResult", path: Path, report: "Report") -> "Iterator[Report]":
+def _recorded(work: "Merge", path: Path, report: "Report") -> "Iterator[None]":
     """Tell of each image, and keep the record of moved tags."""
     from localai_ci.release.journal import Journal
 
-    journal = Journal(path, done)
+    journal = Journal(path, work.result)
 
     def both(row: "ImageRow") -> None:
         report(row)
         journal.note(row)
 
+    work.report, work.promise, work.remembered = both, journal.promise, journal.remembered
     try:
-        yield both
+        yield
     finally:
         if journal.close():
             output.note(f"note: what an earlier merge moved is in {journal.beside}")
-
-
-def _event(file: "Registries", event: str, ref: str, sha: str, epoch: int | None) -> "GitEvent":
-    from localai_ci.release.tags import GitEvent
-
-    return GitEvent(event, ref, sha, file.default_branch, epoch)
-
-
-def _transport(file: "Registries", *, dry_run: bool) -> "Transport":
-    from localai_ci.oci.credentials import Keyring
-    from localai_ci.oci.transport import Transport
-    from localai_ci.release.targets import plain_http
-
-    return Transport(Keyring.default(), plain_http=plain_http(file), read_only=dry_run)
 
 
 def _signer(file: "Registries", key: str, public: str, identity: str) -> "Cosign":

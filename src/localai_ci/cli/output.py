@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +10,21 @@ import typer
 
 from localai_ci import text
 from localai_ci.errors import InputError
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code tells a script."""
+
+    FINDINGS = 1
+    """It ran, and the answer is no: findings of a check, differences, an image not merged."""
+    INPUT = 2
+    """A flag, a file or a tree cannot be used; nothing was done."""
+    FAILED = 3
+    """What was asked for could not be done: a registry, the network, a signature."""
+    FAULT = 70
+    """A fault of localai-ci itself, with its traceback."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
 
 
 class Format(StrEnum):
@@ -23,13 +38,13 @@ FormatOption = Annotated[Format, typer.Option("--format", help="For people, or f
 
 
 def line(words: str) -> None:
-    """One piece of text on standard output; names that are not UTF-8 come out escaped."""
-    sys.stdout.write(words.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    """Text on standard output; what a terminal or a runner would act on comes out escaped."""
+    sys.stdout.write(text.printable(words, lines=True) + "\n")
 
 
 def note(words: str) -> None:
     """A remark for the person, on standard error, so that it never mixes with the output."""
-    sys.stderr.write(words.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stderr.write(text.printable(words, lines=True) + "\n")
 
 
 def yaml(data: Any) -> None:
@@ -70,7 +85,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = 
     for column in columns:
         result.add_column(column, overflow="fold")
     for row in rows:
-        result.add_row(*map(Text, row))
+        result.add_row(*(Text(text.printable(cell, lines=True)) for cell in row))
     console = Console(highlight=False)
     console.print(result)
     if caption:

@@ -1,4 +1,4 @@
-"""`localai-ci plan`: what to build and why, and `plan simulate`."""
+"""`localai-ci plan`: what to build and why; `localai-ci simulate`: how a run of it would go."""
 
 import sys
 from collections.abc import Callable
@@ -12,20 +12,22 @@ from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
 from localai_ci.cli.registries import RegistriesPath, load_registries
 from localai_ci.errors import InputError
-from localai_ci.plan.event import Event, likely
+from localai_ci.plan.event import likely, parse
 from localai_ci.plan.form import PlanFormat
 from localai_ci.text import and_more
 
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
+    from localai_ci.matrix.tables import Tables
     from localai_ci.plan.decide import Plan
     from localai_ci.plan.report import Report
     from localai_ci.plan.sources import PlanRequest
 
-app = typer.Typer(
-    help="What a change builds, and why. On any doubt: everything, and the doubt is named.",
-    invoke_without_command=True,
-)
+
+def register(commands: typer.Typer) -> None:
+    """Add the two commands."""
+    commands.command()(plan)
+    commands.command()(simulate)
 
 
 Source = Annotated[
@@ -38,8 +40,11 @@ ChangedFiles = Annotated[
     str, typer.Option(metavar="FILE", help="A list of changed paths, one a line; - reads it.")
 ]
 EventOption = Annotated[
-    Event | None,
-    typer.Option(help="What started the run. Absent: a pull request if a change is given."),
+    str,
+    typer.Option(
+        help="What started the run, by GitHub's name (github.event_name)."
+        " Absent: a pull request if a change is given."
+    ),
 ]
 Previous = Annotated[
     Path | None, typer.Option(help="The matrix before the change, where --source cannot tell.")
@@ -77,14 +82,12 @@ Snapshot = Annotated[
 ]
 
 
-@app.callback()
 def plan(
-    context: typer.Context,
     source: Source = None,
     base: Base = "",
     head: Head = "HEAD",
     changed_files: ChangedFiles = "",
-    event: EventOption = None,
+    event: EventOption = "",
     matrix: MatrixPath = None,
     previous_matrix: Previous = None,
     force: Forced = None,
@@ -106,13 +109,11 @@ def plan(
     why: Annotated[str, typer.Option(metavar="ID", help="Why this entry is built.")] = "",
     why_not: Annotated[str, typer.Option(metavar="ID", help="Why it is not.")] = "",
 ) -> None:
-    """Decide what to build."""
-    if context.invoked_subcommand:
-        return
+    """Say what a change builds, and why. On any doubt: everything, and the doubt is named."""
     from localai_ci.plan.sources import PlanRequest
 
     request = PlanRequest(
-        event=event or likely(changed=bool(changed_files or base)),
+        event=parse(event) if event else likely(changed=bool(changed_files or base)),
         source=source,
         base=base,
         head=head,
@@ -157,11 +158,11 @@ def _report(
     from localai_ci.plan.report import report_of
     from localai_ci.plan.sources import gather
 
-    matrix, inputs, change = gather(request, sys.stdin.buffer.read)
-    decided = decide(matrix, inputs, change)
+    known, change = gather(request, sys.stdin.buffer.read)
+    decided = decide(known.matrix, known.rules, change)
     if asked:
-        decided = _without_built(decided, request, asked)
-    return report_of(decided, runners, budget, pack=pack)
+        decided = _without_built(decided, request, known, asked)
+    return report_of(decided, known.estimates, runners, budget, pack=pack)
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,9 @@ class Asked:
     apt_snapshot: str
 
 
-def _without_built(decided: "Plan", request: "PlanRequest", asked: Asked) -> "Plan":
+def _without_built(
+    decided: "Plan", request: "PlanRequest", known: "Tables", asked: Asked
+) -> "Plan":
     import anyio
 
     from localai_ci.backends.input_hash import this_week
@@ -188,15 +191,15 @@ def _without_built(decided: "Plan", request: "PlanRequest", asked: Asked) -> "Pl
     from localai_ci.plan.sources import snapshot
     from localai_ci.release.targets import plain_http
 
-    tree = snapshot(request, decided.matrix, decided.inputs)
-    known = asked.file.registries.get(asked.registry)
-    if not known and "/" not in asked.registry:
+    tree = snapshot(request, known)
+    named = asked.file.registries.get(asked.registry)
+    if not named and "/" not in asked.registry:
         raise InputError(
             f"{asked.registry!r} is no registry of registries.yaml",
             where="--built",
             remedy=f"Give one of {', '.join(asked.file.registries)}, or HOST/PATH.",
         )
-    images = known.backends if known else asked.registry
+    images = named.backends if named else asked.registry
     bases = CurrentBases(Mirrors(epoch=asked.epoch, apt_snapshot=asked.apt_snapshot))
 
     async def ask() -> "Plan":
@@ -241,10 +244,12 @@ IDLE_SHOWN = 12
 """Paths without effect that the table names."""
 
 
-@app.command()
 def simulate(
+    source: Source = None,
+    base: Base = "",
+    head: Head = "HEAD",
     changed_files: ChangedFiles = "",
-    event: EventOption = None,
+    event: EventOption = "",
     matrix: MatrixPath = None,
     runners: Runners = 20,
     budget: Budget = None,
@@ -253,27 +258,32 @@ def simulate(
 
     The shapes: everything, one input that all Go backends share, and one backend.
     """
-    from localai_ci.config.estimates import load_estimates
     from localai_ci.plan.change import Change
     from localai_ci.plan.decide import decide
+    from localai_ci.plan.event import Event
     from localai_ci.plan.report import comparison
     from localai_ci.plan.sources import PlanRequest, gather
 
+    changed = bool(changed_files or base)
     request = PlanRequest(
-        event or likely(changed=bool(changed_files)), changed_files=changed_files, matrix=matrix
+        event=parse(event) if event else likely(changed=changed),
+        source=source,
+        base=base,
+        head=head,
+        changed_files=changed_files,
+        matrix=matrix,
     )
-    loaded, inputs, change = gather(request, sys.stdin.buffer.read)
+    known, change = gather(request, sys.stdin.buffer.read)
     changes = {"this change": change}
-    if not changed_files:
+    if not changed:
         changes = {
             "everything": change,
             "pkg/grpc/server.go": Change(Event.push, ("pkg/grpc/server.go",)),
             "backend/go/whisper/": Change(Event.push, ("backend/go/whisper/main.go",)),
         }
-    estimates = load_estimates()
     rows = []
     for name, one in changes.items():
-        entries = [p.entry for p in decide(loaded, inputs, one).entries]
-        rows += [[name, *cells] for cells in comparison(entries, estimates, runners, budget)]
+        entries = [p.entry for p in decide(known.matrix, known.rules, one).entries]
+        rows += [[name, *cells] for cells in comparison(entries, known.estimates, runners, budget)]
     columns = ["change", "jobs are", "jobs", "done after", "runner time", "median wait"]
     output.table(columns, rows, f"Simulated on {runners} runners, times from estimates.yaml.")

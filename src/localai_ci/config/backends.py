@@ -18,7 +18,7 @@ class Build(Strict):
 
     def folders(self, backend: str) -> tuple[str, ...]:
         """The backend's own folder, then the others it takes sources from."""
-        return (self.folder.format(backend=backend), *self.also)
+        return (self.folder.replace("{backend}", backend), *self.also)
 
 
 Targets = Annotated[list[str], Field(min_length=1, description="Targets, or target@architecture.")]

@@ -8,7 +8,10 @@ from pydantic import Field
 from localai_ci.config.data import data_dir
 from localai_ci.config.reader import Strict, load
 
-Minutes = Annotated[float, Field(ge=0, le=24 * 60)]
+LONGEST = 24 * 60
+"""Minutes that anything may take."""
+
+Minutes = Annotated[float, Field(ge=0, le=LONGEST, allow_inf_nan=False)]
 
 
 class Estimate(Strict):
@@ -31,10 +34,14 @@ class Estimates(Strict):
     measured: dict[str, Minutes] = Field(description="By entry, from receipts; wins.")
 
 
-def load_estimates(path: Path | None = None) -> Estimates:
+def load_estimates(path: Path | None = None, data: bytes | None = None) -> Estimates:
     """Read estimates.yaml, by default the installed one.
+
+    Args:
+        path: The file; only its name where ``data`` is given.
+        data: The content, of a file that is not on disk.
 
     Raises:
         InputError: a fault in it, with file and line.
     """
-    return load(path or data_dir() / "estimates.yaml", Estimates)[0]
+    return load(path or data_dir() / "estimates.yaml", Estimates, data)[0]

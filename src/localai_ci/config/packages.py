@@ -40,10 +40,14 @@ class PackagesFile(Strict):
     builds: dict[str, Layout]
 
 
-def load_packages(path: Path | None = None) -> PackagesFile:
+def load_packages(path: Path | None = None, data: bytes | None = None) -> PackagesFile:
     """Read packages.yaml, by default the installed one.
+
+    Args:
+        path: The file; only its name where ``data`` is given.
+        data: The content, of a file that is not on disk.
 
     Raises:
         InputError: a fault in it, with file and line.
     """
-    return load(path or data_dir() / "packages.yaml", PackagesFile)[0]
+    return load(path or data_dir() / "packages.yaml", PackagesFile, data)[0]

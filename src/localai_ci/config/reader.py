@@ -4,8 +4,10 @@ Source of truth for how this project reads YAML: duplicate keys, unknown keys an
 types are errors that name ``file:line``, the place in the document and the remedy.
 """
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +15,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from yaml.constructor import SafeConstructor
 
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.text import printable, quoted
 
 Loc = tuple[int | str, ...]
 
@@ -59,30 +63,87 @@ def parse(path: Path, data: bytes | None = None) -> Document:
     Raises:
         InputError: the file is missing, not UTF-8, not YAML, or says a key twice.
     """
+    text = _text(path, data)
     try:
-        text = (path.read_bytes() if data is None else data).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError("there is no such file", where=str(path)) from None
-    except UnicodeDecodeError as e:
-        raise InputError(f"not UTF-8: {e.reason} at byte {e.start}", where=str(path)) from None
-    try:
+        _measure(path, text)
         node = yaml.compose(text, Loader=_LOADER)
+        lines: dict[Loc, int] = {(): 1}
+        content = None if node is None else _Reading(str(path), lines).data(node, ())
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise InputError(f"not valid YAML: {e.problem}", where=where) from None
-    except yaml.YAMLError as e:
-        raise InputError(f"not valid YAML: {e}", where=str(path)) from None
-    lines: dict[Loc, int] = {(): 1}
-    try:
-        content = None if node is None else _data(str(path), node, (), lines)
-    except RecursionError:
         raise InputError(
-            "an anchor contains itself",
-            where=str(path),
-            remedy="Write the repeated part out.",
+            f"not valid YAML: {quoted_words(e.problem)}", where=where, remedy=_YAML
+        ) from None
+    except yaml.YAMLError as e:
+        raise InputError(
+            f"not valid YAML: {quoted_words(e)}", where=str(path), remedy=_YAML
         ) from None
     return Document(str(path), content, lines)
+
+
+_YAML = "Correct it; an editor that knows YAML shows the place."
+
+
+def _text(path: Path, data: bytes | None) -> str:
+    try:
+        if data is None:
+            with path.open("rb") as file:
+                data = file.read(bounds.YAML_BYTES + 1)
+        if len(data) > bounds.YAML_BYTES:
+            raise InputError(
+                f"it has more than {bounds.YAML_BYTES} bytes",
+                where=str(path),
+                remedy="A file of this kind is far smaller; check what this one is.",
+            )
+        return data.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(
+            "there is no such file", where=str(path), remedy="Check the name."
+        ) from None
+    except OSError as e:
+        raise InputError(
+            f"it cannot be read: {e.strerror}", where=str(path), remedy="Give a readable file."
+        ) from None
+    except UnicodeDecodeError as e:
+        raise InputError(
+            f"not UTF-8: {e.reason} at byte {e.start}",
+            where=str(path),
+            remedy="Save it as UTF-8.",
+        ) from None
+
+
+_DEEP = f"{{{bounds.YAML_DEPTH}}}"
+_INDENTED = re.compile(rf"^ {_DEEP}|(?:[-?:]\s+){_DEEP}", re.MULTILINE)
+_INDICATORS = (":", ",", "- ", "-\n", "[", "{", "?")
+
+
+def _measure(path: Path, text: str) -> None:
+    """Refuse what would be too much before it is built up.
+
+    Every node costs an indicator, so that a count of these bounds them: what LocalAI has is never
+    counted one by one.
+    """
+    nested = text.count("[") + text.count("{")
+    many = sum(map(text.count, _INDICATORS)) > bounds.YAML_NODES
+    if not many and nested <= bounds.YAML_DEPTH and not _INDENTED.search(text):
+        return
+    nodes = depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        starts = isinstance(event, yaml.CollectionStartEvent)
+        depth += starts - isinstance(event, yaml.CollectionEndEvent)
+        nodes += starts or isinstance(event, yaml.ScalarEvent)
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if depth > bounds.YAML_DEPTH:
+            raise _too_much(path, line, f"nested deeper than {bounds.YAML_DEPTH} levels")
+        if nodes > bounds.YAML_NODES:
+            raise _too_much(path, line, f"more than {bounds.YAML_NODES} keys and values")
+
+
+def _too_much(path: Path, line: int, what: str) -> InputError:
+    return InputError(
+        what, where=f"{path}:{line}", remedy="No file of this project is near; make it smaller."
+    )
 
 
 def load(path: Path, model: type[M], data: bytes | None = None) -> tuple[M, Document]:
@@ -101,45 +162,112 @@ def load(path: Path, model: type[M], data: bytes | None = None) -> tuple[M, Docu
         raise InputError(_report(document, e)) from None
 
 
-def _data(path: str, node: yaml.Node, loc: Loc, lines: dict[Loc, int]) -> Any:
-    """Turn a node into plain data, noting where each place stands."""
-    lines.setdefault(loc, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        return [_data(path, item, (*loc, i), lines) for i, item in enumerate(node.value)]
-    if isinstance(node, yaml.MappingNode):
+class _Reading:
+    """Turns nodes into plain data, noting where each place stands."""
+
+    def __init__(self, path: str, lines: dict[Loc, int]) -> None:
+        self._path = path
+        self._lines = lines
+        self._seen: set[int] = set()
+        self._scalars = SafeConstructor()
+
+    def data(self, node: yaml.Node, loc: Loc) -> Any:
+        """The content of a node.
+
+        Raises:
+            InputError: an alias, a key twice, a key that is none, a value of no known kind.
+        """
+        line = node.start_mark.line + 1
+        if id(node) in self._seen:
+            raise self._fault(line, "an alias repeats a part", "Write the repeated part out.")
+        self._seen.add(id(node))
+        if len(loc) > bounds.YAML_DEPTH:
+            raise _too_much(
+                Path(self._path), line, f"nested deeper than {bounds.YAML_DEPTH} levels"
+            )
+        self._lines.setdefault(loc, line)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.data(item, (*loc, i)) for i, item in enumerate(node.value)]
+        if not isinstance(node, yaml.MappingNode):
+            return self._scalar(node)
         result: dict[Hashable, Any] = {}
         for key_node, value_node in node.value:
-            key = _scalar(key_node)
             line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._fault(line, "a key is a list or a map", "Keys are words.")
+            key = self._scalar(key_node)
             if key in result:
-                raise InputError(
-                    f"the key {key!r} stands here twice",
-                    where=f"{path}:{line}",
-                    remedy="Keep one of them.",
+                raise self._fault(
+                    line, f"the key {quoted(key)} stands here twice", "Keep one of them."
                 )
-            lines[(*loc, key)] = line
-            result[key] = _data(path, value_node, (*loc, key), lines)
+            self._lines[(*loc, key)] = line
+            result[key] = self.data(value_node, (*loc, key))
         return result
-    return _scalar(node)
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        try:
+            value = self._scalars.construct_object(node)
+        except (
+            ValueError,
+            LookupError,
+            ArithmeticError,
+            AttributeError,
+            TypeError,
+            yaml.YAMLError,
+        ):
+            value = _UNREADABLE
+        if value is _UNREADABLE or not isinstance(value, _PLAIN):
+            raise self._fault(
+                node.start_mark.line + 1,
+                f"the value {quoted(str(node.value))} is none of its kind",
+                "Put it in quotes if it is text.",
+            )
+        return value
+
+    def _fault(self, line: int, what: str, remedy: str) -> InputError:
+        return InputError(what, where=f"{self._path}:{line}", remedy=remedy)
 
 
-def _scalar(node: yaml.Node) -> Any:
-    return SafeConstructor().construct_object(node)
+_UNREADABLE = object()
+_FAULTS = (
+    *(ValueError, LookupError, ArithmeticError, AttributeError, TypeError),
+    yaml.YAMLError,
+)
+"""What the library raises over scalars that are not of the kind they are tagged as."""
+_PLAIN = (str, int, float, bool, type(None), date)
 
 
 def _report(document: Document, error: ValidationError) -> str:
     rows = []
     for fault in error.errors():
         loc: Loc = tuple(part for part in fault["loc"] if part != "[key]")
-        place = ".".join(map(str, loc))
-        message = fault["msg"].removeprefix("Value error, ")
+        place = printable(".".join(str(part)[:SHOWN] for part in loc))
+        message = printable(fault["msg"].removeprefix("Value error, "))
         if fault["type"] == "extra_forbidden":
             message = "unknown key; check its spelling and indentation"
         elif fault["type"] == "missing":
             message = "this key is missing"
         elif fault["type"] != "value_error":
-            message += f", got {fault['input']!r}"
+            message += _shown(fault["input"])
         rows.append(
             f"{document.path}:{document.line(loc)}: {place + ': ' if place else ''}{message}"
         )
     return "\n".join(rows)
+
+
+SHOWN = 60
+"""Characters that an error shows of a value or a key."""
+
+
+def _shown(value: object) -> str:
+    """The faulty value, if it is one word: a file that is no YAML of ours is not told."""
+    if isinstance(value, (list, dict)):
+        return f", got a {type(value).__name__}"
+    if isinstance(value, str) and (len(value) > SHOWN or len(value.split()) > 1):
+        return f", got text of {len(value)} characters"
+    return f", got {quoted(value, SHOWN)}"
+
+
+def quoted_words(problem: object) -> str:
+    """What the parser says is wrong, printable and cut."""
+    return printable(str(problem))[:200]

@@ -33,7 +33,7 @@ class Download(Strict):
     @property
     def address(self) -> str:
         """The URL with its version filled in."""
-        return self.url.format(version=self.version)
+        return self.url.replace("{version}", self.version)
 
     @property
     def label(self) -> str:
@@ -80,7 +80,7 @@ class Upstreams(Strict):
                 f"{len(found)} downloads named {name!r} for {variant.release} {variant.arch},"
                 " expected one",
                 where=f"variant {variant.name}",
-                remedy="Mend matrix/upstreams.yaml.",
+                remedy="Correct matrix/upstreams.yaml.",
             )
         return found[0]
 

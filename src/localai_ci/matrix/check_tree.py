@@ -43,7 +43,7 @@ def _arguments(matrix: Matrix, tree: Tree) -> Iterator[Finding]:
             yield Finding(
                 Severity.error, "dockerfile", matrix.where(entries[0]),
                 f"{plural(len(entries), 'row')} to build from {path}, which is not in the tree",
-                "Mend the row's dockerfile, or add the file.",
+                "Correct the row's dockerfile, or add the file.",
             )  # fmt: skip
             continue
         text = tree.read(path)
@@ -94,7 +94,7 @@ def _folders(matrix: Matrix, tree: Tree) -> Iterator[Finding]:
             yield Finding(
                 Severity.error, "folders", matrix.where(entry),
                 f"{entry.backend} has rows, and no folder {folder}",
-                "Mend the backend's name or its build, or drop the rows.",
+                "Correct the backend's name or its build, or drop the rows.",
             )  # fmt: skip
     roots = {folder.rpartition("/")[0] for folder in rows}
     known = {folder for e in matrix.entries for folder in e.folders}

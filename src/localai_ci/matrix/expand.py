@@ -159,7 +159,7 @@ def _with_exception(
         raise document.error(
             loc,
             f"the exception applies to nothing: {pairs}",
-            "Drop or mend these names; `profiles` takes no targets.",
+            "Drop or correct these names; `profiles` takes no targets.",
         )
     if not changed:
         raise document.error(loc, "the exception sets what the profile says already", "Drop it.")

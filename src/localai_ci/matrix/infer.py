@@ -83,7 +83,7 @@ def _refuse(entries: Iterable[Entry], builds: Mapping[str, Build]) -> None:
         more = and_more(faults, _LISTED)
         raise InputError(
             "\n".join([*dict.fromkeys(faults[:_LISTED]), *([f"… {more}"] if more else [])]),
-            remedy="Mend these rows, or teach backends.yaml about them, first.",
+            remedy="Correct these rows, or teach backends.yaml about them, first.",
         )
 
 

@@ -9,6 +9,9 @@ OUTPUTS = 1_048_576
 SUMMARY = 1_000_000
 """Bytes of a step summary, just below the 1 MiB above which it is dropped."""
 
+JOB_MINUTES = 360
+"""Minutes after which GitHub ends a job of a hosted runner."""
+
 PUSH_FILES = 300
 """Files that the compare API lists at most."""
 

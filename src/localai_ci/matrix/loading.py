@@ -38,17 +38,18 @@ def load_matrix(path: Path | None = None) -> Matrix:
     return _theirs(path, None)
 
 
-def matrix_in_tree(read: Callable[[str], bytes | None]) -> Matrix | None:
+def matrix_in_tree(read: Callable[[str], bytes | None], root: str = "matrix") -> Matrix | None:
     """The matrix that a tree carries: ``matrix/`` if it is there, else LocalAI's own file.
 
     Args:
         read: The content of a path of the tree, None if it is not there.
+        root: How messages call ``matrix/``.
 
     Raises:
         InputError: a fault in it.
     """
     if read("matrix/backends.yaml") is not None:
-        return _ours(Path("matrix"), lambda path: read(path.as_posix()))
+        return _ours(Path(root), lambda path: read(f"matrix/{path.name}"), in_tree=True)
     data = read(localai.MATRIX_FILE)
     return None if data is None else _theirs(Path(localai.MATRIX_FILE), data)
 
@@ -60,9 +61,12 @@ def load_files(folder: Path) -> tuple[Profiles, Backends, tuple[Entry, ...]]:
     return profiles, backends, expand(profiles, backends, document)
 
 
-def _ours(folder: Path, read: Callable[[Path], bytes | None]) -> Matrix:
+def _ours(folder: Path, read: Callable[[Path], bytes | None], *, in_tree: bool = False) -> Matrix:
     path = folder / "profiles.yaml"
-    profiles, _ = load(path, Profiles, read(path))
+    data = read(path)
+    if data is None and in_tree:
+        path = data_dir() / "profiles.yaml"
+    profiles, _ = load(path, Profiles, data)
     path = folder / "backends.yaml"
     backends, document = load(path, Backends, read(path))
     lines = {

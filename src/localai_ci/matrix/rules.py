@@ -1,18 +1,16 @@
 """The rules of inputs.yaml, ready to match: which changed path rebuilds which entries."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from localai_ci.config import globs
 from localai_ci.config.data import data_dir
 from localai_ci.config.inputs import InputsFile, Neutral, Rule, Selection
 from localai_ci.config.reader import Document, load
 from localai_ci.matrix.entry import Entry
-
-RULES = "matrix/inputs.yaml"
-"""Where a tree may carry its rules."""
 
 
 def takes(selection: Selection, entry: Entry) -> bool:
@@ -33,15 +31,15 @@ class Inputs:
     document: Document
 
     @cached_property
-    def _rules(self) -> list[tuple[Rule, re.Pattern[str], re.Pattern[str] | None]]:
+    def _rules(self) -> list[tuple[Rule, re.Pattern[str], re.Pattern[str]]]:
         return [
-            (rule, any_of(rule.paths), any_of(rule.except_) if rule.except_ else None)
+            (rule, globs.compiled(rule.paths), globs.compiled(rule.except_))
             for rule in self.file.rules
         ]
 
     @cached_property
     def _neutral(self) -> list[tuple[Neutral, re.Pattern[str]]]:
-        return [(neutral, any_of(neutral.paths)) for neutral in self.file.neutral]
+        return [(neutral, globs.compiled(neutral.paths)) for neutral in self.file.neutral]
 
     def rule(self, path: str) -> Rule | None:
         """The first rule that matches."""
@@ -49,7 +47,7 @@ class Inputs:
             matching = (
                 rule
                 for rule, paths, excepted in self._rules
-                if paths.match(path) and not (excepted and excepted.match(path))
+                if paths.match(path) and not excepted.match(path)
             )
             self._found[path] = next(matching, None)
         return self._found[path]
@@ -62,6 +60,11 @@ class Inputs:
     def neutral(self, path: str) -> Neutral | None:
         """The declaration that this path is in no image, if there is one."""
         return next((n for n, paths in self._neutral if paths.match(path)), None)
+
+    @property
+    def absent(self) -> bool:
+        """Whether there are none: then every file may be an input of every entry."""
+        return not self.file.rules and not self.document.path
 
     def is_matrix(self, path: str) -> bool:
         """Whether this is a matrix file, which is compared row by row."""
@@ -91,36 +94,18 @@ def load_inputs(path: Path | None = None, data: bytes | None = None) -> Inputs:
                 f"the rule {name!r} stands here twice",
                 "Give each rule its own name; reasons refer to it.",
             )
+    parts = [("rules", i, [*r.paths, *r.except_]) for i, r in enumerate(file.rules)]
+    parts += [("neutral", i, n.paths) for i, n in enumerate(file.neutral)]
+    for kind, index, paths in parts:
+        globs.compiled(paths, where=f"{document.path}:{document.line((kind, index, 'paths'))}")
     return Inputs(file, document)
 
 
-def rules_in_tree(read: Callable[[str], bytes | None]) -> Inputs:
-    """The rules that a tree carries, else the installed ones.
+def no_rules(matrix: Iterable[str]) -> Inputs:
+    """The rules of a matrix that came without any: on any doubt everything.
 
-    Raises:
-        InputError: a fault in them.
+    Args:
+        matrix: The files that are compared row by row all the same.
     """
-    rules = read(RULES)
-    return load_inputs() if rules is None else load_inputs(Path(RULES), rules)
-
-
-def any_of(globs: Iterable[str]) -> re.Pattern[str]:
-    """One pattern that matches what any of the globs does."""
-    return re.compile("|".join(f"(?:{_regex(glob)})" for glob in globs), re.DOTALL)
-
-
-_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\{[^}]*\}|.", re.DOTALL)
-_WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-
-
-def _regex(glob: str) -> str:
-    """``**/``, ``**``, ``*``, ``?`` and ``{a,b}`` as a regular expression for a whole path."""
-    parts = []
-    for token in _TOKEN.findall(glob):
-        if token in _WILD:
-            parts.append(_WILD[token])
-        elif len(token) > 1:
-            parts.append(f"(?:{'|'.join(map(re.escape, token[1:-1].split(',')))})")
-        else:
-            parts.append(re.escape(token))
-    return "".join(parts) + r"\Z"
+    file = InputsFile(roots=[""], matrix=list(matrix), rules=[], neutral=[])
+    return Inputs(file, Document("", None, {}))

@@ -1,12 +1,14 @@
 """A LocalAI tree: its files by path, from a checkout's working folder."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.matrix.git_process import run
+from localai_ci.text import quoted
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,7 @@ class Tree:
                 "there is no such folder", where=str(self.root), remedy="Give a clone of LocalAI."
             )
         if (self.root / ".git").exists():
-            command = ["git", "-C", str(self.root), "ls-files", "-z"]
-            done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+            done = run(self.root, "ls-files", "-z")
             if done.returncode == 0:
                 listed = done.stdout.decode("utf-8", "surrogateescape")
                 return frozenset(p for p in listed.split("\0") if p)
@@ -41,12 +42,52 @@ class Tree:
                 end = path.rfind("/", 0, end)
         return frozenset(found)
 
+    def data(self, path: str) -> bytes | None:
+        """A file's content; None if it is not there or is a folder (a submodule).
+
+        Raises:
+            InputError: a link out of the tree, what is no plain file, or one that is too large.
+        """
+        return read_inside(self.root, path)
+
     def read(self, path: str) -> str:
-        """A file's text; empty if it is not there or is a folder (a submodule)."""
+        """A file's text; empty if it is not there, and of a link out of the tree."""
         try:
-            return (self.root / path).read_text("utf-8", "replace")
-        except OSError:
+            return (self.data(path) or b"").decode("utf-8", "replace")
+        except InputError:
             return ""
+
+
+def read_inside(root: Path, path: str) -> bytes | None:
+    """A file of a folder, None if it is not there; links count as long as they stay inside.
+
+    Raises:
+        InputError: it leads out of the folder, is no plain file, or is too large.
+    """
+    try:
+        top = root.resolve(strict=True)
+        real = (top / path).resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):  # a loop is either error, as Python's version is
+        return None
+    if not real.is_relative_to(top):
+        raise InputError(
+            "it is a link that leads out of the tree, and is not followed",
+            where=quoted(path),
+            remedy="Put the file itself there.",
+        )
+    if real.is_dir():
+        return None
+    if not real.is_file():
+        raise InputError("it is no plain file", where=quoted(path), remedy="Put a file there.")
+    with real.open("rb") as file:
+        content = file.read(bounds.FILE_BYTES + 1)
+    if len(content) > bounds.FILE_BYTES:
+        raise InputError(
+            f"it has more than {bounds.FILE_BYTES} bytes",
+            where=quoted(path),
+            remedy="Files that are looked into are small; check what this one is.",
+        )
+    return content
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -47,6 +47,7 @@ AptSnapshot: TypeAlias = Annotated[
     str, Doc("Take Ubuntu's packages as they were at a moment: 20260101T000000Z")
 ]
 AsJson: TypeAlias = Annotated[bool, Doc("Print JSON instead of a table")]
+DryRun: TypeAlias = Annotated[bool, Doc("Only read, and show what would be written where")]
 Epoch: TypeAlias = Annotated[
     str, Doc("Any text; a new one installs all packages anew: LocalAI does so weekly, 2026-W47")
 ]
@@ -71,7 +72,7 @@ ChangedFiles: TypeAlias = Annotated[
 RunEvent: TypeAlias = Annotated[
     str,
     Doc(
-        "What started the run: pull_request, push, tag, schedule or workflow_dispatch; "
+        "What started the run, by GitHub's name of the event (push, pull_request, release, …); "
         "default: a pull request if a change is given"
     ),
 ]

@@ -7,7 +7,7 @@ import dagger
 from dagger import Doc, object_type
 
 from localai_ci.backends.builder import Builder
-from localai_ci.module.arguments import AsJson, CcacheSave, RunId
+from localai_ci.module.arguments import AsJson, CcacheSave, DryRun, RunId
 from localai_ci.module.caching import never_cached
 from localai_ci.module.settings import Settings
 
@@ -100,17 +100,20 @@ class Backend:
         run_url: Annotated[str, Doc("Where the run can be looked at")] = "",
         revision: Annotated[str, Doc("The commit that is built")] = "",
         ccache_save: CcacheSave = False,
+        dry_run: DryRun = False,
     ) -> dagger.Directory:
         """Build it, push it to every registry under its run's anchor, and prove it there.
 
         Returns a folder with the receipt: put those of all legs together and `localai-ci merge`.
+        A dry run builds and checks it, pushes nothing, and returns what would be pushed where.
         """
         from localai_ci.module import publishing
 
         return await publishing.publish(
-            await self.request(ccache_save=ccache_save),
+            await self.request(ccache_save=ccache_save and not dry_run),
             await self.settings.registries_file(),
             run_id,
             run_url,
             revision,
+            dry_run=dry_run,
         )

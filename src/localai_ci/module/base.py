@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import dagger
 from dagger import Doc, function, object_type
 
-from localai_ci.module.arguments import AsJson, Repositories
+from localai_ci.module.arguments import AsJson, DryRun, Repositories
 from localai_ci.module.caching import never_cached
 from localai_ci.module.settings import Settings
 
@@ -89,7 +89,7 @@ class Base:
         return report.as_json(found) if as_json else report.as_table(found)
 
     @never_cached
-    async def publish(self, repository: Repositories = None) -> str:
+    async def publish(self, repository: Repositories = None, dry_run: DryRun = False) -> str:
         """Publish it under base-grpc-VARIANT and an immutable tag that names its inputs.
 
         A base whose inputs are published already is not built: its tags are checked and moved.
@@ -102,4 +102,5 @@ class Base:
             await self.settings.login(),
             self.base_image,
             self.settings.mirror_credentials,
+            dry_run=dry_run,
         )

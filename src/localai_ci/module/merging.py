@@ -25,6 +25,7 @@ async def merge(
     file: Registries,
     by: Login,
     options: Options,
+    run_id: str = "",
 ) -> MergeResult:
     """Merge all receipts of a folder; an image that fails is a row of the result.
 
@@ -39,9 +40,13 @@ async def merge(
             await plan.export(str(promised))
         plain = plain_http(file)
         async with Transport(by.keyring, plain_http=plain, read_only=options.dry_run) as transport:
-            images = await collect(transport, folder / "receipts", promised, file, event, say)
+            found = await collect(
+                transport, folder / "receipts", promised, file, event, say, run_id=run_id
+            )
             places = {kind: targets(file, kind) for kind in ImageKind}
-            return await Merge(transport, places, options, report=_tell).run(images)
+            work = Merge(transport, places, options, report=_tell)
+            work.result.unusable = list(found.unusable)
+            return await work.run(found.images)
 
 
 def _tell(row: ImageRow) -> None:

@@ -14,13 +14,13 @@ from localai_ci.config.upstreams import load_upstreams
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.finding import Finding, Severity
-from localai_ci.matrix.loading import MATRIX_PATHS
-from localai_ci.matrix.rules import RULES, load_inputs
+from localai_ci.matrix.rules import load_inputs
+from localai_ci.matrix.tables import PATHS
 from localai_ci.plan.change import parse_list
 from localai_ci.plan.checking import as_text, check_all, idle_rules
 from localai_ci.plan.decide import decide
 from localai_ci.plan.report import Report, report_of
-from localai_ci.plan.sources import PROTO, TABLE, Compared, PlanRequest, put_together
+from localai_ci.plan.sources import PROTO, Compared, PlanRequest, put_together
 from localai_ci.release.schemas import MODELS
 
 
@@ -56,8 +56,8 @@ async def plan(
     listed = None
     if changed_files:
         listed = parse_list((await changed_files.contents()).encode(), "--changed-files")
-    decided = decide(*put_together(request, new.get, compared, listed))
-    return report_of(decided, runners, pack=pack)
+    known, change = put_together(request, new.get, compared, listed)
+    return report_of(decide(known.matrix, known.rules, change), known.estimates, runners, pack=pack)
 
 
 async def check(source: Directory) -> str:
@@ -87,8 +87,7 @@ def check_own_data() -> str:
 
 async def contents(source: Directory) -> dict[str, bytes | None]:
     """The files of a tree that decide what is built: matrix, rules, tables, protocol."""
-    paths = (*MATRIX_PATHS, RULES, TABLE, PROTO)
-    return {path: await read(source, path) for path in paths}
+    return {path: await read(source, path) for path in (*PATHS, PROTO)}
 
 
 async def _changed(source: Directory, before: Directory) -> tuple[str, ...]:

@@ -1,16 +1,15 @@
 """All checks together, on what the user names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from localai_ci.config.data import data_dir
 from localai_ci.config.variants import load_variants
 from localai_ci.matrix.check import check
 from localai_ci.matrix.check_tree import check_tree
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.finding import Finding, Severity
-from localai_ci.matrix.loading import load_files, load_matrix, matrix_in_tree
-from localai_ci.matrix.rules import RULES, Inputs, rules_in_tree, takes
+from localai_ci.matrix.rules import Inputs, takes
+from localai_ci.matrix.tables import RULES, nothing, tables
 from localai_ci.matrix.tree import Tree
 from localai_ci.plan.coverage import coverage
 from localai_ci.text import plural
@@ -27,14 +26,12 @@ def check_all(path: Path | None, source: Path | None) -> tuple[Matrix, list[Find
         InputError: the matrix or the tree cannot be read.
     """
     tree = Tree(source) if source else None
-    read = _reader(tree) if tree else lambda _: None
-    matrix = (None if path else matrix_in_tree(read)) or load_matrix(path)
-    profiles, _, ours = load_files(data_dir())
-    declared = {e.id: e.runner for e in ours}
-    found = check(matrix, load_variants().variants, profiles, declared)
+    known = tables(path, tree.data if tree else nothing)
+    matrix = known.matrix
+    found = check(matrix, load_variants().variants, known.profiles, known.declared)
     if tree:
         found += check_tree(matrix, tree)
-        found += coverage(matrix, rules_in_tree(read), tree)
+        found += coverage(matrix, known.rules, tree)
     return matrix, sorted(found, key=lambda f: list(Severity).index(f.severity))
 
 
@@ -58,11 +55,3 @@ def as_text(matrix: Matrix, found: Sequence[Finding]) -> str:
     lines = [f"{f.severity}: {f.where}: {f.what}\n  {f.remedy}" for f in found]
     counts = ", ".join(plural(sum(f.severity is s for f in found), s) for s in Severity)
     return "\n".join([*lines, f"{len(matrix.entries)} entries of {matrix.source}: {counts}"])
-
-
-def _reader(tree: Tree) -> Callable[[str], bytes | None]:
-    def read(path: str) -> bytes | None:
-        file = tree.root / path
-        return file.read_bytes() if file.is_file() else None
-
-    return read

@@ -8,12 +8,13 @@ rebuild that backend. A file that would not, and is not declared neutral, ships 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cache
 from posixpath import dirname, normpath
 
+from localai_ci.config import bounds
+from localai_ci.config.globs import compiled
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.finding import Finding, Severity
-from localai_ci.matrix.rules import Inputs, any_of
+from localai_ci.matrix.rules import Inputs
 from localai_ci.matrix.tree import Tree
 from localai_ci.plan.change import Change
 from localai_ci.plan.decide import decide
@@ -21,8 +22,8 @@ from localai_ci.plan.event import Event
 from localai_ci.plan.reasons import ReasonKind
 from localai_ci.text import listed
 
-BUILD_FILES = any_of(["**/Makefile", "**/*.{sh,mk,cmake,go}", "**/CMakeLists.txt"])
-NO_BUILD_FILES = any_of(["**/*_test.{go,sh}", "**/test.sh", "**/{test,tests,testdata}/**"])
+BUILD_FILES = compiled(["**/Makefile", "**/*.{sh,mk,cmake,go}", "**/CMakeLists.txt"])
+NO_BUILD_FILES = compiled(["**/*_test.{go,sh}", "**/test.sh", "**/{test,tests,testdata}/**"])
 
 _GO_IMPORT = re.compile(r'"github\.com/mudler/LocalAI/([^"]+)"')
 _COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -34,8 +35,9 @@ def coverage(matrix: Matrix, inputs: Inputs, tree: Tree) -> list[Finding]:
     """The files that a backend is made of and that no rule would rebuild it for."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     judge = _Judge(matrix, inputs)
+    mentions = _Mentions(tree)
     for owner, entries in _owners(matrix).items():
-        for path, user in _reached(entries, tree):
+        for path, user in _reached(entries, mentions):
             if not judge.rebuilds(path, owner):
                 found[path].setdefault(owner, user)
     return [
@@ -85,8 +87,9 @@ class _Judge:
         }
 
 
-def _reached(entries: Iterable[Entry], tree: Tree) -> Iterator[tuple[str, str]]:
+def _reached(entries: Iterable[Entry], mentions: "_Mentions") -> Iterator[tuple[str, str]]:
     """Every file that is mentioned from a backend's own, with the file that mentions it."""
+    tree = mentions.tree
     listed = list(entries)
     own = sorted({folder for e in listed for folder in e.folders})
     start = sorted({e.dockerfile for e in listed})
@@ -95,7 +98,7 @@ def _reached(entries: Iterable[Entry], tree: Tree) -> Iterator[tuple[str, str]]:
     queue = list(start)
     while queue:
         user = queue.pop()
-        for path in _mentioned(tree, user):
+        for path in mentions.of(user):
             if path in seen:
                 continue
             seen.add(path)
@@ -114,26 +117,36 @@ def _is_build_file(path: str) -> bool:
     return bool(BUILD_FILES.match(path)) and not NO_BUILD_FILES.match(path)
 
 
-@cache
-def _mentioned(tree: Tree, user: str) -> tuple[str, ...]:
-    """The files of the tree that a file mentions; of a folder, those that build it."""
-    text = tree.read(user)
-    if user.endswith(".go"):
-        names = set(_GO_IMPORT.findall(text))
-    else:
-        names = {
-            name
-            for line in text.splitlines()
-            for word in _WORD.findall(_COMMENT.sub("", line))
-            for name in _candidates(word, user)
-        }
-    found = []
-    for name in sorted(names):
-        if name in tree.paths:
-            found.append(name)
-        elif name in tree.folders and "/" in name and not user.startswith(f"{name}/"):
-            found += _of_folder(tree, name, only_itself=user.endswith(".go"))
-    return tuple(found)
+class _Mentions:
+    """What each file of one tree mentions, read once a run: backends share most of them."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def of(self, user: str) -> tuple[str, ...]:
+        """The files of the tree that a file mentions; of a folder, those that build it."""
+        if user not in self._known:
+            self._known[user] = tuple(self._found(user))
+        return self._known[user]
+
+    def _found(self, user: str) -> Iterator[str]:
+        text = self.tree.read(user)
+        if user.endswith(".go"):
+            names = set(_GO_IMPORT.findall(text))
+        else:
+            names = {
+                name
+                for line in text.splitlines()
+                if len(line) <= bounds.LINE_LENGTH
+                for word in _WORD.findall(_COMMENT.sub("", line))
+                for name in _candidates(word, user)
+            }
+        for name in sorted(names):
+            if name in self.tree.paths:
+                yield name
+            elif name in self.tree.folders and "/" in name and not user.startswith(f"{name}/"):
+                yield from _of_folder(self.tree, name, only_itself=user.endswith(".go"))
 
 
 def _candidates(word: str, user: str) -> Iterator[str]:

@@ -82,7 +82,7 @@ def decide(matrix: Matrix, inputs: Inputs, change: Change) -> Plan:
         found.add(
             matrix.select([pattern]), Reason(ReasonKind.forced, f"asked for by name, {pattern}")
         )
-    if change.event is not Event.pull_request:
+    if change.event.publishes:
         _complete_images(matrix, found)
     return Plan(matrix, inputs, change, tuple(found.planned()), idle)
 

@@ -6,9 +6,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import median
 
-from localai_ci.config.estimates import Estimates
+from localai_ci.config.estimates import LONGEST, Estimates
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
+from localai_ci.text import quoted
 
 
 def build_minutes(estimates: Estimates, entry: Entry) -> float:
@@ -58,12 +59,21 @@ def from_receipts(folder: Path) -> dict[str, float]:
     for path in sorted(folder.rglob("*.json")):
         try:
             receipt = json.loads(path.read_bytes())
-        except ValueError as e:
-            raise InputError(f"not JSON: {e}", where=str(path)) from None
+        except (ValueError, RecursionError, OSError) as e:
+            raise InputError(
+                f"not JSON: {quoted(e)}", where=str(path), remedy="Drop it, or correct it."
+            ) from None
         if not isinstance(receipt, Mapping):
             continue
         entry, seconds = receipt.get("entry"), receipt.get("seconds")
-        if isinstance(entry, str) and isinstance(seconds, int | float) and seconds > 0:
+        timed = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if seconds is not None and not (timed and 0 <= seconds <= LONGEST * 60):
+            raise InputError(
+                f"`seconds` is {quoted(seconds)}, expected a number up to {LONGEST * 60}",
+                where=str(path),
+                remedy="Drop the receipt, or correct it.",
+            )
+        if isinstance(entry, str) and seconds:
             found.setdefault(entry, []).append(seconds / 60)
     if not found:
         raise InputError(

@@ -12,10 +12,19 @@ class PlanFormat(StrEnum):
     """How a plan is printed."""
 
     table = "table"
+    """A table for people."""
+
     json = "json"
+    """All of it, for programs and for the merge."""
+
     github = "github"
+    """Outputs of a GitHub job: matrices and flags."""
+
     markdown = "markdown"
+    """A step summary."""
+
     html = "html"
+    """A page."""
 
     @property
     def suffix(self) -> str:

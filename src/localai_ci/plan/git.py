@@ -1,10 +1,15 @@
 """What changed between two revisions of a checkout, and what files said before: thin over git."""
 
-import subprocess
+import hashlib
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.matrix.git_process import run
+from localai_ci.text import printable, quoted
 
 
 @dataclass(frozen=True)
@@ -18,29 +23,53 @@ class Checkout:
         if not revision.strip("0"):
             return None
         found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options",
-                          f"{revision}^{{commit}}")  # fmt: skip
+                          f"{revision}^{{commit}}", no=(1,))  # fmt: skip
         return found.decode().strip() if found else None
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit where two revisions parted; None if history does not show it."""
-        found = self._run("merge-base", one, other)
+        found = self._run("merge-base", one, other, no=(1,))
         return found.decode().split()[0] if found else None
 
     def changed(self, old: str, new: str) -> tuple[str, ...]:
         """Every path that differs; of a renamed file both names.
 
         Raises:
-            InputError: git could not compare them.
+            InputError: git could not compare them, as everywhere here.
         """
-        found = self._run("diff", "--name-only", "--no-renames", "--ignore-submodules=none", "-z",
+        found = self._run("diff-tree", "-r", "--name-only", "--no-renames", "--no-ext-diff",
+                          "--no-textconv", "--no-relative", "--ignore-submodules=none", "-z",
                           old, new)  # fmt: skip
-        if found is None:
-            raise InputError(f"git could not compare {old} and {new}", where=str(self.path))
-        return tuple(p.decode("utf-8", "surrogateescape") for p in found.split(b"\0") if p)
+        paths = (found or b"").split(b"\0")
+        return tuple(p.decode("utf-8", "surrogateescape") for p in paths if p)
 
     def read(self, revision: str, path: str) -> bytes | None:
-        """A file as it was at a revision; None if it was not there."""
-        return self._run("cat-file", "blob", f"{revision}:{path}")
+        """A file as it was at a revision, through links inside the tree; None if it is not there.
+
+        Raises:
+            InputError: it is there and cannot be read, links out of the tree, or is too large.
+        """
+        asked = f"{revision}:{path}"
+        found = self._run("cat-file", "--batch", "--follow-symlinks", stdin=f"{asked}\n") or b""
+        head, _, content = found.partition(b"\n")
+        words = head.split(b" ")
+        if head.startswith(b"symlink "):
+            raise self._fault(
+                "it is a link that leads out of the tree, and is not followed", path,
+                "Put the file itself there.",
+            )  # fmt: skip
+        if words[0] in {b"dangling", b"loop", b"notdir"} or words[1:2] == [b"tree"]:
+            return None
+        if head.endswith(b" missing"):
+            if self._run("ls-tree", "-z", "--full-tree", revision, "--", path):
+                raise self._fault(
+                    "it is in the commit, and its content is not in this clone", path,
+                    "Fetch it: git fetch --refetch --no-filter",
+                )  # fmt: skip
+            return None
+        if len(content) - 1 > bounds.FILE_BYTES:
+            raise self._fault(f"it has more than {bounds.FILE_BYTES} bytes", path, "Check it.")
+        return content[:-1]
 
     def listing(self, revision: str) -> dict[str, str]:
         """Every file at a revision with its mode and blob id, for input hashes.
@@ -50,9 +79,9 @@ class Checkout:
         Raises:
             InputError: there is no such revision.
         """
-        found = self._run("ls-tree", "-r", "-z", "--full-tree", revision)
-        if found is None:
-            raise InputError(f"there is no revision {revision!r}", where=str(self.path))
+        if self.resolve(revision) is None:
+            raise self._fault("there is no such revision", revision, "Fetch it, or name another.")
+        found = self._run("ls-tree", "-r", "-z", "--full-tree", revision) or b""
         files: dict[str, str] = {}
         for line in found.decode("utf-8", "surrogateescape").split("\0"):
             if line:
@@ -69,15 +98,39 @@ class Checkout:
             return None
         return {f"{path}/{name}": blob for name, blob in inside.listing(commit).items()}
 
-    def _run(self, *arguments: str) -> bytes | None:
-        """Standard output of a git command; None if it failed.
+    def uncommitted(self) -> tuple[str, ...]:
+        """The tracked files of a working tree that are not as they were committed.
+
+        Found without git's own look at the working tree, in which a tree's settings name programs.
+        """
+        if not (self.path / ".git").exists():
+            return ()
+        staged = self._run("diff-index", "--cached", "--name-only", "--no-renames",
+                           "--ignore-submodules=all", "-z", "HEAD", no=(128,))  # fmt: skip
+        if staged is None:  # nothing was ever committed
+            return ()
+        found = {p.decode("utf-8", "surrogateescape") for p in staged.split(b"\0") if p}
+        listed = (self._run("ls-files", "--debug", "--stage", "-z") or b"").split(b"\0")
+        for at, entry in enumerate(listed[:-1]):
+            # The stat data of an entry follow its name, and the next entry follows them.
+            meta, _, name = entry.rpartition(b"\n")[2].partition(b"\t")
+            mode, blob, _ = (*meta.decode("ascii", "replace").split(" "), "", "")[:3]
+            path = name.decode("utf-8", "surrogateescape")
+            if mode != "160000" and not _as_staged(self.path / path, blob, listed[at + 1]):
+                found.add(path)
+        return tuple(sorted(found))
+
+    def _fault(self, what: str, where: str, remedy: str) -> InputError:
+        return InputError(what, where=f"{self.path}: {quoted(where)}", remedy=remedy)
+
+    def _run(self, *arguments: str, no: tuple[int, ...] = (), stdin: str = "") -> bytes | None:
+        """Standard output of a git command; None if its exit code is one that means no.
 
         Raises:
-            InputError: there is no git, or this is no repository.
+            InputError: there is no git, this is no repository, or the command failed.
         """
-        command = ["git", "-C", str(self.path), *arguments]
         try:
-            done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+            done = run(self.path, *arguments, stdin=stdin.encode("utf-8", "surrogateescape"))
         except FileNotFoundError:
             raise InputError(
                 "git is not installed",
@@ -95,4 +148,33 @@ class Checkout:
                 where=str(self.path),
                 remedy=f"git config --global --add safe.directory {self.path.resolve()}",
             )
-        return done.stdout if done.returncode == 0 else None
+        if done.returncode in no:
+            return None
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"]
+            raise self._fault(
+                f"git {arguments[0]} failed: {quoted_line(said[-1])}",
+                arguments[-1],
+                "Check the clone: git fsck. A partial clone has to be filled: git fetch --refetch",
+            )
+        return done.stdout
+
+
+def quoted_line(text: str) -> str:
+    """A line of git's, printable and cut."""
+    return printable(text)[:200]
+
+
+def _as_staged(path: Path, blob: str, stat: bytes) -> bool:
+    """Whether a file is what the index says, by its time and size, and else by its content."""
+    try:
+        now = path.lstat()
+    except OSError:
+        return False
+    known = dict(re.findall(rb"(mtime|size): (\d+(?::\d+)?)", stat))
+    mtime = f"{now.st_mtime_ns // 10**9}:{now.st_mtime_ns % 10**9}".encode()
+    if (known.get(b"mtime"), known.get(b"size")) == (mtime, b"%d" % now.st_size):
+        return True
+    content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+    text = b"blob %d\0" % len(content) + content
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest() == blob

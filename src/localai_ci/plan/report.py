@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from localai_ci.config.estimates import Estimates, load_estimates
+from localai_ci.config.estimates import Estimates
+from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
@@ -12,7 +13,7 @@ from localai_ci.plan.decide import FORCED, Plan, Planned
 from localai_ci.plan.estimates import build_minutes
 from localai_ci.plan.jobs import Job, packed, single
 from localai_ci.plan.simulate import SimulatedRun, best_packing, simulate
-from localai_ci.text import listed, plural
+from localai_ci.text import listed, markdown_code, markdown_text, plural
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,27 @@ class Report:
     estimates: Estimates
 
 
-def report_of(plan: Plan, runners: int, budget: float | None = None, *, pack: bool) -> Report:
+def report_of(
+    plan: Plan, estimates: Estimates, runners: int, budget: float | None = None, *, pack: bool
+) -> Report:
     """The jobs of a plan, and what they take.
 
     Args:
         plan: What is built.
+        estimates: How long things take.
         runners: How many jobs run at once.
         budget: Minutes of a packed job.
         pack: Several entries a job, in jobs that end first on these runners if no budget is given.
+
+    Raises:
+        InputError: a budget that no hosted runner has.
     """
-    estimates = load_estimates()
+    if budget is not None and not 0 <= budget <= limits.JOB_MINUTES:
+        raise InputError(
+            f"a job of {budget:g} minutes is not possible",
+            where="--budget",
+            remedy=f"GitHub ends a job after {limits.JOB_MINUTES} minutes; give at most that.",
+        )
     entries = [p.entry for p in plan.entries]
     if budget is not None:
         jobs = packed(entries, estimates, budget)
@@ -140,25 +152,23 @@ def table_rows(planned: Sequence[Planned]) -> list[list[str]]:
 def markdown(report: Report) -> str:
     """The plan for a step summary, cut where GitHub would drop it."""
     plan = report.plan
-    lines = [f"### {headline(report)}", "", budget_line(report), ""]
-    lines += [f"> {note}" for note in plan.change.notes]
+    lines = [f"### {markdown_text(headline(report))}", "", budget_line(report), ""]
+    lines += [f"> {markdown_text(note)}" for note in plan.change.notes]
     if plan.entries:
         lines += ["| backend | entries | which | because |", "|---|--:|---|---|"]
-        lines += ["| " + " | ".join(map(_cell, r)) + " |" for r in table_rows(plan.entries)]
+        lines += ["| " + " | ".join(map(markdown_text, r)) + " |" for r in table_rows(plan.entries)]
         lines += ["", "<details><summary>All entries</summary>", ""]
-        lines += [f"- `{p.entry.id}`" for p in plan.entries] + ["", "</details>"]
+        lines += [f"- {markdown_code(p.entry.id)}" for p in plan.entries] + ["", "</details>"]
     if plan.idle:
         lines += ["", f"<details><summary>{len(plan.idle)} without effect</summary>", ""]
-        lines += [f"- `{path}`: {why}" for path, why in plan.idle.items()] + ["", "</details>"]
+        lines += [
+            f"- {markdown_code(path)}: {markdown_text(why)}" for path, why in plan.idle.items()
+        ] + ["", "</details>"]
     text = "\n".join(lines) + "\n"
     data = text.encode("utf-8", "backslashreplace")
     if len(data) <= limits.SUMMARY:
         return data.decode()
     return data[: limits.SUMMARY].decode("utf-8", "ignore") + "\n\n(cut: the rest is too long)\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def hours(minutes: float) -> str:

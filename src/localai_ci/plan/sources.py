@@ -4,18 +4,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from localai_ci.backends.input_hash import IGNORE, Snapshot
-from localai_ci.config.compile import load_compile
+from localai_ci.backends.dockerignore import IGNORE
+from localai_ci.backends.input_hash import Snapshot
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
-from localai_ci.matrix.loading import load_matrix, matrix_in_tree
-from localai_ci.matrix.rules import RULES, Inputs, load_inputs, rules_in_tree
+from localai_ci.matrix.loading import load_matrix
+from localai_ci.matrix.tables import COMPILE, RULES, Read, Tables, tables
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
+from localai_ci.text import listed as listed_names
+from localai_ci.text import plural, quoted
 
 PROTO = "backend/backend.proto"
-TABLE = "matrix/compile.yaml"
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,6 @@ class PlanRequest:
     forced: tuple[str, ...] = ()
 
 
-Read = Callable[[str], bytes | None]
-"""The content of a path of a tree, None if it is not there."""
-
-
 @dataclass(frozen=True)
 class Compared:
     """Two states of a tree.
@@ -52,7 +49,7 @@ class Compared:
     after: Read
 
 
-def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Matrix, Inputs, Change]:
+def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Tables, Change]:
     """Read what the request names from a checkout, files and standard input.
 
     Raises:
@@ -74,7 +71,14 @@ def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Matri
     listed = None
     if request.changed_files:
         listed = _read_list(request.changed_files, read_stdin)
-    return put_together(request, read, compared, listed)
+    known, change = put_together(request, read, compared, listed)
+    if checkout and request.head == "HEAD" and (edited := checkout.uncommitted()):
+        note = (
+            f"{plural(len(edited), 'file')} of {request.source} edited and not committed"
+            f" ({listed_names(edited)}); the plan is of the commit, so it does not count them"
+        )
+        change = replace(change, notes=(*change.notes, note))
+    return known, change
 
 
 def put_together(
@@ -82,10 +86,8 @@ def put_together(
     read: Read,
     compared: Compared | str | None,
     listed: tuple[str, ...] | None,
-) -> tuple[Matrix, Inputs, Change]:
-    """The matrix, the rules and the change, from wherever trees and lists are read.
-
-    Matrix and rules are those of the tree where it has them, else the installed ones.
+) -> tuple[Tables, Change]:
+    """The tables to go by and the change, from wherever trees and lists are read.
 
     Args:
         request: What the user said; its source and revisions are not looked at.
@@ -96,24 +98,24 @@ def put_together(
     Raises:
         InputError: a fault in a matrix or in the rules, or an unknown name.
     """
-    matrix = (None if request.matrix else matrix_in_tree(read)) or load_matrix(request.matrix)
-    inputs = rules_in_tree(read)
+    known = tables(request.matrix, read)
     if listed is not None:
         change = from_list(request.event, listed)
     elif isinstance(compared, Compared):
         change = Change(request.event, compared.paths)
     else:
         change = Change(request.event, None, compared or "nothing was said about what changed")
-    bases = _known_bases(request.bases, matrix)
+    _refuse_duplicates(known.matrix)
+    bases = _known_bases(request.bases, known.matrix)
     change = replace(change, bases=bases, forced=request.forced)
     if isinstance(compared, Compared) and change.paths is not None:
-        change = _with_previous(change, compared, inputs)
+        change = _with_previous(change, compared, known)
     if request.previous_matrix:
         change = replace(change, previous=load_matrix(request.previous_matrix))
-    return matrix, inputs, change
+    return known, change
 
 
-def snapshot(request: PlanRequest, matrix: Matrix, rules: Inputs) -> Snapshot:
+def snapshot(request: PlanRequest, known: Tables) -> Snapshot:
     """The tree of a request's head, as input hashes need it.
 
     Raises:
@@ -127,9 +129,11 @@ def snapshot(request: PlanRequest, matrix: Matrix, rules: Inputs) -> Snapshot:
         )
     checkout = Checkout(request.source)
     read = _reader(checkout, request.head)
-    texts = {path: read(path) for path in {IGNORE, *(e.dockerfile for e in matrix.entries)} if path}
+    texts = {
+        path: read(path) for path in {IGNORE, *(e.dockerfile for e in known.matrix.entries)} if path
+    }
     said = {path: data.decode("utf-8", "replace") for path, data in texts.items() if data}
-    return Snapshot(checkout.listing(request.head), rules, load_compile(), said)
+    return Snapshot(checkout.listing(request.head), known.rules, known.compile, said)
 
 
 def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
@@ -144,7 +148,7 @@ def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
             f"the revision {missing} is not in the checkout"
             " (a first push, a shallow clone, or rewritten history)"
         )
-    start = checkout.merge_base(base, head) if request.event is Event.pull_request else base
+    start = checkout.merge_base(base, head) if request.event.branches_off else base
     if not start:
         return f"{request.base} and {request.head} have no common history in the checkout"
     return Compared(
@@ -152,6 +156,19 @@ def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
         lambda path: checkout.read(start, path),
         lambda path: checkout.read(head, path),
     )
+
+
+def _refuse_duplicates(matrix: Matrix) -> None:
+    """One id is one image: of two rows with it a change of the first would build nothing."""
+    seen: set[str] = set()
+    for entry in matrix.entries:
+        if entry.id in seen:
+            raise InputError(
+                f"more than one row makes {quoted(entry.id)}; the last one pushed would win",
+                where=matrix.where(entry),
+                remedy="Drop all but one, or give them other suffixes.",
+            )
+        seen.add(entry.id)
 
 
 def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
@@ -188,24 +205,18 @@ def _reader(checkout: Checkout | None, head: str) -> Read:
     return read
 
 
-def _with_table(change: Change, old: bytes | None, new: bytes | None) -> Change:
-    if old is None or new is None:
-        return change
-    path = Path(TABLE)
-    return replace(change, compile=(load_compile(path, old), load_compile(path, new)))
-
-
-def _with_previous(change: Change, compared: Compared, inputs: Inputs) -> Change:
+def _with_previous(change: Change, compared: Compared, known: Tables) -> Change:
     """Add what the compared files said before, where the change touches them."""
     paths = change.paths or ()
     before = compared.before
+    then = Tables(before)
     try:
-        if any(map(inputs.is_matrix, paths)):
-            change = replace(change, previous=matrix_in_tree(before))
-        if RULES in paths and (rules := before(RULES)) is not None:
-            change = replace(change, rules=load_inputs(Path(RULES), rules).file)
-        if TABLE in paths:
-            change = _with_table(change, before(TABLE), compared.after(TABLE))
+        if any(map(known.rules.is_matrix, paths)):
+            change = replace(change, previous=then.carried)
+        if RULES in paths and before(RULES) is not None:
+            change = replace(change, rules=then.rules.file)
+        if COMPILE in paths:
+            change = replace(change, compile=(then.compile, known.compile))
     except InputError as e:
         change = replace(change, notes=(f"before the change it was not sound: {e}",))
     if PROTO in paths:

@@ -1,34 +1,35 @@
 """From a folder of receipts, a plan and an event to the images that a merge makes."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import Registries
-from localai_ci.errors import InputError
 from localai_ci.names import split_entry_id
 from localai_ci.oci.transport import Transport
-from localai_ci.release import reused
+from localai_ci.release import binding, reused
+from localai_ci.release.binding import Bounds
+from localai_ci.release.inbox import Unusable, read_folder
 from localai_ci.release.merge_plan import Image, images
-from localai_ci.release.receipt import read_all
+from localai_ci.release.promise import Promise, read_promise
+from localai_ci.release.receipt import Receipt
 from localai_ci.release.tags import GitEvent, TagSet, tags
 from localai_ci.release.targets import targets
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What a plan says of the images that are merged: Darwin's are pushed by other means.
+class Collected:
+    """What there is to merge.
 
     Attributes:
-        entries: Ids of what the run builds.
-        built: What was built before, by id, with the image's place.
+        images: Each with its index and its tags, or why it is refused.
+        unusable: Files that are no receipts.
     """
 
-    entries: tuple[str, ...]
-    built: Mapping[str, str]
+    images: tuple[Image, ...]
+    unusable: tuple[str, ...] = ()
 
 
 async def collect(
@@ -38,8 +39,10 @@ async def collect(
     file: Registries,
     event: GitEvent,
     tell: Callable[[str], None],
-) -> tuple[Image, ...]:
-    """The images of a run, each with its index and its tags, or why it is refused.
+    *,
+    run_id: str = "",
+) -> Collected:
+    """The images of a run; what is wrong with a receipt concerns its image alone.
 
     Args:
         transport: Reads what the plan says was built before.
@@ -48,16 +51,26 @@ async def collect(
         file: Where images go, and which kinds of tags each family of images gets.
         event: What happened.
         tell: Told of what cannot be used.
+        run_id: The run that built the legs; empty takes those of any.
 
     Raises:
-        InputError: a receipt or the plan cannot be read.
+        InputError: no receipt or the plan cannot be read.
     """
     promise = read_promise(plan) if plan else None
     built = promise.built if promise else {}
-    arrived = read_all(folder, empty=bool(built))
-    old = await reused.receipts(transport, targets(file, ImageKind.backends), built, tell)
-    ids = [*promise.entries, *built] if promise else None
-    return images([*arrived, *old], ids, partial(named, file, event), event.sha)
+    bounds = Bounds({kind: targets(file, kind) for kind in ImageKind}, event.sha, run_id)
+    arrived = read_folder(folder, empty=bool(built))
+    for one in arrived.unusable:
+        tell(str(one))
+    old = await reused.receipts(transport, bounds.targets[ImageKind.backends], built, tell)
+    promised = promise.by_kind if promise else None
+    faulty = _faulty(arrived.receipts, bounds)
+    for key, why in _belongs(arrived.unusable, arrived.receipts, promise).items():
+        faulty.setdefault(key, []).extend(why)
+    made = images(
+        [*arrived.receipts, *old], promised, partial(named, file, event), event.sha, faulty
+    )
+    return Collected(made, tuple(str(one) for one in arrived.unusable))
 
 
 def named(file: Registries, event: GitEvent, kind: ImageKind, suffix: str) -> TagSet:
@@ -65,27 +78,28 @@ def named(file: Registries, event: GitEvent, kind: ImageKind, suffix: str) -> Ta
     return tags(event, file.tags.get(kind, ()), suffix)
 
 
-def read_promise(path: Path) -> Promise:
-    """Read a plan.
-
-    Raises:
-        InputError: it is not there, or is none.
-    """
-    try:
-        plan = json.loads(path.read_bytes())
-        ids = (entry["id"] for entry in plan["entries"])
-        built = {name: str(image) for name, image in plan.get("built", {}).items()}
-        return Promise(
-            tuple(name for name in ids if _is_linux(name)),
-            {name: image for name, image in built.items() if _is_linux(name)},
-        )
-    except FileNotFoundError:
-        raise InputError("there is no such file", where=str(path)) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            "not a plan", where=str(path), remedy="Give what `localai-ci plan --format json` wrote."
-        ) from None
+def _faulty(receipts: Sequence[Receipt], bounds: Bounds) -> dict[tuple[ImageKind, str], list[str]]:
+    found: dict[tuple[ImageKind, str], list[str]] = {}
+    for receipt in receipts:
+        if wrong := binding.faults(receipt, bounds):
+            said = str(binding.refusal(receipt.entry, wrong))
+            found.setdefault((receipt.kind, receipt.suffix), []).append(said)
+    return found
 
 
-def _is_linux(entry: str) -> bool:
-    return not split_entry_id(entry)[1].startswith("darwin")
+def _belongs(
+    unusable: Sequence[Unusable], receipts: Sequence[Receipt], promise: Promise | None
+) -> dict[tuple[ImageKind, str], list[str]]:
+    """The images that a bad file is of by its name: of any family that has such an image."""
+    known = {(receipt.kind, receipt.suffix) for receipt in receipts}
+    for kind, entries in (promise.by_kind if promise else {}).items():
+        known |= {(kind, split_entry_id(entry)[0]) for entry in entries}
+    found: dict[tuple[ImageKind, str], list[str]] = {}
+    for one in unusable:
+        if not one.entry:
+            continue
+        suffix = split_entry_id(one.entry)[0]
+        kinds = [kind for kind in ImageKind if (kind, suffix) in known] or [ImageKind.backends]
+        for kind in kinds:
+            found.setdefault((kind, suffix), []).append(str(one))
+    return found

@@ -1,14 +1,31 @@
-"""The file that says which tags a merge moved: what `rollback` needs must survive anything."""
+"""The file that says which tags a merge moves: what `rollback` needs must survive anything.
+
+The tags of an image are on disk before the first of them is written. So after an end at any
+moment the file names every tag that may have the new digest, and a rerun finds it.
+"""
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from localai_ci.errors import InputError
-from localai_ci.release.result import WRITTEN, ImageRow, MergeResult, TagRow
+import anyio
+import anyio.to_thread
 
-_EVERY = 1.0  # s between two writings
+from localai_ci.config.kind import ImageKind
+from localai_ci.errors import InputError, LocalaiCiError
+from localai_ci.release.result import (
+    WRITTEN,
+    ImageRow,
+    MergeResult,
+    TagRow,
+    TagState,
+    write_durably,
+)
+
+_EVERY = 1.0  # s between two writings of what is done
+Key = tuple[ImageKind, str]
 
 
 @dataclass
@@ -27,6 +44,11 @@ class Journal:
     result: MergeResult
     _before: MergeResult | None = field(init=False, default=None)
     _at: float = field(init=False, default=0.0)
+    _texts: dict[Key, str] = field(init=False, default_factory=dict)
+    _promised: set[Key] = field(init=False, default_factory=set)
+    _asked: int = field(init=False, default=0)
+    _written: int = field(init=False, default=0)
+    _writing: anyio.Lock = field(init=False, default_factory=anyio.Lock)
 
     def __post_init__(self) -> None:
         """Read what an earlier run left, and try the place before any tag is moved.
@@ -35,11 +57,12 @@ class Journal:
             InputError: the file cannot be written, or is something else.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 self._before = MergeResult.read(self.path)
-                self.beside.write_bytes(self.path.read_bytes())
-            self.path.with_name(f"{self.path.name}.new").touch()
+                write_durably(self.beside, self.path.read_text(encoding="utf-8"))
+            trial = self.path.with_name(f"{self.path.name}.new")
+            trial.parent.mkdir(parents=True, exist_ok=True)
+            trial.touch()
         except OSError as e:
             raise InputError(
                 f"the record of moved tags cannot be written: {e.strerror}",
@@ -52,10 +75,42 @@ class Journal:
         """Where the record of an earlier run stays, if it is of other images."""
         return self.path.with_name(f"{self.path.stem}.before{self.path.suffix}")
 
-    def note(self, _: ImageRow) -> None:
-        """An image is done: write, but not for each of hundreds."""
-        if time.monotonic() - self._at > _EVERY:
-            self.complete.write(self.path)
+    @property
+    def remembered(self) -> dict[Key, ImageRow]:
+        """What an earlier run recorded, by family and suffix."""
+        return {_key(row): row for row in self._before.images} if self._before else {}
+
+    async def promise(self, row: ImageRow) -> None:
+        """Have the planned tags of an image on disk; returns when they are.
+
+        Many images that ask at once share one writing.
+
+        Raises:
+            LocalaiCiError: it cannot be written; no tag of this image is moved.
+        """
+        self._promised.add(_key(row))
+        self._texts.pop(_key(row), None)
+        self._asked += 1
+        mine = self._asked
+        async with self._writing:
+            if self._written >= mine:
+                return
+            upto = self._asked
+            try:
+                await anyio.to_thread.run_sync(partial(write_durably, self.path, self._text()))
+            except OSError as e:
+                raise LocalaiCiError(
+                    f"the record of moved tags cannot be written: {e.strerror}; no tag was moved",
+                    where=str(self.path),
+                    remedy="Make room, or give another place with --result, and run it again.",
+                ) from None
+            self._written, self._at = upto, time.monotonic()
+
+    def note(self, row: ImageRow) -> None:
+        """An image is done; the next writing says so."""
+        self._texts.pop(_key(row), None)
+        if time.monotonic() - self._at > _EVERY and not self._writing.locked():
+            write_durably(self.path, self._text())
             self._at = time.monotonic()
 
     def close(self) -> bool:
@@ -77,14 +132,43 @@ class Journal:
     @property
     def complete(self) -> MergeResult:
         """The result, with the earlier run's moves of the same images."""
-        whole = self.result.model_copy(deep=True)
-        earlier = {(r.kind, r.suffix): r for r in self._before.images} if self._before else {}
-        for row in whole.images:
-            old = earlier.get((row.kind, row.suffix))
-            # An image that was not reached yet may be the same one.
-            if old and row.digest in ("", old.digest):
-                row.tags = [*_carried(old, row), *row.tags]
+        rows = [self._whole(row) for row in self.result.images]
+        return self.result.model_copy(update={"images": rows})
+
+    def _text(self) -> str:
+        """The file's content; only rows that changed are put into words again."""
+        earlier = self.remembered
+        for row in self.result.images:
+            if _key(row) not in self._texts:
+                whole = self._whole(row, earlier, promised=_key(row) in self._promised)
+                self._texts[_key(row)] = whole.model_dump_json()
+        head = self.result.model_copy(update={"images": []}).model_dump_json(exclude={"images"})
+        rows = ",\n".join(self._texts[_key(row)] for row in self.result.images)
+        return f'{head[:-1]},"images":[\n{rows}]}}\n'
+
+    def _whole(
+        self, row: ImageRow, earlier: dict[Key, ImageRow] | None = None, *, promised: bool = False
+    ) -> ImageRow:
+        """A row with what an earlier run moved of the same image.
+
+        Args:
+            row: The row.
+            earlier: That run's rows.
+            promised: Whether its planned tags may be written by the time this is read.
+        """
+        whole = row.model_copy(deep=True)
+        for tag in whole.tags if promised else ():
+            if tag.state is TagState.planned:
+                tag.state = TagState.moving
+        old = (self.remembered if earlier is None else earlier).get(_key(row))
+        # An image that was not reached yet may be the same one.
+        if old and row.digest in ("", old.digest):
+            whole.tags = [*_carried(old, whole), *whole.tags]
         return whole
+
+
+def _key(row: ImageRow) -> Key:
+    return row.kind, row.suffix
 
 
 def _carried(old: ImageRow, row: ImageRow) -> list[TagRow]:

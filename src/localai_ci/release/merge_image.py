@@ -1,38 +1,46 @@
 """The merge of one image.
 
 Look at every registry; bring back legs that were collected; write the index by digest
-everywhere; sign and verify; look again whether the tags are as they were; only then move them,
-most specific first. Where a tag cannot be moved the others go back, so that all registries say
-the same or nothing changed.
+everywhere; sign and verify; look at the tags; have on disk what moves; only then move them, most
+specific first. Where a tag cannot be moved the others go back, so that all registries say the
+same or nothing changed.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from itertools import groupby
 from typing import Protocol
 
 import anyio
 
 from localai_ci.errors import LocalaiCiError
-from localai_ci.oci import manifests
 from localai_ci.oci.concurrency import failures, run_all
-from localai_ci.oci.copy import MovedError, settled
+from localai_ci.oci.copy import MovedError
+from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.manifests import Manifest
-from localai_ci.oci.reference import Reference
+from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
-from localai_ci.release import provenance
-from localai_ci.release import tags as naming
+from localai_ci.release import binding, provenance
 from localai_ci.release.gc import Cleaner
-from localai_ci.release.index import version_of
-from localai_ci.release.merge_plan import Image, MergePlan, RegistryState, TagUpdate, plan_merge
+from localai_ci.release.latest import LastWord
+from localai_ci.release.look import Looks
+from localai_ci.release.merge_plan import (
+    Image,
+    MergePlan,
+    RegistryState,
+    TagUpdate,
+    plan_merge,
+)
 from localai_ci.release.receipt import Receipt
-from localai_ci.release.restore import restore_leg
+from localai_ci.release.restore import put_confirmed, restore_leg
 from localai_ci.release.result import ImageRow, Status, TagRow, TagState
 from localai_ci.release.rollback import restore_tag
+from localai_ci.release.tag_lists import TagLists
 from localai_ci.release.targets import Target
 
-_LOOKS = 4  # of an image whose tags are not as they were seen before
+_INDEX_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
 
 
 class Signer(Protocol):
@@ -74,19 +82,26 @@ class ImageMerge:
         targets: The registries it goes to.
         options: How to merge.
         signer: Signs before tags move, or None.
-        newest: The newest release of a suffix by its tags in a registry.
+        lists: The repositories' tags, shared by all images.
         cleaner: Deletes anchors.
+        promise: Has the planned tags of a row on disk when it returns; None keeps no record.
     """
 
     transport: Transport
     targets: Sequence[Target]
     options: Options
     signer: Signer | None
-    newest: Callable[[Target, str], Awaitable[str]]
+    lists: TagLists
     cleaner: Cleaner
+    promise: Callable[[ImageRow], Awaitable[None]] | None = None
 
-    async def run(self, image: Image, row: ImageRow) -> None:
+    async def run(self, image: Image, row: ImageRow, remembered: ImageRow | None = None) -> None:
         """Merge it, and keep ``row`` true at every moment.
+
+        Args:
+            image: The image.
+            row: What is told of it.
+            remembered: What an earlier run recorded of it.
 
         Raises:
             LocalaiCiError: it is not merged; ``row`` says which tags are not as before.
@@ -95,40 +110,84 @@ class ImageMerge:
         if image.index is None:
             row.status, row.error = Status.refused, image.refused
             return
-        row.digest, row.index = image.index.digest, image.index.raw.decode()
-        todo = await self._plan(image, image.index, row)
-        if self.options.dry_run:
-            row.healed = [f"{leg.entry} in {target.name}" for target, leg in todo.restore]
-            row.status = Status.planned if todo else Status.unchanged
+        index, dry = image.index, self.options.dry_run
+        row.digest, row.index = index.digest, index.raw.decode()
+        looks = Looks(self.transport, self.targets, self.lists, image, index)
+        seen = await looks.first(None if dry else remembered)
+        if dry:
+            await self._show(image, await looks.last(seen), row)
             return
-        wrote = bool(todo)
-        for _ in range(_LOOKS):
-            wrote |= await self._prepare(image, image.index, todo, row)
-            if await self._still(row):
-                break
-            todo = await self._plan(image, image.index, row)
-            wrote |= bool(todo)
-        else:
-            raise LocalaiCiError(
-                f"its tags were different at each of {_LOOKS} looks, so none was moved",
-                where=image.suffix,
-                remedy="See which other run writes them, and run this merge again.",
-            )
-        await self._move(image.index, row)
-        row.status = Status.merged if wrote else Status.unchanged
-        if wrote and not self.options.keep_anchors:
+        # What release `latest` is counts when tags move; whether any moves is seen without it.
+        todo = plan_merge(image, seen, force_latest=True)
+        if todo:
+            await self._demand_bound(image)
+        wrote = await self._prepare(image, index, todo, row)
+        moves = bool(todo.moves) and self._plan_tags(image, await looks.last(seen), row)
+        if moves:
+            if self.promise:
+                await self.promise(row)
+            await self._move(image, index, row)
+        changed = wrote or moves or todo.restore or todo.indexes
+        row.status = Status.merged if changed else Status.unchanged
+
+    async def finish(self, image: Image, row: ImageRow, old: Mapping[Repository, int]) -> None:
+        """The last look at ``latest``, when all images of the run have moved; then the anchors go.
+
+        Args:
+            image: The image.
+            row: What is told of it.
+            old: Lists of tags that are too old for this, by their number.
+
+        Raises:
+            LocalaiCiError: ``latest`` does not read as it was written; all tags are put back,
+                unless another run wrote it.
+        """
+        if image.index is None:
+            return
+        looks = Looks(self.transport, self.targets, self.lists, image, image.index)
+        word = LastWord(looks, self.options.force_latest)
+        places = {target.name: target for target in self.targets}
+        latest = [tag for tag in row.tags if is_latest(tag, image)]
+
+        async def one(tag: TagRow) -> str:
+            target = places[tag.registry]
+            return await word.say(target, tag, old.get(target.repository, 0))
+
+        try:
+            said = await run_all(partial(one, tag) for tag in latest)
+        except LocalaiCiError as e:
+            await self._put_back_unless_moved(row, e)
+            raise
+        row.notes += [note for note in said if note]
+        if row.status is Status.merged and not self.options.keep_anchors:
             await self._drop_anchors(image.receipts, row)
 
-    async def _plan(self, image: Image, index: Manifest, row: ImageRow) -> MergePlan:
-        seen = await self._look(image, index)
+    async def _demand_bound(self, image: Image) -> None:
+        """Where nothing is written, nothing can be moved by a wrong receipt."""
+        places = [target.repository for target in self.targets]
+        await run_all(partial(binding.check, self.transport, leg, places) for leg in image.receipts)
+
+    async def _show(self, image: Image, seen: Sequence[RegistryState], row: ImageRow) -> None:
+        """What would be done."""
+        self._plan_tags(image, seen, row)
+        todo = plan_merge(image, seen, force_latest=self.options.force_latest)
+        if todo:
+            await self._demand_bound(image)
+        row.healed = [f"{leg.entry} in {target.name}" for target, leg in todo.restore]
+        row.status = Status.planned if todo else Status.unchanged
+
+    def _plan_tags(self, image: Image, seen: Sequence[RegistryState], row: ImageRow) -> bool:
+        """Write down which tags move; whether any does."""
         todo = plan_merge(image, seen, force_latest=self.options.force_latest)
         row.notes = list(todo.notes)
         row.tags = [_planned(move, row.digest) for move in todo.moves]
-        return todo
+        return bool(row.tags)
 
     async def _prepare(self, image: Image, index: Manifest, todo: MergePlan, row: ImageRow) -> bool:
         """All but the tags; whether provenance was written."""
-        await run_all(partial(self._complete, target, todo, index, row) for target in self.targets)
+        await run_all(
+            partial(self._complete, target, image, todo, index, row) for target in self.targets
+        )
         wrote = self.options.provenance and await self._attach(image, index, row)
         await self._sign(image, index, row)
         return wrote
@@ -142,52 +201,38 @@ class ImageMerge:
         row.provenance = provenance.artifact(index, about).digest
         return any(written)
 
-    async def _look(self, image: Image, index: Manifest) -> list[RegistryState]:
-        seen = await run_all(
-            partial(self._look_at, target, image, index) for target in self.targets
-        )
-        latest = image.tags.latest
-        versions: dict[str | None, str] = {None: "", index.digest: ""}
-        for one in seen if latest and not self.options.force_latest else ():
-            found = one.tags[latest]
-            if found not in versions:
-                versions[found] = await self._version(one.target, image.suffix, found)
-        return [replace(one, latest=versions.get(one.tags.get(latest), "")) for one in seen]
-
-    async def _look_at(self, target: Target, image: Image, index: Manifest) -> RegistryState:
-        names = image.tags.names
-        digests = [leg.digest for leg in image.receipts]
-        # Where no tag has the index it is written, there or not: asking first costs as much.
-        asked = [*names, *digests] if names else [*digests, index.digest]
-        answers = await run_all(
-            partial(manifests.find, self.transport, target.repository.at(name)) for name in asked
-        )
-        found = dict(zip(asked, answers, strict=True))
-        return RegistryState(
-            target=target,
-            children=frozenset(digest for digest in digests if found[digest]),
-            index=index.digest in found.values(),
-            tags={name: found[name] for name in names},
-        )
-
-    async def _version(self, target: Target, suffix: str, digest: str | None) -> str:
-        """What a present ``latest`` is: by its own word, else by the newest release's tag."""
-        there = await manifests.get(self.transport, target.repository.at(digest or ""))
-        said = version_of(there) if there else ""
-        return said if naming.version(said) else await self.newest(target, suffix)
-
     async def _complete(
-        self, target: Target, todo: MergePlan, index: Manifest, row: ImageRow
+        self, target: Target, image: Image, todo: MergePlan, index: Manifest, row: ImageRow
     ) -> None:
         """Legs and index of one registry, by digest."""
         for lacking, leg in todo.restore:
             if lacking == target:
-                how = await restore_leg(self.transport, leg, target.repository)
-                row.healed.append(f"{leg.entry} in {target.name}: {how}")
+                await self._restore(target, leg, row)
         if target in todo.indexes:
-            image = target.repository.at(index.digest)
-            await manifests.put(self.transport, image, index)
-            await settled(self.transport, image, index.digest)
+            await self._put_index(target, image, index, index.digest, None, row)
+
+    async def _put_index(
+        self, target: Target, image: Image, index: Manifest, name: str, before: str | None,
+        row: ImageRow,
+    ) -> None:  # fmt: skip
+        """Write the index under a name; where it is refused, once more after its legs.
+
+        Quay says that it has the legs, and does not find them, for an index by digest or by tag.
+        """
+        repository = target.repository
+        try:
+            await put_confirmed(self.transport, repository, name, index, before)
+        except RegistryError as e:
+            if e.status not in _INDEX_REFUSED:
+                raise
+            for leg in image.receipts:
+                await self._restore(target, leg, row)
+            await put_confirmed(self.transport, repository, name, index, before)
+
+    async def _restore(self, target: Target, leg: Receipt, row: ImageRow) -> None:
+        others = [other.repository for other in self.targets if other != target]
+        how = await restore_leg(self.transport, leg, target.repository, others)
+        row.healed.append(f"{leg.entry} in {target.name}: {how}")
 
     async def _sign(self, image: Image, index: Manifest, row: ImageRow) -> None:
         if self.signer is None:
@@ -201,54 +246,46 @@ class ImageMerge:
         )
         row.signed = [target.name for target in self.targets]
 
-    async def _still(self, row: ImageRow) -> bool:
-        """Whether every tag to move is as it was seen.
-
-        Signing takes time, and others write too. A tag that was not there is asked for in
-        another way: one wrong 404 would let `latest` go back, and let undoing delete a release.
-        """
-
-        async def same(tag: TagRow) -> bool:
-            image = Reference.parse(tag.image)
-            if tag.previous is not None:
-                return await manifests.find(self.transport, image) == tag.previous
-            tag.new = await manifests.get(self.transport, image) is None
-            return tag.new
-
-        return all(await run_all(partial(same, tag) for tag in row.tags))
-
-    async def _move(self, index: Manifest, row: ImageRow) -> None:
+    async def _move(self, image: Image, index: Manifest, row: ImageRow) -> None:
         """Move each tag in all registries at once; put all back if one cannot be moved."""
         try:
             for _, same in groupby(row.tags, key=lambda tag: Reference.parse(tag.image).tag):
-                await run_all(partial(self._move_one, index, tag) for tag in list(same))
+                await run_all(partial(self._move_one, image, index, tag, row) for tag in list(same))
         except LocalaiCiError as e:
-            if not any(isinstance(failure, MovedError) for failure in failures(e)):
-                with anyio.CancelScope(shield=True):
-                    await self._put_back(row)
+            await self._put_back_unless_moved(row, e)
             raise
 
-    async def _move_one(self, index: Manifest, tag: TagRow) -> None:
-        image = Reference.parse(tag.image)
+    async def _move_one(self, image: Image, index: Manifest, tag: TagRow, row: ImageRow) -> None:
+        name = Reference.parse(tag.image).tag
+        target = next(target for target in self.targets if target.name == tag.registry)
         tag.state = TagState.moving
-        await manifests.put(self.transport, image, index)
-        await settled(self.transport, image, index.digest, tag.previous)
+        await self._put_index(target, image, index, name, tag.previous, row)
         tag.state = TagState.moved
 
-    async def _put_back(self, row: ImageRow) -> None:
-        for tag in reversed(row.tags):
-            if tag.state is TagState.planned:
-                continue
-            try:
-                await restore_tag(self.transport, tag)
-                tag.state = TagState.restored
-            except LocalaiCiError as e:
-                tag.state = TagState.left
-                row.notes.append(f"{tag.image} could not be put back: {e}")
+    async def _put_back_unless_moved(self, row: ImageRow, error: LocalaiCiError) -> None:
+        """Where another run writes the same tags, putting ours back would fight with it."""
+        if any(isinstance(failure, MovedError) for failure in failures(error)):
+            return
+        with anyio.CancelScope(shield=True):
+            for tag in reversed(row.tags):
+                await self._put_back(tag, row)
+
+    async def _put_back(self, tag: TagRow, row: ImageRow) -> None:
+        if tag.state in {TagState.planned, TagState.yielded}:
+            return
+        try:
+            await restore_tag(self.transport, tag)
+            tag.state = TagState.restored
+        except LocalaiCiError as e:
+            tag.state = TagState.left
+            row.notes.append(f"{tag.image} could not be put back: {e.beside(tag.image)}")
 
     async def _drop_anchors(self, legs: Sequence[Receipt], row: ImageRow) -> None:
         """Best effort: an anchor that stays costs space, and `gc` finds it by its name."""
-        anchors = [place.reference for leg in legs for place in leg.publications]
+        said = {place.anchor for leg in legs for place in leg.publications}
+        # By the naming rule alone: no receipt says what is deleted.
+        named = [binding.anchor(target, leg) for leg in legs for target in self.targets]
+        anchors = [Reference.parse(name) for name in named if name in said]
 
         async def drop(anchor: Reference) -> None:
             dropped = await self.cleaner.drop(anchor)
@@ -260,6 +297,12 @@ class ImageMerge:
             row.notes.append(f"anchors stay: {failures(e)[0].what}")
 
 
+def is_latest(tag: TagRow, image: Image) -> bool:
+    """Whether a tag is the image's ``latest``, and was moved."""
+    name = Reference.parse(tag.image).tag
+    return bool(image.tags.latest) and name == image.tags.latest and tag.state is TagState.moved
+
+
 def _planned(move: TagUpdate, digest: str) -> TagRow:
     return TagRow(
         registry=move.target.name,
@@ -267,4 +310,5 @@ def _planned(move: TagUpdate, digest: str) -> TagRow:
         previous=move.previous,
         digest=digest,
         state=TagState.planned,
+        new=move.new,
     )

@@ -18,6 +18,10 @@ from localai_ci.release.tags import TagSet
 from localai_ci.release.targets import Target
 
 
+class UnknownLatestError(LocalaiCiError):
+    """What ``latest`` is cannot be known, and unknown is no permission to move it."""
+
+
 @dataclass(frozen=True)
 class Image:
     """One image to merge: its legs, the exact index, the tags it gets.
@@ -47,8 +51,12 @@ class RegistryState:
         target: The registry.
         children: Digests of the legs that are there.
         index: Whether one of the tags has the index (or, of an image without tags, it is there).
-        tags: The digest of each tag of the image, None where there is no such tag.
-        latest: The version that the present ``latest`` is, where it is known.
+        tags: The digest of each tag of the image, None where there is no such tag; one that was
+            not asked for yet is absent.
+        latest: The version that the present ``latest`` is; empty where that is not known.
+        newest: The newest release of this image by its tags' names, or nothing.
+        new: Tags of which two looks said that there are none.
+        listed: The number of the list of tags that this rests on.
     """
 
     target: Target
@@ -56,15 +64,19 @@ class RegistryState:
     index: bool
     tags: Mapping[str, str | None]
     latest: str = ""
+    newest: str = ""
+    new: frozenset[str] = frozenset()
+    listed: int = 0
 
 
 @dataclass(frozen=True)
 class TagUpdate:
-    """One tag to write: where, which, and what it had before."""
+    """One tag to write: where, which, what it had before, and whether it surely was not there."""
 
     target: Target
     tag: str
     previous: str | None
+    new: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,36 +100,49 @@ class MergePlan:
         return bool(self.restore or self.indexes or self.moves)
 
 
+Promised = Mapping[ImageKind, Collection[str]]
+"""Entry ids that a plan promised, by family; of a family that is absent none is."""
+Faults = Mapping[tuple[ImageKind, str], Sequence[str]]
+"""Why receipts of an image cannot be used, by family and suffix."""
+
+
 def images(
     receipts: Sequence[Receipt],
-    promised: Collection[str] | None,
+    promised: Promised | None,
     name: Callable[[ImageKind, str], TagSet],
     revision: str,
+    faulty: Faults | None = None,
 ) -> tuple[Image, ...]:
     """Group receipts to images, refuse incomplete ones, and make every index.
 
     Args:
         receipts: All legs that arrived.
-        promised: Entry ids that the plan promised; None takes what the receipts say themselves,
-            as the server image's always do: a plan is one of backends.
+        promised: What the plan promised, and nothing else is merged; None takes what the receipts
+            say themselves.
         name: The tags of an image, from family and suffix.
         revision: The commit, for the index's annotations.
+        faulty: What is wrong with receipts; their images are refused.
 
     Returns:
-        One for each suffix that arrived or was promised, sorted.
+        One for each suffix that arrived, was promised or is faulty, sorted.
     """
-    groups: dict[tuple[ImageKind, str], list[Receipt]] = {}
+    groups: dict[tuple[ImageKind, str], list[Receipt]] = {key: [] for key in faulty or {}}
     for receipt in receipts:
         groups.setdefault((receipt.kind, receipt.suffix), []).append(receipt)
-    for entry in promised or ():
-        groups.setdefault((ImageKind.backends, split_entry_id(entry)[0]), [])
+    for kind, entries in (promised or {}).items():
+        for entry in entries:
+            groups.setdefault((kind, split_entry_id(entry)[0]), [])
     made = []
     for (kind, suffix), legs in sorted(groups.items()):
         bare = Image(kind, suffix, tuple(sorted(legs, key=lambda leg: leg.entry)), TagSet(()))
-        if promised is None or kind is not ImageKind.backends:
+        if promised is None:
             wanted = {leg for receipt in legs for leg in receipt.legs}
         else:
-            wanted = {entry for entry in promised if split_entry_id(entry)[0] == suffix}
+            all_of_kind = promised.get(kind, ())
+            wanted = {entry for entry in all_of_kind if split_entry_id(entry)[0] == suffix}
+        if wrong := (faulty or {}).get((kind, suffix)):
+            made.append(replace(bare, refused="; ".join(wrong)))
+            continue
         try:
             made.append(_indexed(replace(bare, tags=name(kind, suffix)), wanted, revision))
         except LocalaiCiError as e:
@@ -133,7 +158,10 @@ def plan_merge(
     Args:
         image: The image; not a refused one.
         seen: One for each registry.
-        force_latest: Move ``latest`` even if it is a newer version.
+        force_latest: Move ``latest`` even if it is a newer version, or of an unknown one.
+
+    Raises:
+        UnknownLatestError: what ``latest`` is now is not known, so nothing allows to move it.
     """
     if image.index is None:
         return MergePlan(notes=(image.refused,))
@@ -149,10 +177,10 @@ def plan_merge(
         ),
         indexes=tuple(one.target for one in seen if not one.index),
         moves=tuple(
-            TagUpdate(one.target, tag, one.tags[tag])
+            TagUpdate(one.target, tag, one.tags[tag], tag in one.new)
             for tag in order
             for one in seen
-            if one.tags[tag] != digest
+            if one.tags.get(tag, digest) != digest
         ),
         notes=notes,
     )
@@ -181,13 +209,29 @@ def _indexed(image: Image, wanted: Collection[str], revision: str) -> Image:
 
 
 def _backwards(image: Image, seen: Sequence[RegistryState]) -> tuple[str, ...]:
-    """Why ``latest`` stays, where a registry has a newer version under it."""
-    ours = naming.version(image.tags.version)
-    if not image.tags.latest or ours is None:
+    """Why ``latest`` stays, where a registry has a newer release, under it or beside it."""
+    ours, latest = naming.version(image.tags.version), image.tags.latest
+    if not latest or ours is None or image.index is None:
         return ()
-    return tuple(
-        f"{image.tags.latest} stays at {one.latest} in {one.target.name}, which is newer than "
-        f"{image.tags.version} (--force-latest moves it)"
-        for one in seen
-        if (theirs := naming.version(one.latest)) and theirs > ours
-    )
+    notes = []
+    for one in seen:
+        known = [text for text in (one.latest, one.newest) if naming.version(text)]
+        newest = max(known, key=lambda text: naming.version(text) or ours, default="")
+        if newest and (naming.version(newest) or ours) > ours:
+            stays = f"stays at {newest}" if newest == one.latest else f"stays: {newest} is"
+            notes.append(
+                f"{latest} {stays} in {one.target.name}, which is newer than "
+                f"{image.tags.version} (--force-latest moves it)"
+            )
+    if notes:
+        return tuple(notes)
+    for one in seen:
+        if one.tags.get(latest) not in {None, image.index.digest} and not one.latest:
+            raise UnknownLatestError(
+                f"which release {latest} is cannot be known: it says no version, and no release's "
+                "tag has its digest",
+                where=str(one.target.repository),
+                remedy=f"No tag was moved. If {image.tags.version} is newer, run it again with"
+                " --force-latest.",
+            )
+    return ()

@@ -14,7 +14,13 @@ from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.manifests import Manifest, parts
 from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
-from localai_ci.release.receipt import Platform, Publication, Receipt, Run
+from localai_ci.release.receipt import (
+    MANIFEST_LIMIT,
+    Platform,
+    Publication,
+    Receipt,
+    Run,
+)
 
 
 async def prove_and_receipt(
@@ -27,6 +33,7 @@ async def prove_and_receipt(
     kind: ImageKind = ImageKind.backends,
     input_hash: str = "",
     built_by: Mapping[str, str] | None = None,
+    built: Run | None = None,
 ) -> Receipt:
     """Read a leg that was just pushed back from each registry, and write down what it is.
 
@@ -39,6 +46,7 @@ async def prove_and_receipt(
         kind: The family of images.
         input_hash: Hash of all that went into the build.
         built_by: Programs and their versions.
+        built: The run that built it, where this one found it built.
 
     Returns:
         The receipt, of which every registry holds exactly these bytes.
@@ -59,7 +67,8 @@ async def prove_and_receipt(
             remedy="Push one platform, without attestations.",
         ) from None
     first = next(iter(anchors.values()))
-    platform = await _platform(transport, first.repository, config)
+    configuration = await _read(transport, first.repository, config)
+    platform = _platform(configuration, f"{first.repository}@{config.digest}")
     if platform.architecture != split_entry_id(entry)[1]:
         raise RegistryError(
             f"what was pushed is for {platform}", where=entry, remedy="Push the entry's own build."
@@ -73,6 +82,7 @@ async def prove_and_receipt(
         size=len(manifest.raw),
         media_type=manifest.media_type,
         manifest=manifest.raw.decode(),
+        configuration=configuration.decode(),
         config=config,
         layers=layers,
         publications=tuple(
@@ -81,6 +91,7 @@ async def prove_and_receipt(
         ),
         input_hash=input_hash,
         run=run,
+        built=built,
         built_by=dict(built_by or {}),
     )
 
@@ -102,15 +113,19 @@ def _the_same_everywhere(
     return present[0]
 
 
-async def _platform(transport: Transport, repository: Repository, config: Descriptor) -> Platform:
+async def _read(transport: Transport, repository: Repository, config: Descriptor) -> bytes:
+    where = f"{repository}@{config.digest}"
+    if config.size > MANIFEST_LIMIT:
+        raise RegistryError(f"its configuration has {config.size} bytes", where=where)
+    return b"".join([piece async for piece in blobs.pull(transport, repository, config)])
+
+
+def _platform(configuration: bytes, where: str) -> Platform:
     """What the image's configuration says it runs on."""
-    text = b"".join([piece async for piece in blobs.pull(transport, repository, config)])
     try:
-        data = json.loads(text)
+        data = json.loads(configuration.decode())
         return Platform(
             os=data["os"], architecture=data["architecture"], variant=data.get("variant") or ""
         )
-    except (ValueError, KeyError, TypeError):
-        raise RegistryError(
-            "its configuration names no platform", where=f"{repository}@{config.digest}"
-        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise RegistryError("its configuration names no platform", where=where) from None

@@ -5,20 +5,17 @@ in all registries and in every rerun, and the index's digest does not depend on 
 Source: in-toto Statement v1, SLSA Provenance v1, OCI image specification 1.1 (artifacts).
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from localai_ci.oci import blobs, referrers
-from localai_ci.oci.descriptor import Descriptor
-from localai_ci.oci.manifests import OCI_MANIFEST, Manifest
+from localai_ci.oci import referrers
+from localai_ci.oci.manifests import Manifest
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
+from localai_ci.release import artifacts
 from localai_ci.release.receipt import Receipt
 
 IN_TOTO = "application/vnd.in-toto+json"
-_EMPTY = "application/vnd.oci.empty.v1+json"
-_NOTHING = b"{}"
 Json = dict[str, Any]
 
 
@@ -35,12 +32,12 @@ def statement(index: Manifest, legs: Sequence[Receipt]) -> bytes:
             "externalParameters": {"image": suffix, "entries": [leg.entry for leg in legs]},
             "resolvedDependencies": [
                 {"name": "source", "digest": {"gitCommit": revision}}
-                for revision in sorted({leg.run.revision for leg in legs} - {""})
+                for revision in sorted({leg.origin.revision for leg in legs} - {""})
             ],
         },
         "runDetails": {
             "builder": {"id": "urn:localai-ci", "version": versions},
-            "metadata": {"invocationId": _all(leg.run.url or leg.run.id for leg in legs)},
+            "metadata": {"invocationId": _all(leg.origin.url or leg.origin.id for leg in legs)},
             "byproducts": [
                 {"name": f"inputs of {leg.entry}", "annotations": {"hash": leg.input_hash}}
                 for leg in legs
@@ -48,7 +45,7 @@ def statement(index: Manifest, legs: Sequence[Receipt]) -> bytes:
             ],
         },
     }
-    return _canonical(
+    return artifacts.canonical(
         {
             "_type": "https://in-toto.io/Statement/v1",
             "subject": [
@@ -62,20 +59,8 @@ def statement(index: Manifest, legs: Sequence[Receipt]) -> bytes:
 
 def artifact(index: Manifest, about: bytes) -> Manifest:
     """The manifest that carries a statement and refers to the index."""
-    return Manifest(
-        _canonical(
-            {
-                "schemaVersion": 2,
-                "mediaType": OCI_MANIFEST,
-                "artifactType": IN_TOTO,
-                "config": Descriptor.of(_NOTHING, _EMPTY).as_json(),
-                "layers": [Descriptor.of(about, IN_TOTO).as_json()],
-                "subject": index.descriptor.as_json(),
-                "annotations": {"in-toto.io/predicate-type": "https://slsa.dev/provenance/v1"},
-            }
-        ),
-        OCI_MANIFEST,
-    )
+    kind = {"in-toto.io/predicate-type": "https://slsa.dev/provenance/v1"}
+    return artifacts.manifest(IN_TOTO, about, kind, index)
 
 
 async def attach(
@@ -93,16 +78,10 @@ async def attach(
     known = await referrers.find(transport, repository.at(index.digest), IN_TOTO)
     if made.digest in {row["digest"] for row in known}:
         return False
-    for data in (_NOTHING, about):
-        blob, source = blobs.of_bytes(data)
-        await blobs.push(transport, repository, blob, source)
+    await artifacts.push_blobs(transport, repository, about)
     await referrers.attach(transport, repository, made)
     return True
 
 
 def _all(texts: Iterable[str]) -> str:
     return ", ".join(sorted({*texts} - {""}))
-
-
-def _canonical(data: Json) -> bytes:
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()

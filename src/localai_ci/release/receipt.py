@@ -1,23 +1,29 @@
 """The receipt of a pushed leg: everything that a merge needs, even after the leg was collected.
 
-One JSON file a leg. The manifest is kept as its exact text, because its digest hangs on every
-byte; whatever else is told twice is checked against it.
+One JSON file a leg. Manifest and configuration are kept as their exact text, because their
+digests hang on every byte; whatever else is told twice is checked against them. So what a registry
+has under the leg's digest is known without asking for it: other bytes are another digest.
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from localai_ci.config.kind import ImageKind
-from localai_ci.errors import InputError
-from localai_ci.names import receipt_file, split_entry_id
+from localai_ci.names import is_entry_id, receipt_file, split_entry_id
 from localai_ci.oci.descriptor import Descriptor
-from localai_ci.oci.digest import digest_of
-from localai_ci.oci.manifests import Manifest, parts
+from localai_ci.oci.digest import digest_like, digest_of, is_digest
+from localai_ci.oci.manifests import DOCKER_MANIFEST, OCI_MANIFEST, Manifest, parts
 from localai_ci.oci.reference import Reference, Repository
+
+MANIFEST_LIMIT = 4 * 1024 * 1024
+"""Bytes of a manifest, and of a configuration: what the distribution specification names."""
+
+BLOB_LIMIT = 2**40
+"""Bytes of a blob: no registry takes one of a terabyte."""
+_ELSEWHERE = ("nondistributable", "foreign")
 
 
 class Frozen(BaseModel):
@@ -65,10 +71,10 @@ class Publication(Frozen):
 class Run(Frozen):
     """The run that built the leg."""
 
-    id: str
+    id: str = Field(max_length=100)
     day: dt.date = Field(description="UTC; the anchor's name starts with it.")
-    url: str = ""
-    revision: str = Field(default="", description="The commit that was built.")
+    url: str = Field(default="", max_length=2000)
+    revision: str = Field(default="", max_length=64, description="The commit that was built.")
 
 
 class Receipt(Frozen):
@@ -85,12 +91,22 @@ class Receipt(Frozen):
     digest: str
     size: int = Field(description="Bytes of the manifest.")
     media_type: str
-    manifest: str = Field(description="The manifest's exact text, UTF-8.")
+    manifest: str = Field(
+        max_length=MANIFEST_LIMIT, description="The manifest's exact text, UTF-8."
+    )
+    configuration: str = Field(
+        default="",
+        max_length=MANIFEST_LIMIT,
+        description="The configuration's exact text, UTF-8; where it is absent merges read it.",
+    )
     config: Descriptor
     layers: tuple[Descriptor, ...]
-    publications: tuple[Publication, ...] = Field(min_length=1)
+    publications: tuple[Publication, ...] = Field(min_length=1, max_length=20)
     input_hash: str = Field(default="", description="Hash of all that went into the build.")
     run: Run
+    built: Run | None = Field(
+        default=None, description="The run that built it, where this one found it built."
+    )
     seconds: float = Field(default=0.0, description="Of the build; 0 where it was found built.")
     built_by: dict[str, str] = Field(
         default_factory=dict, description="Programs and their versions."
@@ -99,18 +115,37 @@ class Receipt(Frozen):
     @field_validator("entry")
     @classmethod
     def _is_an_entry(cls, entry: str) -> str:
-        if "/" not in entry.strip("/"):
+        if not is_entry_id(entry):
             raise ValueError("an entry is a tag suffix, a slash and an architecture")
         return entry
 
+    @field_validator("media_type")
+    @classmethod
+    def _is_one_image(cls, media_type: str) -> str:
+        if media_type not in {OCI_MANIFEST, DOCKER_MANIFEST}:
+            raise ValueError("not the media type of one image's manifest")
+        return media_type
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        raw = self.manifest.encode()
+        raw, configuration = self.manifest.encode(), self.configuration.encode()
+        try:
+            inside = parts(self.as_manifest)
+        except RecursionError:
+            raise ValueError("the manifest is nested too deeply") from None
         wrong = {
             "the manifest's text is not that of its digest": digest_of(raw) != self.digest,
             "the manifest's text is not of its size": len(raw) != self.size,
-            "config and layers are not those of the manifest": (self.config, self.layers)
-            != parts(self.as_manifest),
+            "config and layers are not those of the manifest": (self.config, self.layers) != inside,
+            "a blob has no digest, or an absurd size": not all(
+                is_digest(blob.digest) and 0 <= blob.size <= BLOB_LIMIT
+                for blob in (self.config, *self.layers)
+            ),
+            "a layer is kept elsewhere, so nothing can prove it": any(
+                word in layer.media_type for layer in self.layers for word in _ELSEWHERE
+            ),
+            "the configuration's text is not that of its digest": configuration != b""
+            and digest_like(self.config.digest, configuration) != self.config.digest,
             "a registry has another digest": {p.digest for p in self.publications} != {self.digest},
             "the entry is not one of its own legs": self.entry not in self.legs,
             "a leg belongs to another image": {split_entry_id(leg)[0] for leg in self.legs}
@@ -125,6 +160,11 @@ class Receipt(Frozen):
     def suffix(self) -> str:
         """The tag suffix with its dash; empty for the plain server image."""
         return split_entry_id(self.entry)[0]
+
+    @property
+    def origin(self) -> Run:
+        """The run that made the bytes."""
+        return self.built or self.run
 
     @property
     def descriptor(self) -> Descriptor:
@@ -142,47 +182,3 @@ class Receipt(Frozen):
         path = folder / receipt_file(self.entry)
         path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
         return path
-
-
-def read_all(folder: Path, *, empty: bool = False) -> tuple[Receipt, ...]:
-    """All receipts below a folder (``*.json``), sorted by kind and entry.
-
-    Args:
-        folder: May be missing where ``empty``.
-        empty: Whether there may be none.
-
-    Raises:
-        InputError: a file is not a receipt, or two are for the same entry; names each file.
-    """
-    found: dict[tuple[str, str], tuple[Path, Receipt]] = {}
-    for path in sorted(folder.rglob("*.json")):
-        receipt = _read(path)
-        key = (receipt.kind, receipt.entry)
-        if key in found and found[key][1].digest != receipt.digest:
-            raise InputError(
-                f"two receipts for {receipt.entry} with different digests",
-                where=f"{found[key][0]} and {path}",
-                remedy="Keep the receipt of the build that should be published.",
-            )
-        found.setdefault(key, (path, receipt))
-    if not found and not empty:
-        raise InputError(
-            "no receipt (*.json) is here",
-            where=str(folder),
-            remedy="Give the folder that holds what `backend … publish` returned.",
-        )
-    return tuple(receipt for _, (_, receipt) in sorted(found.items()))
-
-
-def _read(path: Path) -> Receipt:
-    try:
-        return Receipt.model_validate_json(path.read_bytes())
-    except ValidationError as e:
-        faults = "; ".join(_told(fault["loc"], fault["msg"]) for fault in e.errors())
-        raise InputError(f"not a receipt: {faults}", where=str(path)) from None
-
-
-def _told(place: Sequence[int | str], message: str) -> str:
-    where = ".".join(map(str, place))
-    text = message.removeprefix("Value error, ")
-    return f"{where}: {text}" if where else text

@@ -1,5 +1,6 @@
 """What a merge did, as a JSON file: a row for each image, and every tag's previous digest."""
 
+import os
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +22,7 @@ class Status(StrEnum):
     unchanged = "unchanged"
     """Everything was there already; nothing was written."""
     refused = "refused"
-    """A leg is missing or there are too many: nothing was asked or written."""
+    """A leg is missing, there are too many, or a receipt is not of its leg: nothing was written."""
     failed = "failed"
 
 
@@ -35,7 +36,9 @@ class TagState(StrEnum):
     restored = "restored"
     """Moved, and put back to its previous digest because another tag failed."""
     left = "left"
-    """Moved, could not be put back: a rerun of the merge or `rollback` mends it."""
+    """Moved, could not be put back: a rerun of the merge or `rollback` puts it right."""
+    yielded = "yielded"
+    """Moved, and then left to a newer release that came meanwhile: nothing to undo."""
 
 
 WRITTEN = frozenset({TagState.moving, TagState.moved, TagState.left})
@@ -82,9 +85,14 @@ class MergeResult(_ResultRow):
     """A whole merge."""
 
     version: int = 1
-    ok: bool = Field(default=False, description="Every image ended well.")
+    ok: bool = Field(
+        default=False, description="Every image ended well, and every receipt could be read."
+    )
     dry_run: bool = False
     images: list[ImageRow] = Field(default_factory=list)
+    unusable: list[str] = Field(
+        default_factory=list, description="Files among the receipts that are none, and why."
+    )
     requests: dict[str, int] = Field(default_factory=dict)
     writes: int = 0
     seconds: float = 0.0
@@ -100,11 +108,8 @@ class MergeResult(_ResultRow):
         return self.model_dump_json(indent=1) + "\n"
 
     def write(self, path: Path) -> None:
-        """Write it, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f"{path.name}.new")
-        fresh.write_text(self.as_text(), encoding="utf-8")
-        fresh.replace(path)
+        """Write it, whole or not at all, and survive the loss of power."""
+        write_durably(path, self.as_text())
 
     @classmethod
     def read(cls, path: Path) -> "MergeResult":
@@ -121,3 +126,23 @@ class MergeResult(_ResultRow):
             raise InputError(
                 "not the result of a merge", where=str(path), remedy="Give merge's --result file."
             ) from None
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a file whole or not at all; it is on disk when this returns.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)  # the name too
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

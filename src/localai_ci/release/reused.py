@@ -1,15 +1,16 @@
 """Legs that a plan left out, as their inputs were built before: they are tagged all the same."""
 
-import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from localai_ci.errors import LocalaiCiError
+from localai_ci.errors import InputError, LocalaiCiError
+from localai_ci.names import is_input_tag
 from localai_ci.oci.concurrency import run_all
 from localai_ci.oci.reference import Reference
 from localai_ci.oci.transport import Transport
+from localai_ci.release import binding, kept
 from localai_ci.release.proof import prove_and_receipt
-from localai_ci.release.receipt import Receipt, Run
+from localai_ci.release.receipt import Receipt
 from localai_ci.release.targets import Target
 
 
@@ -30,16 +31,32 @@ async def receipts(
         built: The plan's: by entry id, where the image is.
         tell: Told of what cannot be used, and why.
     """
-    run = Run(id="earlier", day=dt.datetime.now(dt.UTC).date())
 
     async def one(entry: str, image: str) -> Receipt | None:
-        tag = Reference.parse(image).tag
-        places = {target.name: target.repository.at(tag) for target in targets}
         try:
-            return await prove_and_receipt(transport, entry=entry, anchors=places, run=run)
+            return await _receipt(transport, targets, entry, image)
         except LocalaiCiError as e:
             tell(f"{entry} was built before and cannot be used: {e}")
             return None
 
     found = await run_all(partial(one, entry, image) for entry, image in built.items())
     return tuple(receipt for receipt in found if receipt)
+
+
+async def _receipt(
+    transport: Transport, targets: Sequence[Target], entry: str, image: str
+) -> Receipt:
+    reference = Reference.parse(image)
+    ours = reference.repository in {target.repository for target in targets}
+    if not ours or reference.digest or not is_input_tag(reference.tag, entry):
+        raise InputError(
+            "the plan says that it stands here, which is not where images of its inputs stand",
+            where=image,
+            remedy="Plan again with --built, and merge with that plan.",
+        )
+    places = {target.name: target.repository.at(reference.tag) for target in targets}
+    found = await prove_and_receipt(transport, entry=entry, anchors=places, run=kept.UNKNOWN)
+    told = await kept.with_origin(transport, places.values(), found)
+    if wrong := binding.faults_of_reused(told, targets):
+        raise binding.refusal(entry, wrong)
+    return told

@@ -82,6 +82,6 @@ async def rollback(
                 if not dry_run:
                     tag.state = TagState.restored
             except LocalaiCiError as e:
-                done, well = str(e), False
+                done, well = e.beside(tag.image), False
             report(tag, done)
     return well

@@ -135,7 +135,7 @@ class Cosign:
                 f"it has no valid signature; signing said: {_last(signed)}; "
                 f"verifying said: {_last(verified)}",
                 where=str(image),
-                remedy="No tag was moved. Mend the signing and run the merge again.",
+                remedy="No tag was moved. Fix the signing and run the merge again.",
             )
 
     async def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -25,6 +25,14 @@ _PRIORITY = {
     TagRule.sha: 100,
 }
 Version = tuple[int, int, int]
+EVENTS = (
+    "push", "schedule", "workflow_dispatch", "pull_request", "pull_request_target",
+    "merge_group", "release", "repository_dispatch", "workflow_call", "workflow_run", "tag",
+)  # fmt: skip
+"""What may start a run: GitHub's names, and ``tag``, as plans call the push of one."""
+_REF = re.compile(r"refs/(?:heads|tags|pull)/[^\x00-\x1f\x7f]{1,400}")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_LATEST_EPOCH = 10**11  # s; in the year 5138
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,13 @@ class GitEvent:
     Args:
         name: ``push``, ``schedule``, ``workflow_dispatch``, ``pull_request``.
         ref: ``refs/heads/…``, ``refs/tags/…``, ``refs/pull/…``.
-        sha: The commit, 40 hex digits.
+        sha: The commit, 40 hex digits (64 in a repository of SHA-256).
         default_branch: The repository's.
         epoch: Seconds since 1970 for ``branch-epoch-sha``; one value for a whole run. Given, not
             taken from the clock, so that a rerun names the same tags.
+
+    Raises:
+        InputError: one of them is not of its form; tags that nobody meant would follow.
     """
 
     name: str
@@ -45,6 +56,33 @@ class GitEvent:
     sha: str
     default_branch: str = "master"
     epoch: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no run says."""
+        if self.name not in EVENTS:
+            raise InputError(
+                f"unknown event {_shown(self.name)}", where="event",
+                remedy=f"GitHub's names: {', '.join(EVENTS)}.",
+            )  # fmt: skip
+        if not _REF.fullmatch(self.ref):
+            raise InputError(
+                f"{_shown(self.ref)} is not a full reference",
+                where="ref",
+                remedy="Write refs/heads/BRANCH, refs/tags/TAG or refs/pull/NUMBER/merge"
+                " (GitHub's GITHUB_REF).",
+            )
+        if not _COMMIT.fullmatch(self.sha):
+            raise InputError(
+                f"{_shown(self.sha)} is not a commit",
+                where="sha",
+                remedy="Write all 40 hex digits, in lower case (git rev-parse HEAD).",
+            )
+        if self.epoch is not None and not 0 <= self.epoch < _LATEST_EPOCH:
+            raise InputError(
+                f"{self.epoch} is not a number of seconds since 1970",
+                where="epoch",
+                remedy="Take one moment for the whole run (date +%s).",
+            )
 
     @property
     def branch(self) -> str:
@@ -65,11 +103,14 @@ class TagSet:
         names: As metadata-action orders them: by priority, ``latest`` last.
         version: What the image is called without its suffix; empty where there is no tag.
         latest: The ``latest`` tag among them, or nothing.
+        moving: Those that a later run gives to another image; the others name one commit or
+            release.
     """
 
     names: tuple[str, ...]
     version: str = ""
     latest: str = ""
+    moving: tuple[str, ...] = ()
 
     @property
     def write_order(self) -> tuple[str, ...]:
@@ -107,7 +148,9 @@ def tags(event: GitEvent, rules: Iterable[TagRule], suffix: str) -> TagSet:
                 where=event.ref,
                 remedy="Shorten the branch or the tag.",
             )
-    return TagSet((*names, *([latest] if latest else [])), version, latest)
+    branches = (_sanitized(value + suffix) for rule, value in found if rule is TagRule.branch)
+    moving = tuple(dict.fromkeys([*branches, *([latest] if latest else [])]))
+    return TagSet((*names, *([latest] if latest else [])), version, latest, moving)
 
 
 def version(text: str) -> Version | None:
@@ -122,11 +165,21 @@ def prerelease(text: str) -> bool:
     return bool(match and match[4])
 
 
+def releases(names: Iterable[str], suffix: str) -> list[str]:
+    """The released versions among tags of one suffix, the highest first."""
+    texts = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    released = {(v, text) for text in texts if (v := version(text)) and not prerelease(text)}
+    return [text for _, text in sorted(released, reverse=True)]
+
+
 def newest_release(names: Iterable[str], suffix: str) -> str:
     """The highest released version among tags of one suffix, or nothing."""
-    versions = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
-    released = [(v, text) for text in versions if (v := version(text)) and not prerelease(text)]
-    return max(released)[1] if released else ""
+    return next(iter(releases(names, suffix)), "")
+
+
+def _shown(text: str) -> str:
+    """What the user gave, for an error: printable, and not endless."""
+    return ascii(text[:80])
 
 
 def _value(rule: TagRule, event: GitEvent) -> str:

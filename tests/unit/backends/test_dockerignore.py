@@ -3,6 +3,7 @@
 import pytest
 
 from localai_ci.backends.dockerignore import Ignoring
+from localai_ci.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,20 @@ from localai_ci.backends.dockerignore import Ignoring
         ("a[bc]", "ac", True),
         ("a?", "a/", False),
         ("", "a", False),
+        ("a**c", "ac", True),
+        ("a**c", "ab/x/c", True),
+        ("a**c", "abc", False),
+        ("[^a]", "b", True),
+        ("x[^a]y", "x/y", False),
     ],
 )
 def test_a_path_is_left_out_by_the_last_pattern_that_fits(text: str, path: str, out: bool) -> None:
     assert Ignoring.of(text).leaves_out(path) is out
+
+
+@pytest.mark.parametrize("line", ["[\\]", "[", "a[b", "[z-a]", "[]"])
+def test_a_line_that_is_no_pattern_is_named_with_its_number(line: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Ignoring.of(f"models\n\n{line}\n").leaves_out("a")
+    assert caught.value.where == ".dockerignore:3"
+    assert caught.value.remedy

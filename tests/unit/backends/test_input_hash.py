@@ -2,17 +2,21 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.plan.deciding import INPUTS, MATRIX, matrix_of, plan
 
+from localai_ci.backends import dockerfile_call, input_hash, recipe
 from localai_ci.backends.input_hash import Own, Snapshot, inputs_of
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.recipe import CurrentBases as RealBases
+from localai_ci.bases.step import SHELL, Step
 from localai_ci.config.compile import CompileFile, load_compile
 from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.rules import no_rules
 from localai_ci.names import input_tag
 from localai_ci.plan.built import PublishedImages, without_built
 from localai_ci.plan.decide import Plan
@@ -307,3 +311,58 @@ def test_an_image_on_a_base_that_nobody_knows_is_built_and_the_plan_says_so() ->
     left = asyncio.run(without_built(change, snapshot(), where))
     assert left.entries == change.entries
     assert "'unknown'" in left.change.notes[0]
+
+
+def shell_without(option: str) -> tuple[str, ...]:
+    assert any(option in word for word in SHELL)
+    return tuple(word for word in SHELL if option not in word)
+
+
+def test_a_shell_that_swallows_failures_makes_another_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = BY_ID["cpu-llama-cpp/amd64"]
+    before = digest(entry)
+    monkeypatch.setattr(input_hash, "SHELL", shell_without("pipefail"))
+    assert digest(entry) != before
+
+
+def test_another_step_makes_another_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = BY_ID["cpu-llama-cpp/amd64"]
+    before, plain = digest(entry), recipe.steps
+    monkeypatch.setattr(recipe, "steps", lambda *given: (*plain(*given), Step("more", "true")))
+    assert digest(entry) != before
+
+
+@pytest.mark.parametrize("id_", ["cpu-llama-cpp/amd64", "cpu-whisper/amd64"])
+def test_a_comment_in_our_own_source_changes_nothing_because_nobody_reads_it(
+    id_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, tree = BY_ID[id_], snapshot()
+    before = inputs_of(entry, tree, "b").digest
+    monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("a file was opened"))
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("a file was read"))
+    assert inputs_of(entry, tree, "b").digest == before
+
+
+def test_another_build_argument_makes_another_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = BY_ID["cpu-whisper/amd64"]
+    before, plain = digest(entry), dockerfile_call.arguments
+    monkeypatch.setattr(
+        dockerfile_call,
+        "arguments",
+        lambda *given: {**plain(*given), "BUILDER_TARGET": "builder-prebuilt"},
+    )
+    assert digest(entry) != before
+
+
+def test_the_base_that_is_asked_for_instead_decides_the_steps() -> None:
+    entry = BY_ID["cpu-llama-cpp/amd64"]
+    on_debian = inputs_of(entry, snapshot(), "b", own=Own(variant="debian-amd64")).digest
+    assert on_debian != digest(entry, base="b")
+
+
+def test_of_a_matrix_without_rules_every_file_enters() -> None:
+    entry = BY_ID["cpu-whisper/amd64"]
+    tree = Snapshot(TREE, no_rules(()), TABLE, DOCKERFILES)
+    assert dict(inputs_of(entry, tree, "sha256:b").files) == TREE

@@ -209,3 +209,25 @@ def test_size_is_told_by_part_largest_first() -> None:
     parts = contents(FILES, {}).bytes_by_part
     assert next(iter(parts.items())) == ("lib/", 40)
     assert parts["run.sh"] == 10
+
+
+def test_a_starred_folder_is_one_folder_and_not_what_lies_deeper() -> None:
+    def needs(folder: str) -> Contents:
+        files = {"run.sh": 755, f"{folder}/prog": 755, f"{folder}/libx.so": 644}
+        return contents(files, {f"{folder}/prog": ("libx.so",)})
+
+    check(GO, needs("variants/avx"), Wanted(()), FILE)
+    told = refused(GO, needs("variants/avx/deep"), Wanted(()))
+    assert "libx.so is not where variants/avx/deep/prog would look for it" in told
+
+
+def test_a_leftover_is_found_at_any_depth() -> None:
+    for path in ("CMakeFiles/a/b", "lib/CMakeFiles/a", "x.o", "lib/deep/x.o"):
+        assert "is left of the build" in refused(LLAMA, contents(FILES | {path: 644}, NEEDED))
+
+
+def test_a_build_that_the_table_does_not_know_is_an_error_in_words() -> None:
+    entry = Entry("x", "-cpu-x", "amd64", "zig", "cpp", ("f",))
+    assert "does not say how an image of the build zig is laid out" in refused(
+        entry, contents(FILES, {})
+    )

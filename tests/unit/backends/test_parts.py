@@ -1,15 +1,20 @@
 """The pure parts of a backend's build: pins, statistics, arguments, answers, names."""
 
+import shlex
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from localai_ci.backends.build import BuiltBackend
 from localai_ci.backends.ccache import Key
 from localai_ci.backends.ccache_statistics import Statistics
 from localai_ci.backends.ccache_statistics import read as read_statistics
-from localai_ci.backends.dockerfile_build import arguments
+from localai_ci.backends.dockerfile_call import arguments
 from localai_ci.backends.input_hash import refresh_of
 from localai_ci.backends.recipe import decide, steps, tools
 from localai_ci.backends.report import check_cache
@@ -45,6 +50,56 @@ def test_a_makefiles_pin_is_read(sign: str) -> None:
 def test_a_pin_that_is_none_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_pin(text, SOURCE)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://x;id>/tmp/p;#",
+        "https://x.org/$(id)",
+        "https://x.org/`id`",
+        "https://x.org/a'b",
+        "ext::sh%20-c%20id",
+        "file:///etc",
+        "http://x.org/llama",
+        "git@x.org:llama",
+        "--upload-pack=id",
+        "https://x.org/../../etc",
+        "https://user:password@x.org/llama",
+        "https://x.org/a\x1b[31m",
+    ],
+)
+def test_an_address_that_is_more_than_one_gets_no_further(url: str) -> None:
+    with pytest.raises(InputError, match="expected https://HOST/PATH") as refused:
+        read_pin(f"LLAMA_VERSION?={COMMIT}\nLLAMA_REPO?={url}\n", SOURCE)
+    assert "\x1b" not in str(refused.value)
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1))
+def test_whatever_a_makefile_names_the_shell_sees_one_word_of_an_address(url: str) -> None:
+    try:
+        pin = read_pin(f"LLAMA_VERSION?={COMMIT}\nLLAMA_REPO?=https://x.org/{url}\n", SOURCE)
+    except InputError:
+        return
+    assert shlex.split(pin.url) == [pin.url]
+    assert pin.url in url or pin.url.startswith("https://x.org/")
+
+
+@pytest.mark.parametrize(
+    ("mirror", "allowed"), [("", "https"), ("https://m", "https"), ("http://m:1", "http:https")]
+)
+def test_git_takes_submodules_over_https_alone(mirror: str, allowed: str) -> None:
+    script = Mirrors(mirror).checkout("https://x.org/llama", COMMIT, "/t")
+    assert script.splitlines()[0] == f"export GIT_ALLOW_PROTOCOL={allowed}"
+
+
+def test_git_itself_refuses_what_is_not_allowed(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path / "source"], check=True)
+    script = Mirrors().checkout(f"file://{tmp_path}/source", COMMIT, str(tmp_path / "copy"))
+    done = subprocess.run(["bash", "-ec", script], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "transport 'file' not allowed" in done.stderr
 
 
 def test_the_statistics_are_ccaches_own() -> None:

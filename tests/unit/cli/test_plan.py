@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from localai_ci.cli import app
+from localai_ci.errors import LocalaiCiError
 
 
 def run(*arguments: str, stdin: bytes = b"", code: int = 0) -> str:
@@ -43,7 +44,7 @@ def test_the_console_script_is_installed_and_fails_in_words() -> None:
     command = [str(Path(sys.executable).with_name("localai-ci")), "matrix", "show"]
     assert b"519 entries" in subprocess.run(command, check=True, capture_output=True).stdout
     done = subprocess.run([*command, "--select", "x"], check=False, capture_output=True)
-    assert (done.returncode, done.stdout) == (1, b"")
+    assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.startswith(b"error: ")
     assert b"Traceback" not in done.stderr
 
@@ -90,7 +91,7 @@ def test_names_that_are_not_utf8_are_printed_escaped() -> None:
 
 
 def test_an_unknown_entry_is_an_error_in_words() -> None:
-    text = run("plan", "--changed-files", "-", "--why", "cpu-wisper/amd64", code=1)
+    text = run("plan", "--changed-files", "-", "--why", "cpu-wisper/amd64", code=2)
     assert text.startswith("error: no entry of ")
     assert "Did you mean" in text
 
@@ -122,7 +123,7 @@ def test_the_previous_matrix_can_be_given_as_a_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
-    text = run("plan", "--format", "html", "--output", str(tmp_path), code=1)
+    text = run("plan", "--format", "html", "--output", str(tmp_path), code=2)
     assert "this cannot be written: Is a directory" in text
 
 
@@ -132,17 +133,17 @@ def test_a_registry_that_nobody_declared_is_an_error_that_names_the_others(
     git = ("git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.org")
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
-    said = run("plan", "--source", str(tmp_path), "--built", "Quay", code=1)
+    said = run("plan", "--source", str(tmp_path), "--built", "Quay", code=2)
     assert "'Quay' is no registry of registries.yaml" in said
     assert "quay, dockerhub" in said
 
 
 def test_a_rebuilt_base_that_does_not_exist_is_an_error_that_names_the_others() -> None:
-    assert "cuda-12-amd64" in run("plan", "--rebuilt-base", "cuda-12", code=1)
+    assert "cuda-12-amd64" in run("plan", "--rebuilt-base", "cuda-12", code=2)
 
 
 def test_simulate_compares_both_ways_on_three_shapes() -> None:
-    lines = [x for x in run("plan", "simulate", "--runners", "20").splitlines() if "packed" in x]
+    lines = [x for x in run("simulate", "--runners", "20").splitlines() if "packed" in x]
     assert len(lines) == 3
 
 
@@ -180,3 +181,79 @@ def test_estimates_are_updated_from_receipts(tmp_path: Path) -> None:
     (receipts / "a.json").write_text('{"entry": "cpu-ced/amd64", "seconds": 600}')
     run("estimates", "update", str(receipts), "--file", str(file))
     assert '"cpu-ced/amd64": 10\n' in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "entries"),
+    [
+        ("merge_group", 12),
+        ("pull_request_target", 12),
+        ("release", 519),
+        ("repository_dispatch", 519),
+        ("workflow_run", 519),
+    ],
+)
+def test_an_event_goes_by_githubs_name(name: str, entries: int) -> None:
+    text = run("plan", "--changed-files", "-", "--event", name, stdin=CHANGED)
+    assert text.startswith(f"{entries} of 519 entries")
+
+
+def test_the_version_is_printed() -> None:
+    assert run("--version").startswith("localai-ci ")
+
+
+def test_exit_codes_tell_findings_from_input_and_from_faults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("plan", "--matrix", str(tmp_path / "none"), code=2)
+
+    def fails(*_: object) -> None:
+        raise LocalaiCiError("no answer")
+
+    monkeypatch.setattr("localai_ci.matrix.loading.load_matrix", fails)
+    run("matrix", "show", code=3)
+    monkeypatch.setattr("localai_ci.matrix.loading.load_matrix", lambda *_: 1 / 0)
+    assert "please report it" in run("matrix", "show", code=70)
+
+
+def test_what_a_terminal_or_a_runner_would_act_on_is_printed_escaped() -> None:
+    name = b"backend/go/whisper/\x1b[31m::add-mask::x\xe2\x80\xae##[set-output]\0"
+    text = plan("--why", "cpu-whisper/amd64", stdin=name)
+    assert not {"\x1b", "\u202e"} & set(text)
+    assert "::add-mask" not in text
+    assert "##[" not in text
+    assert "\\x1b[31m" in text
+
+
+def test_a_file_name_is_never_markup() -> None:
+    text = plan(stdin=b"docs/[/x].md\ncore/[id].tsx\n")
+    assert "docs/[/x].md" in text
+    assert "core/[id].tsx" in text
+
+
+def test_a_step_summary_shows_names_as_they_are() -> None:
+    name = b"docs/a`b|<img src=x>::add-mask::x\n.md\0README.md\0"
+    text = plan("--format", "markdown", stdin=name)
+    assert "::add-mask" not in text
+    assert "- ``" in text
+    assert r"a`b|<img src=x>:\:add-mask" in text
+    assert "\n.md" not in text
+
+
+@pytest.mark.parametrize("seconds", ["100000", "true", "-1", "NaN", "1e999", '"600"'])
+def test_a_receipt_with_a_time_that_cannot_be_is_refused(seconds: str, tmp_path: Path) -> None:
+    from localai_ci.config.data import data_dir
+
+    file = tmp_path / "estimates.yaml"
+    before = (data_dir() / "estimates.yaml").read_bytes()
+    file.write_bytes(before)
+    receipts = tmp_path / "receipts"
+    receipts.mkdir()
+    (receipts / "a.json").write_text(f'{{"entry": "cpu-ced/amd64", "seconds": {seconds}}}')
+    said = run("estimates", "update", str(receipts), "--file", str(file), code=2)
+    assert "a.json: `seconds` is" in said
+    assert file.read_bytes() == before
+
+
+def test_a_budget_that_no_runner_has_is_refused() -> None:
+    assert "360" in run("plan", "--event", "schedule", "--budget", "600", code=2)

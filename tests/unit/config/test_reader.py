@@ -1,8 +1,11 @@
 """YAML input: every fault names file, line and remedy."""
 
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from localai_ci.config.reader import Strict, load, parse
 from localai_ci.errors import InputError
@@ -69,5 +72,64 @@ def test_a_missing_file_is_told_by_name(tmp_path: Path) -> None:
 
 
 def test_an_anchor_inside_itself_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="an anchor contains itself"):
+    with pytest.raises(InputError, match="an alias repeats a part"):
         parse(write(tmp_path, "boxes: &a\n  - *a\n"))
+
+
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BOMB,
+        "[" * 100_000,
+        "{a: " * 100_000,
+        "- " * 100_000 + "x",
+        "? " * 50_000 + "x",
+        "".join(" " * i + "a:\n" for i in range(600)),
+        "boxes:\n" + "  - {name: a}\n" * 200_000,
+        "a" * (5 << 20),
+        "boxes: 2024-99-99\n",
+        'boxes: !!int ""\n',
+        "boxes: !!python/object:os.system {}\n",
+        "boxes: !!binary x\n",
+        "? [a]\n: b\n",
+        "boxes: " + "9" * 5000,
+        "boxes: !!float x\n",
+        "boxes: !!timestamp x\n",
+        "boxes: \x00\n",
+        "boxes: 190:20:99999999999:9.9e\n",
+    ],
+    ids=range(18),
+)
+def test_what_would_hurt_is_refused_soon_and_with_its_place(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    began = time.process_time()
+    with pytest.raises(InputError) as caught:
+        load(path, Shelf)
+    assert time.process_time() - began < 5
+    assert str(caught.value).startswith(str(path))
+    assert len(str(caught.value)) < len(str(path)) + 400
+
+
+@given(st.text("ab:-[]{}&*!?|>'\"#%@,\n 0.\x1b~", max_size=60))
+def test_any_text_is_a_shelf_or_an_error_in_words(text: str) -> None:
+    try:
+        load(Path("shelf.yaml"), Shelf, text.encode())
+    except InputError as e:
+        told = str(e)
+    else:
+        told = "shelf.yaml"
+    assert told.startswith("shelf.yaml")
+    assert "\x1b" not in told
+
+
+def test_a_file_that_is_something_else_is_not_told(tmp_path: Path) -> None:
+    netrc = "machine registry.example login robot password hunter2-hunter2\n"
+    with pytest.raises(InputError) as caught:
+        load(write(tmp_path, netrc), Shelf)
+    assert "hunter2" not in str(caught.value)
+    assert "robot" not in str(caught.value)

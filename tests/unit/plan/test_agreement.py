@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from localai_ci.backends import recipe, slices
-from localai_ci.backends.input_hash import IGNORE, InputSet, Snapshot, inputs_of
+from localai_ci.backends.dockerignore import IGNORE
+from localai_ci.backends.input_hash import InputSet, Snapshot, inputs_of
 from localai_ci.backends.listing import listing
 from localai_ci.bases import recipe as base
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.recipe import CurrentBases
 from localai_ci.config.compile import load_compile
 from localai_ci.matrix import localai
-from localai_ci.matrix.entry import Entry, Matrix
+from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.rules import load_inputs
+from localai_ci.matrix.tables import Tables
 from localai_ci.plan.event import Event
 from localai_ci.plan.sources import PlanRequest, snapshot
 
@@ -71,9 +73,9 @@ LEFT = (
 )
 
 
-def as_planned(root: Path, matrix: Matrix, entry: Entry) -> InputSet:
+def as_planned(root: Path, entry: Entry) -> InputSet:
     """As `plan --built` makes it, of a commit."""
-    tree = snapshot(PlanRequest(Event.push, root), matrix, RULES)
+    tree = snapshot(PlanRequest(Event.push, root), Tables())
     return inputs_of(entry, tree, planned_base(entry), WEEK)
 
 
@@ -170,12 +172,12 @@ def on_disk(root: Path) -> list[str]:
 def test_a_plan_and_a_build_hash_the_same(id_: str, miniature: Path, tmp_path: Path) -> None:
     entry = MATRIX.by_id()[id_]
     built = as_built(miniature, entry, on_disk(miniature), tmp_path / "cut")
-    assert as_planned(miniature, MATRIX, entry) == built
+    assert as_planned(miniature, entry) == built
     assert not {path for path, _ in built.files} & set(LEFT)
 
 
 def test_a_submodules_files_enter_with_those_of_its_own_submodules(miniature: Path) -> None:
-    inputs = as_planned(miniature, MATRIX, MATRIX.by_id()["cpu-kokoros/amd64"])
+    inputs = as_planned(miniature, MATRIX.by_id()["cpu-kokoros/amd64"])
     assert {f"{KOKOROS}/src/lib.rs", f"{KOKOROS}/inner/inner.rs"} <= dict(inputs.files).keys()
     assert not inputs.submodules
 
@@ -183,7 +185,7 @@ def test_a_submodules_files_enter_with_those_of_its_own_submodules(miniature: Pa
 def test_a_submodule_that_is_not_checked_out_is_named(miniature: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     subprocess.run(["git", "clone", "-q", str(miniature), str(bare)], check=True)
-    inputs = as_planned(bare, MATRIX, MATRIX.by_id()["cpu-kokoros/amd64"])
+    inputs = as_planned(bare, MATRIX.by_id()["cpu-kokoros/amd64"])
     assert inputs.submodules == (KOKOROS,)
 
 
@@ -204,10 +206,11 @@ def test_all_entries_of_a_real_tree_hash_the_same(tmp_path: Path) -> None:
     if not path:
         pytest.skip("set LOCALAI_TREE to a clone of LocalAI")
     root = Path(path).resolve()
-    matrix = load_matrix(root / localai.MATRIX_FILE)
+    known = Tables(given=root / localai.MATRIX_FILE)
+    matrix = known.matrix
     paths = on_disk(root)
     linux = [entry for entry in matrix.entries if entry.os == "linux"]
-    tree = snapshot(PlanRequest(Event.push, root), matrix, RULES)
+    tree = snapshot(PlanRequest(Event.push, root), known)
     hashes = set()
     for entry in linux:
         planned = inputs_of(entry, tree, planned_base(entry), WEEK)

@@ -20,8 +20,8 @@ from localai_ci.plan.sources import PlanRequest, gather
 
 
 def gathered(request: PlanRequest, stdin: bytes = b"") -> Plan:
-    matrix, inputs, change = gather(request, lambda: stdin)
-    return decide(matrix, inputs, change)
+    known, change = gather(request, lambda: stdin)
+    return decide(known.matrix, known.rules, change)
 
 
 # -- lists -----------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_an_edit_of_the_compile_table_rebuilds_what_is_compiled_by_it_and_nothin
 
 
 def test_the_compile_table_of_both_revisions_is_compared(tree: Tree) -> None:
-    for name in ("profiles.yaml", "backends.yaml", "compile.yaml"):
+    for name in ("profiles.yaml", "backends.yaml", "inputs.yaml", "compile.yaml"):
         text = (data_dir() / name).read_text("utf-8")
         tree.write(f"matrix/{name}", text)
     tree.base = tree.commit()
@@ -395,3 +395,34 @@ def test_what_the_bases_are_made_of_rebuilds_what_compiles_on_one(name: str) -> 
     found = plan(f"matrix/{name}.yaml")
     assert found.entries
     assert all(planned.entry.builder for planned in found.entries)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"M\tbackend/go/whisper/main.go\n",
+        b"R100\tREADME.md\tbackend/go/whisper/main.go\n",
+        b'["README.md", "backend/go/whisper/main.go"]',
+        b'[\n  "./backend/go/whisper/main.go"\n]\n',
+    ],
+)
+def test_a_list_in_another_form_is_read(data: bytes) -> None:
+    change = from_list(Event.pull_request, parse_list(data, "list"))
+    assert counts(decide(MATRIX, INPUTS, change)) == (11, 1)
+
+
+def test_several_paths_in_one_line_are_a_doubt_that_is_named() -> None:
+    data = b"backend/go/whisper/main.go backend/go/ced/main.go\n"
+    change = from_list(Event.pull_request, parse_list(data, "list"))
+    assert counts(decide(MATRIX, INPUTS, change)) == EVERYTHING
+    assert "several paths in one line" in change.unknown
+
+
+@pytest.mark.parametrize("data", [b'{"files": []}', b"[1, 2]", b'["a"', b"[" * 100_000])
+def test_json_of_another_form_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match="not a list of names"):
+        parse_list(data, "list")
+
+
+def test_a_name_that_begins_like_json_is_a_name() -> None:
+    assert parse_list(b"[id].tsx\nREADME.md\n", "list") == ("[id].tsx", "README.md")

@@ -134,6 +134,13 @@ def test_every_output_is_one_line() -> None:
 # -- simulation -------------------------------------------------------------------------------
 
 
+def test_only_linux_images_are_merged_by_this_run() -> None:
+    darwin = [e for e in MATRIX.entries if e.os == "darwin"][:3]
+    linux = [e for e in MATRIX.entries if e.suffix == "-cpu-llama-cpp"]
+    assert simulate(single(darwin, ESTIMATES), 20, ESTIMATES, one_merge=False).merges == 0
+    assert simulate(single(linux, ESTIMATES), 20, ESTIMATES, one_merge=False).merges == 1
+
+
 @given(ENTRIES, st.integers(1, 30))
 def test_a_simulated_run_runs_every_job_once_and_never_two_on_one_runner(
     entries: list[Entry], runners: int

@@ -9,7 +9,15 @@ from lab.images import image
 from lab.legs import RUN
 
 from localai_ci.errors import InputError
-from localai_ci.oci.manifests import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, parts
+from localai_ci.oci.digest import digest_of
+from localai_ci.oci.manifests import (
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Manifest,
+    parts,
+)
 from localai_ci.release.index import VERSION, canonical, version_of
 from localai_ci.release.receipt import Platform, Publication, Receipt
 
@@ -77,3 +85,31 @@ def test_docker_types_alone_make_dockers_list_which_carries_no_annotations() -> 
     mixed = canonical([docker[0], leg("arm64")], ABOUT)
     assert mixed.media_type == json.loads(mixed.raw)["mediaType"] == OCI_INDEX
     assert [version_of(mixed), version_of(index)] == ["v4.2.2", ""]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("size", 2**63 - 1, "absurd size"),
+        ("size", -1, "absurd size"),
+        ("digest", "sha256:../../x", "no digest"),
+        ("mediaType", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "elsewhere"),
+    ],
+)
+def test_a_receipt_whose_layers_cannot_be_proven_is_none(
+    field: str, value: object, why: str
+) -> None:
+    """A size was believed when memory was set aside, and layers fetched from where they said."""
+    sound = leg("amd64")
+    manifest = json.loads(sound.manifest)
+    manifest["layers"][0][field] = value
+    raw = json.dumps(manifest)
+    digest = digest_of(raw.encode())
+    changed = Manifest(raw.encode(), sound.media_type)
+    config, layers = parts(changed)
+    data = sound.model_dump() | {
+        "manifest": raw, "digest": digest, "size": len(raw), "config": config, "layers": layers,
+        "publications": [{"registry": "a", "anchor": "a.test/b:c", "digest": digest}],
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=why):
+        Receipt.model_validate(data)

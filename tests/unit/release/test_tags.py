@@ -80,3 +80,43 @@ def test_the_newest_release_is_found_among_the_tags_of_its_own_suffix() -> None:
     assert newest_release(names, "-x") == "v4.10.0"
     assert newest_release(names, "-z") == ""
     assert newest_release(names, "") == "v9.0.0"
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("sha", ["", "zzz", "abc1234", SHA[:-1], SHA.upper(), SHA + "0", "g" * 40, f"{SHA}\n"]),
+        ("ref", ["", "master", "v4.2.2", "refs/heads/", "heads/x", "refs/notes/x",
+                 "refs/heads/a\nb", "refs/heads/\x1b[2J",
+                 " refs/heads/x", "refs/tags/" + "x" * 999]),
+        ("name", ["", "Push", "push ", "::set-output", "nightly"]),
+        ("epoch", [-1, 10**12]),
+    ],
+)  # fmt: skip
+def test_an_event_that_no_run_says_is_refused_with_what_to_write(
+    field: str, values: list[object]
+) -> None:
+    """`sha-zzzx` was printed for one: tags that nobody meant."""
+    sound: dict[str, object] = {"name": "push", "ref": "refs/heads/master", "sha": SHA}
+    for value in values:
+        with pytest.raises(InputError) as refused:
+            GitEvent(**(sound | {field: value}))  # type: ignore[arg-type]
+        assert refused.value.remedy
+        assert str(refused.value).isprintable() or "\n  " in str(refused.value)
+
+
+@given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
+def test_whatever_stands_in_an_event_it_is_refused_or_names_tags(
+    name: str, ref: str, sha: str
+) -> None:
+    try:
+        event = GitEvent(name, ref, sha)
+    except InputError:
+        return
+    assert all(is_tag(tag) for tag in tags(event, list(TagRule), "-s").names)
+
+
+def test_tags_that_move_are_told_from_those_that_name_one_commit() -> None:
+    release = tags(GitEvent("push", "refs/tags/v4.2.2", SHA), BACKENDS, "-s")
+    branch = tags(GitEvent("push", "refs/heads/feat/x", SHA), BACKENDS, "-s")
+    assert (release.moving, branch.moving) == (("latest-s",), ("feat-x-s",))

@@ -1,0 +1,85 @@
+"""What a plan says of the images that are merged: Darwin's are pushed by other means."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localai_ci.config.kind import ImageKind
+from localai_ci.errors import InputError
+from localai_ci.names import is_entry_id, split_entry_id
+from localai_ci.release.merge_plan import Promised
+
+_LIMIT = 64 * 1024 * 1024  # bytes of a plan; LocalAI's whole matrix is below 1 MB
+_REMEDY = "Give what `localai-ci plan --format json` wrote."
+
+
+@dataclass(frozen=True)
+class Promise:
+    """All that a run owes, and nothing else is merged.
+
+    Attributes:
+        entries: Ids of the backends that the run builds.
+        built: Backends that were built before, by id, with the image's place.
+        images: Ids of the server image's legs; a plan of backends promises none.
+        complete: Whether it is a plan of everything, not of what a change touches.
+    """
+
+    entries: tuple[str, ...]
+    built: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
+    complete: bool = False
+
+    @property
+    def by_kind(self) -> Promised:
+        """All ids by family."""
+        return {ImageKind.backends: {*self.entries, *self.built}, ImageKind.images: {*self.images}}
+
+
+def read_promise(path: Path) -> Promise:
+    """Read a plan.
+
+    Raises:
+        InputError: it is not there, cannot be read, or is none.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LIMIT + 1)
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=str(path), remedy=_REMEDY) from None
+    except OSError as e:
+        raise InputError(
+            f"it cannot be read: {e.strerror}", where=str(path), remedy=_REMEDY
+        ) from None
+    try:
+        plan = json.loads(text if len(text) <= _LIMIT else "")
+        built = {_entry(name): _text(image) for name, image in plan.get("built", {}).items()}
+        return Promise(
+            _ids(plan["entries"]),
+            {name: image for name, image in built.items() if _is_linux(name)},
+            _ids(plan.get("images", [])),
+            plan.get("complete") is True,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError("not a plan", where=str(path), remedy=_REMEDY) from None
+
+
+def _ids(rows: Any) -> tuple[str, ...]:
+    return tuple(name for row in rows if _is_linux(name := _entry(row["id"])))
+
+
+def _entry(text: Any) -> str:
+    if not is_entry_id(_text(text)):
+        raise ValueError(text)
+    return str(text)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _is_linux(entry: str) -> bool:
+    return not split_entry_id(entry)[1].startswith("darwin")

@@ -1,0 +1,338 @@
+"""A receipt moves the image of its own leg, and no other: whatever a job writes into it."""
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lab.http11 import Answer, Request, Response, serving
+from lab.legs import BOTH, SHA
+from lab.oci import Registry, Repo, oci_registry
+from lab.shop import Shop
+
+from localai_ci.errors import InputError
+from localai_ci.names import input_tag, receipt_file
+from localai_ci.release.inbox import read_folder
+from localai_ci.release.result import MergeResult
+from localai_ci.release.targets import Target
+
+FINE, WRONG = "cpu-fine/amd64", "cpu-wrong/amd64"
+OTHER = "b" * 40
+Json = dict[str, Any]
+
+
+@contextmanager
+def stocked(shop: Shop) -> Iterator[tuple[Registry, Target]]:
+    """A registry with two images, each of one leg."""
+    with oci_registry() as registry:
+        target = shop.stock(registry)
+        for entry in BOTH:
+            (shop.receipts / receipt_file(entry)).unlink()
+        shop.push(target, FINE, WRONG)
+        yield registry, target
+
+
+def rewrite(shop: Shop, entry: str, change: Callable[[Json], None], to: str = "") -> None:
+    """Change a receipt's file as a job that was taken over would.
+
+    Its configuration is left out, so that what it says must be read from the registry.
+    """
+    path = shop.receipts / receipt_file(entry)
+    data: Json = json.loads(path.read_text())
+    data.pop("configuration")
+    change(data)
+    path.unlink()
+    (shop.receipts / receipt_file(to or data["entry"])).write_text(json.dumps(data))
+
+
+def another_digest(shop: Shop) -> Callable[[Json], None]:
+    fine = json.loads((shop.receipts / receipt_file(FINE)).read_text())
+
+    def change(data: Json) -> None:
+        for key in ("digest", "size", "manifest", "config", "layers"):
+            data[key] = fine[key]
+        for one in data["publications"]:
+            one["digest"] = fine["digest"]
+
+    return change
+
+
+def another_revision(data: Json) -> None:
+    data["run"]["revision"] = OTHER
+
+
+def another_run(data: Json) -> None:
+    data["run"]["id"] = "4712"
+
+
+def another_day(data: Json) -> None:
+    data["run"]["day"] = "2026-11-21"
+
+
+def another_architecture(data: Json) -> None:
+    data["entry"], data["legs"] = "cpu-wrong/arm64", ["cpu-wrong/arm64"]
+    data["platform"]["architecture"] = "arm64"
+    for one in data["publications"]:
+        one["anchor"] = one["anchor"].replace("amd64", "arm64")
+
+
+def another_variant(data: Json) -> None:
+    data["platform"]["variant"] = "v2"
+
+
+def another_legs_anchor(data: Json) -> None:
+    for one in data["publications"]:
+        one["anchor"] = one["anchor"].replace("cpu-wrong", "cpu-fine")
+
+
+def a_foreign_repository(data: Json) -> None:
+    for one in data["publications"]:
+        host, _, rest = one["anchor"].partition("/")
+        one["anchor"] = f"{host}/private/{rest}"
+
+
+def an_unknown_registry(data: Json) -> None:
+    data["publications"][0]["registry"] = "elsewhere"
+
+
+def the_same_registry_twice(data: Json) -> None:
+    data["publications"] *= 2
+
+
+FORGED = [
+    another_revision, another_run, another_day, another_architecture, another_variant,
+    another_legs_anchor, a_foreign_repository, an_unknown_registry, the_same_registry_twice,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_forged_receipt_is_refused_by_name_and_that_image_alone(
+    shop: Shop, forged: Callable[[Json], None]
+) -> None:
+    with stocked(shop) as (registry, target):
+        anchors = dict(registry.repos[target.anchors.path].tags)
+        rewrite(shop, WRONG, forged)
+        assert shop.merge() == 1
+        rows = shop.rows
+        assert rows["-cpu-fine"].status == "merged"
+        assert rows["-cpu-wrong"].status == "refused"
+        assert "cpu-wrong" in rows["-cpu-wrong"].error
+        assert {tag.partition("-cpu-")[2] for tag in registry.repos[target.repository.path].tags}
+        assert not [t for t in registry.repos[target.repository.path].tags if "wrong" in t]
+        left = registry.repos[target.anchors.path].tags
+        assert {tag for tag in anchors if "wrong" in tag} <= set(left)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_bytes_of_another_leg_are_refused(shop: Shop, labelled: bool) -> None:
+    """By their labels; without labels by the anchor, which has another digest."""
+    with stocked(shop) as (registry, target):
+        if not labelled:
+            shop.push(target, FINE, WRONG, labelled=False)
+        rewrite(shop, WRONG, another_digest(shop))
+        assert shop.merge() == 1
+        assert shop.rows["-cpu-wrong"].status == "refused"
+        assert "is not of this leg" in shop.rows["-cpu-wrong"].error
+        assert shop.rows["-cpu-fine"].status == "merged"
+        assert not [t for t in registry.repos[target.repository.path].tags if "wrong" in t]
+
+
+def test_legs_without_labels_are_merged_on_the_word_of_their_anchors_alone(shop: Shop) -> None:
+    with stocked(shop) as (registry, target):
+        shop.push(target, FINE, WRONG, labelled=False)
+        tags = registry.repos[target.anchors.path].tags
+        del tags[next(tag for tag in tags if "wrong" in tag)]
+        assert shop.merge() == 1
+        assert shop.rows["-cpu-fine"].status == "merged"
+        assert "its anchors are gone" in shop.rows["-cpu-wrong"].error
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_no_backend_becomes_the_server_image(shop: Shop, planned: bool) -> None:
+    """With a plan as it promises no such thing; without one by what the bytes say they are."""
+
+    def change(data: Json) -> None:
+        data["kind"], data["entry"], data["legs"] = "images", "core/amd64", ["core/amd64"]
+        for one in data["publications"]:
+            one["anchor"] = one["anchor"].replace("cpu-wrong", "core")
+
+    with stocked(shop) as (registry, target):
+        rewrite(shop, WRONG, change)
+        assert shop.merge(*(shop.plan(FINE) if planned else ())) == 1
+        told = shop.rows[""].error
+        assert ("the plan promised no core/amd64" if planned else "io.localai.ci.entry") in told
+        assert not registry.repos.get(f"{target.repository.path}-server", Repo()).tags
+        assert shop.rows["-cpu-fine"].status == "merged"
+
+
+def test_nothing_is_sent_to_where_a_receipt_points(shop: Shop) -> None:
+    seen: list[Request] = []
+
+    async def service(request: Request) -> Answer:
+        seen.append(request)
+        return Response(200)
+
+    with stocked(shop), serving(service) as port:
+
+        def change(data: Json) -> None:
+            for one in data["publications"]:
+                one["anchor"] = f"127.0.0.1:{port}/{one['anchor'].partition('/')[2]}"
+
+        rewrite(shop, WRONG, change)
+        assert shop.merge() == 1
+    assert not seen
+
+
+def test_a_run_can_be_demanded(shop: Shop) -> None:
+    with stocked(shop):
+        assert shop.merge("--run-id", "4712") == 1
+        assert "of the run '4711', not of '4712'" in shop.rows["-cpu-fine"].error
+        assert shop.merge("--run-id", "4711") == 0
+
+
+def test_only_the_name_of_inputs_can_be_said_to_be_built_before(shop: Shop) -> None:
+    with stocked(shop) as (registry, target):
+        assert shop.merge() == 0
+        repo = registry.repos[target.repository.path]
+        before = dict(repo.tags)
+        (shop.receipts / receipt_file(WRONG)).unlink()
+        theirs = input_tag("0" * 12, "-cpu-fine", "amd64")
+        repo.tags[theirs] = repo.tags["latest-cpu-fine"]
+        at = f"{target.repository}"
+        for place in (
+            f"{at}:v4.2.2-cpu-fine", f"{at}:{theirs}", f"{target.anchors}:{theirs}",
+            f"elsewhere.test/x:{theirs}", f"{at}@{repo.tags[theirs]}", f"{at}:{theirs}x", "::",
+        ):  # fmt: skip
+            again = shop.plan(built={WRONG: place})
+            assert shop.merge(*again, "--ref", "refs/tags/v4.2.3") == 1
+            assert "no receipt for cpu-wrong/amd64" in shop.rows["-cpu-wrong"].error
+            assert repo.tags["latest-cpu-wrong"] == before["latest-cpu-wrong"]
+
+
+def a_link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**30)
+
+
+UNUSABLE: dict[str, Callable[[Path], object]] = {
+    "an empty object": lambda path: path.write_text("{}"),
+    "a folder": lambda path: path.mkdir(),
+    "a link": a_link,
+    "a gigabyte": huge,
+    "a pipe": os.mkfifo,
+    "a deep list": lambda path: path.write_text("[" * 100_000),
+    "a long number": lambda path: path.write_text('{"size": ' + "9" * 400 + "}"),
+    "no text": lambda path: path.write_bytes(b"\xff\xfe"),
+    "a surrogate": lambda path: path.write_text('{"manifest": "\\ud800"}'),
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_a_file_that_is_no_receipt_fails_the_image_it_is_named_after_alone(
+    shop: Shop, what: str
+) -> None:
+    with stocked(shop) as (registry, target):
+        path = shop.receipts / receipt_file(WRONG)
+        path.unlink()
+        UNUSABLE[what](path)
+        assert shop.merge() == 1
+        assert shop.rows["-cpu-fine"].status == "merged"
+        assert shop.rows["-cpu-wrong"].status == "refused"
+        assert str(path) in shop.rows["-cpu-wrong"].error
+        assert not [t for t in registry.repos[target.repository.path].tags if "wrong" in t]
+
+
+def test_a_file_whose_name_tells_nothing_is_named_and_the_merge_does_not_end_well(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stocked(shop):
+        (shop.receipts / "y.json").mkdir()
+        assert shop.merge() == 1
+        assert "y.json: not a receipt: it is a folder" in capsys.readouterr().err
+        assert {row.status for row in shop.rows.values()} == {"merged"}
+        assert "y.json" in MergeResult.read(shop.result).unusable[0]
+
+
+def test_a_second_receipt_of_one_leg_fails_that_image_alone(shop: Shop) -> None:
+    with stocked(shop):
+        data = json.loads((shop.receipts / receipt_file(WRONG)).read_text())
+        data["seconds"] = 1.0
+        (shop.receipts / "more").mkdir()
+        (shop.receipts / "more" / receipt_file(WRONG)).write_text(json.dumps(data))
+        assert shop.merge() == 1
+        assert "another receipt for cpu-wrong/amd64" in shop.rows["-cpu-wrong"].error
+        assert shop.rows["-cpu-fine"].status == "merged"
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{", "[" * 99_999, '{"entries": [{"id": "x"}]}', '{"entries": [{"id": 1}]}',
+             '{"entries": [], "built": [1]}', '{"entries": [], "built": {"a/b": 1}}'],
+)  # fmt: skip
+def test_a_plan_that_is_none_is_one_message(
+    shop: Shop, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    with stocked(shop):
+        (shop.folder / "plan.json").write_text(text)
+        assert shop.merge("--plan", str(shop.folder / "plan.json")) == 2
+        assert "not a plan" in capsys.readouterr().err
+
+
+KEYS = ("kind", "entry", "legs", "platform", "digest", "size", "media_type", "manifest", "config",
+        "layers", "publications", "run", "built", "configuration", "version")  # fmt: skip
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+    | st.sampled_from(["images", "core/amd64", SHA, OTHER, FINE, f"sha256:{'0' * 64}"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(key=st.sampled_from(KEYS), value=VALUES)
+def test_whatever_stands_in_one_field_another_image_is_never_moved(
+    bound_shop: tuple[Shop, Registry, Target, Json], key: str, value: Any
+) -> None:
+    """Each example starts from the same registry; the sound image is never touched by it."""
+    shop, registry, target, sound = bound_shop
+    (shop.receipts / receipt_file(WRONG)).write_text(json.dumps({**sound, key: value}))
+    assert shop.merge("--keep-anchors") in {0, 1}
+    tags = registry.repos[target.repository.path].tags
+    assert {name for name in tags if "wrong" not in name and "fine" not in name} == set()
+    assert not registry.repos.get(f"{target.repository.path}-server", Repo()).tags
+
+
+@pytest.fixture
+def bound_shop(shop: Shop) -> Iterator[tuple[Shop, Registry, Target, Json]]:
+    with stocked(shop) as (registry, target):
+        sound = json.loads((shop.receipts / receipt_file(WRONG)).read_text())
+        yield shop, registry, target, sound
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_any_bytes_are_a_receipt_or_named_as_none(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    folder = tmp_path_factory.mktemp("inbox")
+    (folder / "x.json").write_bytes(data)
+    with pytest.raises(InputError, match="no receipt"):
+        read_folder(folder)
+
+
+def test_a_socket_is_no_receipt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("s.json")
+        with pytest.raises(InputError, match="it is a device"):
+            read_folder(tmp_path)
