@@ -189,7 +189,7 @@ def _without_built(
     from localai_ci.oci.transport import Transport
     from localai_ci.plan.built import PublishedImages, without_built
     from localai_ci.plan.sources import snapshot
-    from localai_ci.release.targets import plain_http
+    from localai_ci.release.targets import auth_hosts, plain_http
 
     tree = snapshot(request, known)
     named = asked.file.registries.get(asked.registry)
@@ -203,9 +203,12 @@ def _without_built(
     bases = CurrentBases(Mirrors(epoch=asked.epoch, apt_snapshot=asked.apt_snapshot))
 
     async def ask() -> "Plan":
-        plain = plain_http(asked.file)
         async with Transport(
-            Keyring.default(), policy=PATIENCE, plain_http=plain, read_only=True
+            Keyring.default(),
+            policy=PATIENCE,
+            plain_http=plain_http(asked.file),
+            auth_hosts=auth_hosts(asked.file),
+            read_only=True,
         ) as transport:
             lookup = Lookup(transport)
             where = PublishedImages(lookup, images, bases, asked.refresh or this_week())

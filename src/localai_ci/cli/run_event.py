@@ -35,6 +35,11 @@ def transport_to(file: "Registries", *, dry_run: bool) -> "Transport":
     """The way out to the registries, signed in as `docker login` left it."""
     from localai_ci.oci.credentials import Keyring
     from localai_ci.oci.transport import Transport
-    from localai_ci.release.targets import plain_http
+    from localai_ci.release.targets import auth_hosts, plain_http
 
-    return Transport(Keyring.default(), plain_http=plain_http(file), read_only=dry_run)
+    return Transport(
+        Keyring.default(),
+        plain_http=plain_http(file),
+        auth_hosts=auth_hosts(file),
+        read_only=dry_run,
+    )

@@ -39,6 +39,9 @@ class Registry(Strict):
         " in the image's own repository, or in the cache.",
     )
     plain_http: bool = Field(default=False, description="Reach it without TLS (a test registry).")
+    auth_hosts: tuple[str, ...] = Field(
+        (), description="Hosts outside its own site that may be its token service."
+    )
 
     @model_validator(mode="after")
     def _has_its_cache(self) -> Self:

@@ -14,7 +14,7 @@ from localai_ci.release.merge import Merge
 from localai_ci.release.merge_image import Options
 from localai_ci.release.result import ImageRow, MergeResult
 from localai_ci.release.tags import GitEvent
-from localai_ci.release.targets import plain_http, targets
+from localai_ci.release.targets import auth_hosts, plain_http, targets
 from localai_ci.text import say
 
 
@@ -38,8 +38,12 @@ async def merge(
         promised = folder / "plan.json" if plan else None
         if plan:
             await plan.export(str(promised))
-        plain = plain_http(file)
-        async with Transport(by.keyring, plain_http=plain, read_only=options.dry_run) as transport:
+        async with Transport(
+            by.keyring,
+            plain_http=plain_http(file),
+            auth_hosts=auth_hosts(file),
+            read_only=options.dry_run,
+        ) as transport:
             found = await collect(
                 transport, folder / "receipts", promised, file, event, say, run_id=run_id
             )

@@ -165,7 +165,6 @@ class Lane:
         return HostDownError(
             f"{self.host} has failed at {self.kind} since {self.clock.of(since)} ({lasted:.0f} s, "
             f"{self.circuit.failures} times in a row; {self.circuit.why}), so it is left alone",
-            where=self.host,
             remedy=AGAIN,
         )
 

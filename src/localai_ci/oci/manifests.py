@@ -6,17 +6,17 @@ Source: OCI distribution specification 1.1.
 """
 
 import json
-import re
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from localai_ci.errors import InputError
-from localai_ci.oci import address, limits
 from localai_ci.oci.answer import Answer
 from localai_ci.oci.descriptor import Descriptor
 from localai_ci.oci.digest import digest_like, digest_of, is_digest
 from localai_ci.oci.errors import DigestError, RegistryError, answered, cut, excerpt
 from localai_ci.oci.heads import ask, distrust
+from localai_ci.oci.pages import circle, pages
 from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
 
@@ -276,60 +276,19 @@ async def delete_tag(transport: Transport, image: Reference) -> bool:
 async def list_tags(transport: Transport, repository: Repository, page: int = 1000) -> list[str]:
     """All tags of a repository, page by page; empty where the repository does not exist."""
     found: dict[str, None] = {}
-    path = f"tags/list?n={page}"
-    pages: set[str] = set()
-    while path not in pages:
-        pages.add(path)
-        if len(pages) > limits.PAGES:
-            raise _endless(repository, f"its list of tags has more than {limits.PAGES} pages")
-        answer = await transport.send("GET", repository, path, doing="list tags")
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return list(found)
-        if not answer.ok:
-            raise _refused(answer, "list tags", Reference(repository))
-        names, known = _tags_of(answer, repository), len(found)
-        found |= dict.fromkeys(names)
-        following = next_page(answer.headers.get("Link"))
-        if following is None or not names:  # some name a next page even after the last one
-            return list(found)
-        if len(found) == known:
-            break
-        path = _of_registry(transport, repository, answer, following)
-    raise _endless(repository, "its list of tags goes round in a circle")
-
-
-def next_page(link: str) -> str | None:
-    """The address of ``rel="next"`` in a ``Link`` header, or None (RFC 8288).
-
-    Some registries leave out the angle brackets, or the quotes.
-    """
-    for target, bare, parameters in _LINK.findall(link):
-        if _NEXT.search(parameters):
-            return str(target or bare)
-    return None
-
-
-_LINK = re.compile(r"\s*(?:<([^>]*)>|([^\s<>;]+))\s*((?:;[^;,\"]*(?:\"[^\"]*\")?)+),?")
-_NEXT = re.compile(r";\s*rel\s*=\s*\"?(?:[^\";]*\s)?next(?![\w-])", re.IGNORECASE)
-
-
-def _of_registry(
-    transport: Transport, repository: Repository, answer: Answer, following: str
-) -> str:
-    """The next page's address: of the registry itself, or it is an error."""
-    url = transport.follow(repository, answer, following)
-    if address.origin(url) != address.origin(transport.base(repository)):
-        raise RegistryError(
-            f"its list of tags goes on at another host: {cut(address.shown(url))}",
-            where=str(repository),
-        )
-    return url
-
-
-def _endless(repository: Repository, what: str) -> RegistryError:
-    return RegistryError(
-        what, where=str(repository), remedy="Tell those who run it: no client can read it whole."
-    )
+    async with aclosing(pages(transport, repository, f"tags/list?n={page}", "list tags")) as all_:
+        async for answer in all_:
+            if answer.status == HTTPStatus.NOT_FOUND:
+                break
+            if not answer.ok:
+                raise _refused(answer, "list tags", Reference(repository))
+            names, known = _tags_of(answer, repository), len(found)
+            found |= dict.fromkeys(names)
+            if not names:  # some name a next page even after the last one
+                break
+            if len(found) == known:
+                raise circle(repository, "list tags")
+    return list(found)
 
 
 _NO_TAG_DELETE = {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}

@@ -7,15 +7,16 @@ Tag Schema".
 
 import json
 from collections.abc import Mapping
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from localai_ci.oci import limits
-from localai_ci.oci.answer import Answer
 from localai_ci.oci.errors import RegistryError, answered
 from localai_ci.oci.manifests import OCI_INDEX, Manifest, get, put
 from localai_ci.oci.manifests import find as find_manifest
+from localai_ci.oci.pages import pages
 from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
 
@@ -32,12 +33,10 @@ async def find(transport: Transport, image: Reference, artifact_type: str = "") 
         image: The subject, by digest.
         artifact_type: Only those of this type.
     """
-    answer = await _ask(transport, image, artifact_type)
-    if answer is None:
+    found = await _ask(transport, image, artifact_type)
+    if found is None:
         listed = await get(transport, _fallback(image))
         found = _rows(listed.raw, image) if listed else []
-    else:
-        found = _rows(answer.body, image)
     return [row for row in found if artifact_type in {"", row.get("artifactType")}]
 
 
@@ -87,20 +86,25 @@ async def _add(transport: Transport, subject: Reference, row: Row) -> None:
     )
 
 
-async def _ask(transport: Transport, image: Reference, artifact_type: str) -> Answer | None:
-    """The referrers API's answer, or None where the registry has no such API."""
+async def _ask(transport: Transport, image: Reference, artifact_type: str) -> list[Row] | None:
+    """The rows of the referrers API, or None where the registry has no such API."""
     query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
-    answer = await transport.send(
-        "GET", image.repository, f"referrers/{image.digest}{query}", doing="list referrers"
-    )
-    if answer.status in _NO_SUCH_API or (answer.ok and answer.media_type != OCI_INDEX):
-        return None
-    if not answer.ok:
-        raise answered(
-            answer.status, answer.body,
-            doing="list referrers", where=str(image), host=image.repository.registry,
-        )  # fmt: skip
-    return answer
+    path, found = f"referrers/{image.digest}{query}", list[Row]()
+    async with aclosing(pages(transport, image.repository, path, "list referrers")) as all_:
+        async for answer in all_:
+            missing = answer.status in _NO_SUCH_API
+            if missing or (answer.ok and answer.media_type != OCI_INDEX):
+                return None
+            if not answer.ok:
+                raise answered(
+                    answer.status, answer.body,
+                    doing="list referrers", where=str(image), host=image.repository.registry,
+                )  # fmt: skip
+            rows = _rows(answer.body, image)
+            if not rows:
+                break
+            found = _bounded(found + rows, image)
+    return found
 
 
 _NO_SUCH_API = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
@@ -116,9 +120,12 @@ def _rows(raw: bytes, image: Reference) -> list[Row]:
         found = [row for row in rows if isinstance(row["digest"], str)]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise RegistryError("its list of referrers is no image index", where=str(image)) from None
-    if len(found) > limits.REFERRERS:
+    return _bounded(found, image)
+
+
+def _bounded(rows: list[Row], image: Reference) -> list[Row]:
+    if len(rows) > limits.REFERRERS:
         raise RegistryError(
-            f"its list of referrers has {len(found)} rows, more than {limits.REFERRERS}",
-            where=str(image),
+            f"its list of referrers has more than {limits.REFERRERS} rows", where=str(image)
         )
-    return found
+    return rows

@@ -41,3 +41,13 @@ def plain_http(registries: Registries) -> frozenset[str]:
         for repository in (registry.backends, registry.images, registry.cache)
         if repository
     )
+
+
+def auth_hosts(registries: Registries) -> dict[str, frozenset[str]]:
+    """By registry, hosts outside its own site that registries.yaml lets sign in for it."""
+    found: dict[str, frozenset[str]] = {}
+    for registry in registries.registries.values():
+        for repository in filter(None, (registry.backends, registry.images, registry.cache)):
+            name = Repository.parse(repository).registry
+            found[name] = found.get(name, frozenset()) | frozenset(registry.auth_hosts)
+    return found
