@@ -7,6 +7,7 @@ Source: RFC 3986, sections 3 and 5.
 import ipaddress
 import re
 import urllib.request
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -25,6 +26,7 @@ class Origin(NamedTuple):
     port: int
 
 
+@lru_cache(4096)  # asked several times for every request, of a few thousand addresses
 def origin(url: str) -> Origin:
     """The origin of an absolute address.
 
@@ -38,6 +40,7 @@ def origin(url: str) -> Origin:
     return Origin(scheme, host.lower(), parts.port or _PORTS[scheme])
 
 
+@lru_cache(4096)
 def netloc(url: str) -> str:
     """Host and port as the address spells them, in lower case."""
     return urlsplit(url).netloc.lower()
