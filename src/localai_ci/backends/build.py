@@ -23,6 +23,7 @@ from localai_ci.backends import smoke as smoking
 from localai_ci.backends.ccache_statistics import Statistics
 from localai_ci.backends.ccache_statistics import read as read_statistics
 from localai_ci.backends.input_hash import Own, inputs_of, this_week
+from localai_ci.backends.pins import read_pin
 from localai_ci.backends.request import BackendRequest, check, without_effect
 from localai_ci.backends.source_tree import SourceTree
 from localai_ci.bases import apt, failure, push
@@ -212,9 +213,9 @@ async def _finished(request: BackendRequest, entry: Entry, inputs: str) -> Built
 async def _fetched(
     request: BackendRequest, how: recipes.BackendRecipe, tools: Container
 ) -> Directory:
-    makefile = await request.source.file(how.source.makefile).contents()
-    pin = third_party.read_pin(makefile, how.source)
-    return await third_party.fetch(pin, tools, request.mirrors, request.credentials)
+    pin = read_pin(await source_tree.text(request.source, how.source.makefile), how.source)
+    way = third_party.Way(tools, request.mirrors, request.credentials)
+    return await third_party.fetch(pin, way)
 
 
 async def _execute(entry: Entry, container: Container, step: Step) -> Container:

@@ -11,11 +11,11 @@ from localai_ci.backends.ccache_statistics import Statistics
 from localai_ci.backends.ccache_statistics import read as read_statistics
 from localai_ci.backends.dockerfile_call import arguments
 from localai_ci.backends.input_hash import refresh_of
+from localai_ci.backends.pins import Pin, read_pin
 from localai_ci.backends.recipe import decide, steps, tools
 from localai_ci.backends.report import check_cache
 from localai_ci.backends.smoke import explain
 from localai_ci.backends.smoke import read as read_answer
-from localai_ci.backends.third_party import Pin, read_pin
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.recipe import recipe
 from localai_ci.config.compile import load_compile
@@ -39,7 +39,7 @@ def test_a_makefiles_pin_is_read(sign: str) -> None:
     ("text", "message"),
     [
         ("LLAMA_REPO?=https://x.org/llama\n", "LLAMA_VERSION is not set"),
-        ("LLAMA_VERSION?=master\nLLAMA_REPO?=https://x.org\n", "'master', no full commit id"),
+        ("LLAMA_VERSION?=master\nLLAMA_REPO?=https://x.org\n", "'master', not a full commit id"),
     ],
 )
 def test_a_pin_that_is_none_is_refused(text: str, message: str) -> None:
