@@ -63,7 +63,7 @@ class Scene:
         labelled: bool = True,
         revision: str = SHA,
     ) -> Receipt:
-        """Push one leg to all anchors as `publish-backend` does, and take its receipt."""
+        """Push one leg to all anchors as `backend … publish` does, and take its receipt."""
         arch = split_entry_id(entry)[1]
         tag = anchor_tag("20261120", RUN.id, entry)
         labels = leg_labels(kind, entry, revision) if labelled else None

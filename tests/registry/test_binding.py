@@ -283,7 +283,7 @@ def test_a_plan_that_is_none_is_one_message(
 ) -> None:
     with stocked(shop):
         (shop.folder / "plan.json").write_text(text)
-        assert shop.merge("--plan", str(shop.folder / "plan.json")) == 1
+        assert shop.merge("--plan", str(shop.folder / "plan.json")) == 2
         assert "not a plan" in capsys.readouterr().err
 
 

@@ -87,7 +87,7 @@ def test_an_event_is_checked_before_anything_is_done(
         shop.stock(registry)
         before = len(registry.repos)
         arguments = ["--receipts", str(shop.receipts)] if command == "merge" else []
-        assert shop.run(command, "--registries", str(shop.file), *arguments, *EVENT, *wrong) == 1
+        assert shop.run(command, "--registries", str(shop.file), *arguments, *EVENT, *wrong) == 2
         said = capsys.readouterr()
         assert not said.out
         assert f"{wrong[1]!r}" in said.err

@@ -30,7 +30,7 @@ def scene(lab: Lab, transport: Transport) -> Scene:
 
 
 async def named(scene: Scene, *, keep: bool = True, labelled: bool = True) -> Receipt:
-    """A leg under the name of its inputs in all registries, as `publish-backend` leaves it."""
+    """A leg under the name of its inputs in all registries, as `backend … publish` leaves it."""
     receipt = (await scene.leg(ENTRY, labelled=labelled)).model_copy(
         update={"input_hash": "0123456789ab", "built_by": {"dagger": "0.21"}}
     )
@@ -173,7 +173,7 @@ def test_gc_collects_names_of_inputs_only_with_a_plan_of_everything(
         plan = shop.folder / "plan.json"
         built = {ENTRY: f"{target.repository}:{TAG}"}
         plan.write_text(json.dumps({"entries": [], "built": built, "complete": False}))
-        assert shop.run(*where, "--plan", str(plan)) == 1
+        assert shop.run(*where, "--plan", str(plan)) == 2
         assert "a plan of a change" in capsys.readouterr().err
         plan.write_text(json.dumps({"entries": [], "built": built, "complete": True}))
         assert shop.run(*where, "--plan", str(plan)) == 0

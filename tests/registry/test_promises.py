@@ -100,7 +100,7 @@ async def test_a_leg_whose_blob_is_nowhere_is_not_called_healed(
         row = (await scene.merge([leg])).images[0]
         assert row.status is Status.failed
         assert "cannot be brought back" in row.error
-        assert "publish-backend --entry cpu-test/amd64" in row.error
+        assert "backend --entry cpu-test/amd64" in row.error
 
 
 @pytest.mark.parametrize("name", ["sha256:", "v4.2.2"])
