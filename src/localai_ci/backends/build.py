@@ -126,6 +126,7 @@ async def _compiled(
         entry.build_type,
         chosen.identity,
         f"{inputs} {await fetched.digest()} {' '.join(how.targets)}",
+        request.trust,
     )
     container, statistics = await _compile(request, file, entry, how, recipe, container, key)
     output = container.directory(recipes.package_folder(entry))

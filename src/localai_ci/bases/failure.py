@@ -16,6 +16,12 @@ _LINE = 500
 """Characters that are shown of a line: what a build prints is anybody's."""
 
 
+def last_line(error: object) -> str:
+    """What an error says last, printable and cut: mostly somebody else's words."""
+    lines = str(error).strip().splitlines()
+    return printable(lines[-1])[:_LINE] if lines else "no reason told"
+
+
 def of_image(variant: Variant, image: str, here: str, reason: str) -> LocalaiCiError:
     """The base image cannot be pulled, or what is in it does not run on this engine."""
     where = f"variant {variant.name}"
