@@ -3,8 +3,9 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 
-# Debian packages that the tests use: real registries, other people's clients, apt repositories.
-TOOLS := apache2-utils apt-utils docker-registry gnupg openssl skopeo
+# Debian packages that the tests use: real registries, other people's clients, apt repositories,
+# network namespaces.
+TOOLS := apache2-utils apt-utils docker-registry gnupg iproute2 nftables openssl skopeo
 
 .PHONY: test test-all lint bench lock tools engine-stop
 
