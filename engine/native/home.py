@@ -99,7 +99,8 @@ def digest(parts: Iterable[object]) -> str:
 
 def sources() -> str:
     """What decides how the engine is built and what it knows of Python."""
-    return digest(ENGINE / name for name in ("go.mod", "go.sum", "distconsts", "python-runtime"))
+    names = ("go.mod", "go.sum", "distconsts", "python-runtime", "uv.txt", "dagger-io.txt")
+    return digest(ENGINE / name for name in names)
 
 
 @contextlib.contextmanager
