@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 # network namespaces.
 TOOLS := apache2-utils apt-utils docker-registry gnupg iproute2 nftables openssl skopeo
 
-.PHONY: test test-all lint bench lock tools engine-stop
+.PHONY: test test-all lint bench fuzz lock tools engine-stop
 
 test: lint tools
 	$(PY) -m pytest -m "not slow"
@@ -25,6 +25,13 @@ lint: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(PY) -m bench
+
+# Guided by coverage where atheris has a wheel for this Python, else by mutation alone.
+MINUTES ?= 10
+fuzz: $(VENV)/ready
+	$(VENV)/bin/uv pip install --quiet --python $(PY) --no-deps --require-hashes \
+	  -r tests/fuzz/atheris.txt || echo "without atheris"
+	PYTHONPATH=tests:engine $(PY) -m fuzz --minutes $(MINUTES)
 
 tools:
 	@dpkg-query --show $(TOOLS) >/dev/null 2>&1 || \
@@ -44,6 +51,7 @@ lock: $(VENV)/ready
 	$(PIP_COMPILE) --no-emit-package dagger-io -o requirements.lock pyproject.toml
 	$(PIP_COMPILE) --group dev -o requirements-dev.lock pyproject.toml
 	echo uv | $(PIP_COMPILE) --no-deps -o engine/uv.txt -
+	echo 'atheris<3.1' | $(PIP_COMPILE) --no-deps -o tests/fuzz/atheris.txt -
 	echo dagger-io==$(DAGGER) | $(PIP_COMPILE) --no-deps -o engine/dagger-io.txt -
 
 $(VENV)/ready: requirements-dev.lock pyproject.toml engine/uv.txt

@@ -1,15 +1,17 @@
 """What a reader of outside input may end in: a value, or an error of ours that helps."""
 
+import os
 import resource
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from localai_ci.errors import LocalaiCiError
+from localai_ci.text import printable
 
 T = TypeVar("T")
 
-SECONDS = 2.0
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "2"))
 """That any input may take, of the sizes that the targets make; most take a millisecond."""
 GROWTH = 256 << 20
 """Bytes by which an input may make the process larger than it has ever been."""
@@ -39,5 +41,5 @@ def outcome(read: Callable[[], T]) -> T | LocalaiCiError:
         assert result.where or ":" in result.what, f"no place: {text}"
         assert result.remedy or ":" in result.what, f"no remedy: {text}"
         assert len(text) < 20_000, f"an error of {len(text)} characters"
-        assert all(c.isprintable() or c in "\n\t" for c in text), f"not printable: {text!r}"
+        assert text == printable(text, lines=True), f"not printable: {text!r}"
     return result

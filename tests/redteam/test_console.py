@@ -25,13 +25,9 @@ def _known(reason: str) -> pytest.MarkDecorator:
 
 # Found here, and being fixed where they are.
 KNOWN = {
-    "names_of_files_that_speak_to_terminals_and_runners": _known("a line break in a tracked name"),
     "a_row_whose_platforms_is_hostile": _known("a row's words are not checked yet"),
     "a_row_whose_tag-suffix_is_hostile": _known("a row's words are not checked yet"),
     "a_row_whose_runs-on_is_hostile": _known("a row's words are not checked yet"),
-    "a_row_whose_tag-latest_is_hostile": _known("matrix import does not expect it"),
-    "a_row_whose_platform-tag_is_hostile": _known("matrix import does not expect it"),
-    "a_protocol_without_an_end": _known("nesting of messages has no bound"),
 }
 
 

@@ -18,7 +18,10 @@ from localai_ci.config.upstreams import (
 )
 
 REPO = Path(__file__).parents[2]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "engine/uv.txt", "engine/dagger-io.txt")
+LOCKS = (
+    *("requirements.lock", "requirements-dev.lock"),
+    *("engine/uv.txt", "engine/dagger-io.txt", "tests/fuzz/atheris.txt"),
+)
 
 
 def requirements(text: str) -> dict[str, list[str]]:
@@ -46,7 +49,7 @@ def test_what_is_installed_from_a_lock_is_installed_by_its_hashes() -> None:
     makefile = (REPO / "Makefile").read_text().replace("\\\n", " ")
     installs = re.findall(r"pip install .*", makefile)
     from_locks = [line for line in installs if " -r " in line]
-    assert len(from_locks) == 2
+    assert len(from_locks) == 3
     assert all("--require-hashes" in line and "--no-deps" in line for line in from_locks)
     assert all("-e ." in line for line in installs if line not in from_locks)
     runtime = (REPO / "engine/python-runtime/main.dang").read_text()

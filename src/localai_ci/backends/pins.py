@@ -177,7 +177,7 @@ def _submodule(
         )
     if "url" not in fields:
         raise InputError(
-            f"the submodule {folder} has no address",
+            f"the submodule {quoted(folder)} has no address",
             where=where,
             remedy="Pin a commit whose .gitmodules names all submodules.",
         )
@@ -185,4 +185,5 @@ def _submodule(
     if url.startswith(("./", "../")):
         url = urljoin(f"{parent.url.rstrip('/')}/", url)
     commit = facts[1] if len(facts) > 1 else ""
-    return Submodule(folder, Pin(address(url, where), commit_id(commit, folder, where)))
+    named = quoted(folder)
+    return Submodule(folder, Pin(address(url, where), commit_id(commit, named, where)))

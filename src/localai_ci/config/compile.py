@@ -9,6 +9,10 @@ from localai_ci.config.data import data_dir
 from localai_ci.config.reader import Document, Loc, Strict, load
 from localai_ci.config.variants import Arch
 from localai_ci.errors import InputError
+from localai_ci.text import listed, printable, quoted
+
+_SHOWN = 60
+"""Names that an error lists, and characters that it shows of one."""
 
 Reason = Annotated[str, Field(min_length=10)]
 Cache = Annotated[dict[str, str], Field(description="What CMake's cache must say afterwards.")]
@@ -171,5 +175,7 @@ def _references(file: CompileFile) -> list[tuple[Loc, str, str, dict[str, object
 def _unknown(
     document: Document, loc: Loc, kind: str, name: str, known: dict[str, object]
 ) -> InputError:
-    listed = ", ".join(filter(None, known))
-    return document.error(loc, f"there is no {kind} {name!r}", f"Known: {listed}.")
+    names = [printable(name)[:_SHOWN] for name in known if name]
+    return document.error(
+        loc, f"there is no {kind} {quoted(name)}", f"Known: {listed(names, _SHOWN)}."
+    )

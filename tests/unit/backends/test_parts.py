@@ -241,3 +241,10 @@ def test_a_backend_that_does_not_come_up_says_why(code: int, line: str, what: st
     told = str(explain("x/amd64", code, [line], TimeoutError()))
     assert what in told
     assert line in told
+
+
+def test_what_a_backend_says_is_told_printable_and_cut() -> None:
+    told = str(explain("x/amd64", 7, ["\x1b[31m::add-mask::x", "y" * 100_000], TimeoutError()))
+    assert "\x1b" not in told
+    assert "::add-mask" not in told
+    assert len(told) < 2000
