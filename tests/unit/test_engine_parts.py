@@ -1,10 +1,12 @@
 """The native engine's parts that need no engine: preflight, steps, network plan, certificates."""
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from native.engine import ENGINE_JSON, Wish, wishes
 from native.errors import EngineError
 from native.home import Home, home, locked
 from native.network import Route
-from native.steps import Step, Work, prune, run_all
+from native.steps import Step, Stopped, Work, prune, run_all
 
 
 @pytest.mark.parametrize("version", ["go version go1.24.9 linux/amd64", "nonsense"])
@@ -386,6 +388,26 @@ def test_a_failed_step_ends_the_others_and_their_commands(tmp_path: Path) -> Non
     with pytest.raises(EngineError, match="make a"):
         run_all([endless, step("a", "1", ran, failing=True)], where, Silent())
     left = subprocess.run(["pgrep", "-f", "^sleep 1234.5"], capture_output=True, check=False)
+    assert left.stdout == b""
+
+
+def test_a_step_that_is_ended_while_it_starts_leaves_nothing_running(tmp_path: Path) -> None:
+    """Between its start and the tie to its parent a command could outlive both."""
+    for number in range(40):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        work = Work(folder)
+
+        def run(work: Work = work) -> None:
+            with contextlib.suppress(Stopped):
+                work.run("sleep", "2345.5")
+
+        running = threading.Thread(target=run)
+        running.start()
+        time.sleep(number / 2000)
+        work.stop()
+        running.join(20)
+    left = subprocess.run(["pgrep", "-f", "^sleep 2345.5"], capture_output=True, check=False)
     assert left.stdout == b""
 
 
