@@ -187,7 +187,7 @@ async def _from_dockerfile(
             raise failure.of_exec(entry.id, entry.dockerfile, e) from None
         except DaggerError as e:
             raise LocalaiCiError(
-                f"{entry.dockerfile} cannot be built: {str(e).strip().splitlines()[-1]}",
+                f"{entry.dockerfile} cannot be built: {failure.last_line(e)}",
                 where=entry.id,
                 remedy="A stage or file that it names is not there, or an image cannot be had;"
                 " --base-image REF starts from another one.",
