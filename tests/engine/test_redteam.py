@@ -123,6 +123,31 @@ def test_a_dockerfile_reaches_nothing_beyond_its_context(
         assert done.returncode != 0, f"it was done: {line}"
 
 
+def test_a_frontend_that_a_dockerfile_names_is_not_run(
+    engine: Engine, laid_out: Canaries, tree: Path, tmp_path: Path
+) -> None:
+    """BuildKit would pull it and hand it the build."""
+    dockerfile = tree / "backend/Dockerfile.golang"
+    dockerfile.write_text(f"# syntax=127.0.0.1:{laid_out.port}/frontend\n{dockerfile.read_text()}")
+    done = built(engine, laid_out, tree, *STORE, out=tmp_path / "out")
+    assert done.returncode != 0
+    assert laid_out.taken(said(done, tmp_path / "out")) == []
+
+
+def test_a_cache_mounts_name_is_no_path_on_the_machine(
+    engine: Engine, laid_out: Canaries, tree: Path, tmp_path: Path
+) -> None:
+    dockerfile = tree / "backend/Dockerfile.golang"
+    up = "../" * 12 + str(laid_out.home).lstrip("/")
+    stage = (
+        "FROM debian:bookworm AS evil\n"
+        f"RUN --mount=type=cache,id={up},target=/c cp -r /c /taken && ls -laR /taken\n"
+    )
+    dockerfile.write_text(f"{stage}{dockerfile.read_text()}\nCOPY --from=evil /taken /taken\n")
+    done = built(engine, laid_out, tree, *STORE, out=tmp_path / "out")
+    assert laid_out.taken(said(done, tmp_path / "out")) == []
+
+
 @pytest.mark.parametrize("path", ["matrix/backends.yaml", ".github/backend-matrix.yml"])
 def test_a_table_that_is_a_link_out_of_the_tree_shows_nothing(
     engine: Engine, laid_out: Canaries, tree: Path, tmp_path: Path, path: str
