@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,11 @@ from native.preflight import check_build
 from native.steps import Step, Work, run_all
 from native.terminal import Progress, say_waiting
 
-UV = "uv==0.13.9"
-LIBRARY = f"dagger-io=={VERSION.removeprefix('v')}"
+UV_LOCK = ENGINE / "uv.txt"
+"""The installer, with its hashes: the one place that names it, for `make` too."""
+LIBRARY_LOCK = ENGINE / "dagger-io.txt"
+"""The library of Python modules, with its hashes."""
+UV, LIBRARY = (lock.read_text().split()[0] for lock in (UV_LOCK, LIBRARY_LOCK))
 MODULE = "github.com/dagger/dagger"
 COMMANDS = ("dagger", "dnsname", "engine", "init")
 LINK = f"-s -w -X {MODULE}/engine.Version={VERSION} -X {MODULE}/engine.Tag={VERSION}"
@@ -88,12 +92,15 @@ def uv(where: Home, root: Step) -> Step:
     """The installer of Python modules' dependencies, from PyPI, by the root's own pip."""
 
     def make(work: Work) -> None:
+        lock = shutil.copy(UV_LOCK, work.out)
+        flags = "--quiet --target /mnt --no-compile --no-deps --require-hashes"
         debian.chroot(
-            work, root.out(where) / "root", f"pip install --quiet --target /mnt --no-compile {UV}"
+            work, root.out(where) / "root", f"pip install {flags} --requirement /mnt/{UV_LOCK.name}"
         )
+        Path(lock).unlink()
 
     return Step(
-        "uv", f"install {UV.replace('==', ' ')}", digest([UV, root.key]), make,
+        "uv", f"install {UV.replace('==', ' ')}", digest([UV_LOCK, root.key]), make,
         "is PyPI reachable?", (root,),
     )  # fmt: skip
 
@@ -104,14 +111,12 @@ def python_sdk(where: Home, root: Step, installer: Step) -> Step:
     module = {"name": "python-sdk", "engineVersion": VERSION, "sdk": {"source": "dang"}}
 
     def make(work: Work) -> None:
-        library = work.folder / "dagger-io.txt"
-        library.write_text(f"{LIBRARY}\n")
         declared = work.folder / "dagger.json"
         declared.write_text(json.dumps(module))
         content = {
             "runtime": runtime,
             "runtime/dagger.json": declared,
-            "etc/dagger-io.txt": library,
+            "etc/dagger-io.txt": LIBRARY_LOCK,
             "usr/local/bin/uv": installer.out(where) / "bin/uv",
         }
         tar = oci.layer(work.folder / "layer.tar", content)
@@ -121,7 +126,7 @@ def python_sdk(where: Home, root: Step, installer: Step) -> Step:
         # Where the engine reads which of its built-in images is the SDK.
         (config / "sdk.env").write_text(f"export DAGGER_PYTHON_SDK_MANIFEST_DIGEST={manifest}\n")
 
-    inputs = [runtime, module, LIBRARY, root.key, installer.key]
+    inputs = [runtime, module, LIBRARY_LOCK, root.key, installer.key]
     return Step(
         "sdk-python", "pack the Python SDK", digest(inputs), make, "is the disk full?",
         (root, installer),

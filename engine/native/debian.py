@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -162,13 +163,15 @@ def docker_hub_answers() -> bool:
 
 def chroot(work: Work, folder: Path, command: str) -> None:
     """Run a command inside a Debian root, with the host's DNS and certificates; /mnt is ``out``."""
+    inside = shlex.quote(str(folder))
     files = " && ".join(
-        f"mount --bind {file} {folder}{file}"
+        f"mount --bind {file} {inside}{file}"
         for file in (BUNDLE, "/etc/resolv.conf")
         if Path(file).exists() and (folder / file[1:]).exists()
     )
     work.run(
         "sh", "-ec",
-        f"{files or ':'}\nmount --bind {work.out} {folder}/mnt\nexec chroot {folder} {command}",
+        f"{files or ':'}\nmount --bind {shlex.quote(str(work.out))} {inside}/mnt\n"
+        f"exec chroot {inside} {command}",
         environ={"PIP_CERT": BUNDLE, "SSL_CERT_FILE": BUNDLE, "PIP_ROOT_USER_ACTION": "ignore"},
     )  # fmt: skip

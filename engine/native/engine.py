@@ -1,5 +1,6 @@
 """Start and end the native engine."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from native import build, certificates, emulation, network, record
+from native import build, certificates, emulation, network, record, trusted
 from native.debian import MIRROR
 from native.errors import EngineError
 from native.home import ENGINE, Home, locked, sources
@@ -25,6 +26,9 @@ REGISTRY_PORTS = range(5000, 5010)
 CACHE_LIMITS = ('reservedSpace = "10GB"', 'maxUsedSpace = "75%"', 'minFreeSpace = "10GB"')
 """The engine's own limit leaves a fifth of the disk free: on a disk that others have filled beyond
 that, it throws away what was built a minute ago (seen: a second build did everything again)."""
+ENGINE_JSON = {"security": {"insecureRootCapabilities": False}}
+"""No container gets the engine's own rights or its network: a Dockerfile of any tree could ask for
+them (RUN --network=host), and nothing here needs them."""
 NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
 
 
@@ -45,7 +49,6 @@ def wishes(environ: Mapping[str, str]) -> Wish:
 
 def ensure(where: Home, wish: Wish) -> Record:
     """The running engine; sets it up and starts it if need be."""
-    where.check()
     check_build(where)
     emulation.check(wish.emulated)
     with locked(where, say_waiting):
@@ -157,7 +160,7 @@ def _start(where: Home, steps: Sequence[Step], wish: Wish) -> Record:
 def _launch(where: Home, environ: dict[str, str]) -> tuple[subprocess.Popen[bytes], int]:
     """Start the first process in namespaces of its own; it goes on when told through the pipe."""
     wait, go = os.pipe()
-    with where.log.open("w") as log:
+    with os.fdopen(trusted.opened(where.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w") as log:
         space = subprocess.Popen(
             ["unshare", *NAMESPACES, "--fork", "--kill-child", "--propagation", "private",
              "sh", ENGINE / "native/enter.sh"],
@@ -171,6 +174,8 @@ def _configure(where: Home, root: Path, insecure: Sequence[str], *, mirrored: bo
     """Write what differs from run to run; it lies over the finished steps' folders."""
     etc = where.run / "config/etc"
     (etc / "localai-ci").mkdir(parents=True)
+    (etc / "dagger").mkdir()
+    (etc / "dagger/engine.json").write_text(json.dumps(ENGINE_JSON))
     (etc / "resolv.conf").write_text(network.resolver())
     (etc / "hosts").write_text("127.0.0.1 localhost localai-ci-engine\n::1 localhost\n")
     mirrors = [f'[registry."docker.io"]\n  mirrors = ["{MIRROR}"]'] if mirrored else []

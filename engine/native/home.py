@@ -4,9 +4,12 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
+from native import trusted
 from native.errors import EngineError
 
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
@@ -14,6 +17,8 @@ ENGINE = Path(__file__).resolve().parents[1]
 VERSION: str = json.loads((ENGINE.parent / "dagger.json").read_text())["engineVersion"]
 """Of Dagger: engine, CLI and library. dagger.json is the one place where it is written."""
 
+PLAIN_PATH = re.compile(r"/[A-Za-z0-9._+@/-]*").fullmatch
+VERSION_NAME = re.compile(r"v[0-9]{1,4}(\.[0-9]{1,4}){2}(-[a-z0-9.-]{1,40})?").fullmatch
 LONGEST_SOCKET = 107  # bytes: the kernel's limit for a unix socket's path
 
 
@@ -39,21 +44,25 @@ class Home:
     def versions(self) -> "list[Home]":
         """Every engine that this cache folder holds or has held, whatever its version."""
         names = {path.name.removesuffix(".lock") for path in self.base.glob("engine-v*")}
-        return [Home(self.base, name.removeprefix("engine-")) for name in sorted(names)]
+        versions = (name.removeprefix("engine-") for name in sorted(names))
+        return [Home(self.base, version) for version in versions if VERSION_NAME(version)]
 
     def check(self) -> None:
-        """Refuse a folder that the kernel could not work with."""
+        """Refuse a folder that the kernel could not work with, or that others could write to."""
         name = str(self.base)
         if len(os.fsencode(self.socket)) > LONGEST_SOCKET:
             raise EngineError(
                 f"the cache folder's path is too long for a unix socket: {self.socket}",
                 "set LOCALAI_CI_CACHE to a shorter path",
             )
-        if any(letter in name for letter in ":,\\ \n"):
+        if not PLAIN_PATH(name):
             raise EngineError(
-                f"the cache folder's path has a letter that mount options cannot hold: {name!r}",
-                "set LOCALAI_CI_CACHE to a path without blanks, commas, colons and backslashes",
+                "the cache folder's path has a letter that mount options or a shell would read:"
+                f" {name!r}",
+                "set LOCALAI_CI_CACHE to a path of letters, digits and ._-+@/",
             )
+        for path in (self.base, self.folder, self.run, self.steps):
+            trusted.demand(path)
 
 
 def home() -> Home:
@@ -61,7 +70,9 @@ def home() -> Home:
     own = os.environ.get("LOCALAI_CI_CACHE")
     shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     base = Path(own) if own else Path(shared) / "localai-ci"
-    return Home(base.expanduser().absolute().resolve())
+    found = Home(base.expanduser().absolute().resolve())
+    found.check()
+    return found
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -88,7 +99,8 @@ def digest(parts: Iterable[object]) -> str:
 
 def sources() -> str:
     """What decides how the engine is built and what it knows of Python."""
-    return digest(ENGINE / name for name in ("go.mod", "go.sum", "distconsts", "python-runtime"))
+    names = ("go.mod", "go.sum", "distconsts", "python-runtime", "uv.txt", "dagger-io.txt")
+    return digest(ENGINE / name for name in names)
 
 
 @contextlib.contextmanager
@@ -96,9 +108,19 @@ def locked(where: Home, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the folder's only lock: two calls at once make one set-up and one start."""
     import fcntl
 
+    # What is made here is nobody else's to write, whatever the user's own habit.
+    before = os.umask(0o022)
+    try:
+        yield from _held(where, waiting, fcntl)
+    finally:
+        os.umask(before)
+
+
+def _held(where: Home, waiting: Callable[[], None], fcntl: ModuleType) -> Iterator[None]:
     while True:
         where.base.mkdir(parents=True, exist_ok=True)
-        with where.lock.open("w") as file:
+        where.check()
+        with os.fdopen(trusted.opened(where.lock, os.O_RDWR | os.O_CREAT), "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -19,6 +19,7 @@ from native.home import Home
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 PREFIX = "10.86.255."
 TABLES = "localai_ci_"
+LINKS = "lci-"
 LINK_SECONDS = 10
 
 
@@ -43,7 +44,7 @@ class Route(NamedTuple):
 
 def names(where: Home) -> tuple[str, str]:
     """The link and the table of this cache folder's engine."""
-    return f"lci-{where.key}", f"{TABLES}{where.key}"
+    return f"{LINKS}{where.key}", f"{TABLES}{where.key}"
 
 
 def routes() -> list[Route]:
@@ -102,14 +103,24 @@ def connect(net: Net, pid: int, root: Path) -> None:
          "peer", "name", "eth0", "mtu", str(net.mtu), "netns", str(pid))  # fmt: skip
     _run(root, "ip", "address", "add", f"{net.gateway}/30", "dev", net.link)
     _run(root, "ip", "link", "set", net.link, "up")
-    was = _forward_before(root)
+    _run(root, "nft", "-f", "-", given=ruleset(net, _forward_before(root)))
+    FORWARD.write_text("1")
+
+
+def ruleset(net: Net, was: str) -> str:
+    """The host's rules for one engine; in place before anything is forwarded.
+
+    Engines get out, and what answers them gets in. A host that forwarded nothing before forwards
+    nothing else: it is no router for its neighbours because an engine runs. On one that did, all
+    else goes on as it was.
+
+    Args:
+        net: The engine's link.
+        was: What ip_forward was before the first engine.
+    """
+    others = "accept" if was == "1" else "drop"
     # Declaring and deleting first makes it the same whether the table is there or not.
-    _run(
-        root,
-        "nft",
-        "-f",
-        "-",
-        given=f"""
+    return f"""
         table ip {net.table}
         delete table ip {net.table}
         table ip {net.table} {{
@@ -118,9 +129,14 @@ def connect(net: Net, pid: int, root: Path) -> None:
                 type nat hook postrouting priority srcnat
                 ip saddr {net.cidr} oifname != "{net.link}" masquerade
             }}
-        }}""",
-    )
-    FORWARD.write_text("1")
+            chain pass {{
+                type filter hook forward priority filter; policy {others};
+                oifname "{LINKS}*" ct state established,related accept
+                oifname "{LINKS}*" drop
+                iifname "{net.link}" ip saddr != {net.cidr} drop
+                iifname "{LINKS}*" accept
+            }}
+        }}"""
 
 
 def disconnect(where: Home, root: Path) -> None:
@@ -132,9 +148,10 @@ def disconnect(where: Home, root: Path) -> None:
         time.sleep(0.02)
     tables = _tables(root)
     if table in tables:
-        _run(root, "nft", "delete", "table", "ip", table)
-        if len(tables) == 1:  # the last engine on this host switches forwarding back
+        # The last engine on this host switches forwarding back, and only then is nothing filtered.
+        if len(tables) == 1 and tables[table] in ("0", "1"):
             FORWARD.write_text(tables[table])
+        _run(root, "nft", "delete", "table", "ip", table)
 
 
 def _forward_before(root: Path) -> str:

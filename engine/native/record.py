@@ -6,9 +6,13 @@ import socket
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from native import trusted
+from native.errors import EngineError
 from native.home import Home
 
 PF_EXITING = 4  # include/linux/sched.h
+LARGEST = 1 << 20
+"""Bytes of a record."""
 
 
 class Process(NamedTuple):
@@ -51,18 +55,48 @@ def born(pid: int) -> str:
 
 
 def read(where: Home) -> Record | None:
-    """The recorded engine, whether it runs or not."""
+    """The recorded engine, whether it runs or not; none where the file is none of ours.
+
+    Raises:
+        EngineError: another user could have written it, or it names a program to be started that
+            this folder's own steps have not made.
+    """
     try:
-        values: dict[str, Any] = json.loads(where.record.read_text())
+        values: dict[str, Any] = json.loads(trusted.read(where.record, LARGEST))
         values |= {name: tuple(values[name]) for name in ("insecure", "emulated")}
-        return Record(**values)
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        if not _plausible(values):
+            return None
+        record = Record(**values)
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, RecursionError):
         return None
+    if reason := _not_ours(where, Path(record.cli)):
+        raise EngineError(f"{where.record} names a program: {reason}", "remove the file")
+    return record
+
+
+def _plausible(values: dict[str, Any]) -> bool:
+    """Whether all are of the kinds that are used: a number of a process is signalled."""
+    texts = [values[name] for name in ("born", "cli", "address", "gateway", "sources")]
+    texts += [*values["insecure"], *values["emulated"]]
+    numbers = type(values["pid"]) is int and isinstance(values["since"], int | float)
+    return numbers and values["pid"] > 1 and all(isinstance(text, str) for text in texts)
+
+
+def _not_ours(where: Home, cli: Path) -> str:
+    """Why this is no program that a step of this folder made; empty if it is one."""
+    made = (home.steps for home in (where, *where.versions()))
+    if ".." in cli.parts or not any(map(cli.is_relative_to, made)):
+        return f"{cli} is not below {where.steps}"
+    try:
+        inside = [cli, *(at for at in cli.parents if at.is_relative_to(where.base))]
+        return next(filter(None, (trusted.fault(at, at.lstat()) for at in inside)), "")
+    except FileNotFoundError:
+        return ""  # it was cleaned away: nothing that could be started
 
 
 def write(where: Home, record: Record) -> None:
     """Record an engine."""
-    where.record.write_text(json.dumps(record._asdict(), indent=1))
+    trusted.write(where.record, json.dumps(record._asdict(), indent=1).encode())
 
 
 def alive(process: Process | Record) -> bool:

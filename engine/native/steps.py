@@ -5,6 +5,7 @@ an interrupted set-up goes on with the step it was in, and a changed input re-ru
 that read it. Steps that do not need each other run at the same time.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -70,6 +71,7 @@ class Work:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "TMPDIR": str(self.folder), **(environ or {})},
                 cwd=cwd or self.folder,
+                start_new_session=True,
             )
             if self._stopped:
                 self.stop()
@@ -83,8 +85,10 @@ class Work:
     def stop(self) -> None:
         """End the command that runs, and with it the step."""
         self._stopped = True
-        if self._running:
-            self._running.send_signal(signal.SIGKILL)
+        if self._running and self._running.poll() is None:
+            # The whole group: one that is ended while it starts has not tied its child to itself.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._running.pid, signal.SIGKILL)
 
     def progress(self) -> str:
         """How far the running command is: ``512 of 1702 packages``, where it is known."""

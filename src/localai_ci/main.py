@@ -39,6 +39,7 @@ from localai_ci.module.arguments import (
     SourceDir,
     ThirdParty,
     TreeBefore,
+    TrustDomain,
     VariantName,
 )
 from localai_ci.module.backend import Backend
@@ -124,6 +125,7 @@ class LocalaiCi:
         targets: CompileTargets = None,
         third_party: ThirdParty = None,
         refresh: DepsRefresh = "",
+        trust: TrustDomain = "",
     ) -> Backend:
         """A backend for one accelerator and architecture: image, report, smoke test, publishing."""
         return Backend(
@@ -140,6 +142,7 @@ class LocalaiCi:
             targets=targets,
             third_party=third_party,
             refresh=refresh,
+            trust=trust,
         )
 
     @function

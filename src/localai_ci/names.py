@@ -93,9 +93,14 @@ def base_input_tag(variant: str, input_hash: str) -> str:
     return f"{base_tag(variant)}-{input_hash}"
 
 
-def ccache_tag(backend: str, variant: str, build_type: str, base: str = "") -> str:
-    """The tag of a compiler cache; without ``base`` (12 hex digits) the newest on any base."""
-    name = f"ccache-{backend}-{variant}-{build_type or 'cpu'}"
+def ccache_tag(
+    backend: str, variant: str, build_type: str, base: str = "", *, untrusted: bool = False
+) -> str:
+    """The tag of a compiler cache; without ``base`` (12 hex digits) the newest on any base.
+
+    What pull requests write stands in front apart: no name of a backend makes one of the other.
+    """
+    name = f"{'pr-' * untrusted}ccache-{backend}-{variant}-{build_type or 'cpu'}"
     return f"{name}-{base}" if base else name
 
 

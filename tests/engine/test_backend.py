@@ -255,6 +255,46 @@ def test_third_party_sources_and_their_submodules_come_through_the_mirror_once_a
     assert built["inputs"] == planned(engine, tree, Own(("fallback",)))
 
 
+def test_a_host_that_the_tree_chose_is_asked_without_the_mirrors_credentials(
+    engine: Engine, tree: Path, tmp_path: Path, bases: str
+) -> None:
+    www, log = tmp_path / "www", tmp_path / "requests.log"
+    commit = repository(FIXTURES / "llama.cpp", www / "git.example.org/llama.cpp")
+    makefile = tree / "backend/cpp/llama-cpp/Makefile"
+    edit(makefile, "0" * 40, commit)
+    edit(makefile, "https://github.com/example", "https://git.example.org")
+    log.touch()
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine {engine.address} login standin password canary-of-a-mirror\n")
+    url = f"http://{engine.address}:5004"
+    server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
+    with engine.serving(url, "python3", *server):
+        done = engine.call(
+            "backend", "image", f"--source={tree}", *LLAMA, "--targets=fallback",
+            f"--mirror={url}/~auth~git.example.org", f"--mirror-credentials=file://{netrc}",
+            f"--bases={bases}", "--insecure", "sync",
+        )  # fmt: skip
+    assert done.returncode != 0
+    assert "credential_hosts" in done.stderr
+    asked = [line for line in log.read_text().splitlines() if "git.example.org/llama.cpp" in line]
+    assert asked
+    assert all(" 401 " in line for line in asked)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://x;touch${IFS}/ran;#", "ext::sh", "--upload-pack=id", "file:///etc"]
+)
+def test_what_a_makefile_names_is_refused_before_anything_is_fetched(
+    engine: Engine, tree: Path, bases: str, address: str
+) -> None:
+    edit(tree / "backend/cpp/llama-cpp/Makefile", "https://github.com/example/llama.cpp", address)
+    flags = (f"--source={tree}", *LLAMA, "--targets=fallback", f"--bases={bases}", "--insecure")
+    done = engine.call("backend", "image", *flags, "sync")
+    assert done.returncode != 0
+    assert "backend/cpp/llama-cpp/Makefile:2: " in done.stderr
+    assert "is not an address that sources are fetched from" in done.stderr
+
+
 def repository(folder: Path, where: Path, submodule: tuple[str, str, str] | None = None) -> str:
     """A git repository with one commit of a folder, the same at any time; the commit.
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ BUILD = (
     "--variant=debian-amd64",
     "--targets=fallback",
     f"--third-party={FIXTURES / 'llama.cpp'}",
+    "--trust=release",
 )
 
 
@@ -76,6 +78,37 @@ def test_a_cache_is_found_and_nothing_is_written(engine: Engine, saved: str, tre
     assert statistics["rate"] == 1
     assert statistics["restored"].startswith(f"{saved}:ccache-llama-cpp-debian-amd64-cpu-")
     assert tags(saved) == before
+
+
+def test_a_pull_request_reads_a_releases_cache_and_writes_beside_it(
+    engine: Engine, saved: str, tree: Path
+) -> None:
+    touch(tree, "a pull request")
+    build = [flag for flag in BUILD if flag != "--trust=release"]
+    cache = (f"--ccache={saved}", "--ccache-save")
+    before = set(tags(saved))
+    done = engine.call("backend", "image", f"--source={tree}", *build, *cache, "sync")
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "(100%) found" in done.stderr
+    written = set(tags(saved)) - before
+    assert written
+    assert all(tag.startswith("pr-ccache-llama-cpp-debian-amd64-cpu") for tag in written)
+    statistics, _ = report(engine, tree, f"--ccache={saved}")
+    assert ":ccache-llama-cpp" in statistics["restored"]
+
+
+def test_a_volume_of_a_pull_request_is_not_a_releases(engine: Engine, tree: Path) -> None:
+    """What the compiler of a pull request leaves is found by the next, and by no release."""
+    flag = f"-DCMAKE_CXX_FLAGS=-frandom-seed={time.time_ns()}"
+    makefile = tree / "backend/cpp/llama-cpp/Makefile"
+    makefile.write_text(makefile.read_text().replace("FLAGS?=", f"FLAGS+={flag}"))
+    build = [flag for flag in BUILD if flag != "--trust=release"]
+    engine.ok("backend", "image", f"--source={tree}", *build, "sync")
+    touch(tree, "once more")
+    statistics, _ = report(engine, tree)
+    assert statistics["hits"] == 0
+    done = engine.call("backend", "report", f"--source={tree}", *build, "--as-json")
+    assert json.loads(done.stdout)["ccache"]["rate"] == 1
 
 
 def test_another_base_takes_the_newest_cache_of_any(

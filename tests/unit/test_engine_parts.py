@@ -1,18 +1,23 @@
 """The native engine's parts that need no engine: preflight, steps, network plan, certificates."""
 
+import contextlib
+import json
 import os
 import re
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from native import certificates, emulation, network, preflight, record
-from native.engine import Wish, wishes
+from native.engine import ENGINE_JSON, Wish, wishes
 from native.errors import EngineError
-from native.home import Home
+from native.home import Home, home, locked
 from native.network import Route
-from native.steps import Step, Work, prune, run_all
+from native.steps import Step, Stopped, Work, prune, run_all
 
 
 @pytest.mark.parametrize("version", ["go version go1.24.9 linux/amd64", "nonsense"])
@@ -56,6 +61,185 @@ def test_a_cache_path_too_long_for_a_socket_is_refused() -> None:
 def test_a_cache_path_that_mount_cannot_hold_is_refused() -> None:
     with pytest.raises(EngineError, match="mount options"):
         Home(Path("/a:b")).check()
+
+
+@pytest.mark.parametrize(
+    "base", ["/a;id>x", "/a$(id)", "/a`id`", "/a'b", '/a"b', "/a&b", "/a|b", "/a\nb", "/a{b,c}",
+             "/a*", "/a b", "/a,b", "/a\\b", "/a\N{LATIN SMALL LETTER E WITH ACUTE}"],
+)  # fmt: skip
+def test_a_cache_path_that_a_shell_would_read_is_refused(base: str) -> None:
+    with pytest.raises(EngineError, match="a shell would read"):
+        Home(Path(base)).check()
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Home:
+    """A cache folder with a record of an engine, as this program makes it."""
+    where = Home(tmp_path / "cache")
+    cli = where.steps / "programs-1/out/opt/dagger/dagger"
+    cli.parent.mkdir(parents=True)
+    cli.write_text("#!/bin/sh\n")
+    cli.chmod(0o755)
+    where.run.mkdir()
+    record.write(where, record.Record(4242, "1", str(cli), "a", "g", (), (), "s", 0.5))
+    where.check()
+    assert record.read(where)
+    return where
+
+
+@pytest.mark.parametrize("part", ["base", "folder", "run", "steps"])
+def test_a_cache_folder_that_others_may_write_to_is_refused(cache: Home, part: str) -> None:
+    folder: Path = getattr(cache, part)
+    for mode in (0o777, 0o775, 0o1777):
+        folder.chmod(mode)
+        with pytest.raises(EngineError, match="others may write to"):
+            cache.check()
+    folder.chmod(0o755)
+    cache.check()
+
+
+@pytest.mark.parametrize("part", ["base", "folder", "run", "steps", ".."])
+def test_a_cache_folder_of_another_user_is_refused(cache: Home, part: str) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a folder away")
+    folder: Path = cache.base.parent if part == ".." else getattr(cache, part)
+    os.chown(folder, NOBODY, NOBODY)
+    with pytest.raises(EngineError, match="belongs to another user"):
+        cache.check()
+
+
+@pytest.mark.parametrize("part", ["folder", "run", "steps"])
+def test_a_link_inside_of_the_cache_folder_is_refused(cache: Home, part: str) -> None:
+    folder: Path = getattr(cache, part)
+    folder.rename(cache.base.parent / "elsewhere")
+    folder.symlink_to(cache.base.parent / "elsewhere")
+    with pytest.raises(EngineError, match="is a link"):
+        cache.check()
+
+
+def test_what_the_environment_names_is_checked_before_it_is_used(
+    cache: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALAI_CI_CACHE", str(cache.base))
+    assert home().base == cache.base
+    cache.base.chmod(0o777)
+    with pytest.raises(EngineError, match="others may write to"):
+        home()
+
+
+def test_a_lock_that_is_a_link_leaves_its_target_as_it_was(cache: Home, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("precious")
+    cache.lock.symlink_to(target)
+    with pytest.raises(EngineError, match="is a link, and is not followed"), locked(cache, print):
+        pass
+    assert target.read_text() == "precious"
+
+
+def test_a_record_that_is_a_link_is_neither_read_nor_written(cache: Home, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    known = record.read(cache)
+    assert known
+    cache.record.rename(target)
+    cache.record.symlink_to(target)
+    with pytest.raises(EngineError, match="is a link"):
+        record.read(cache)
+    with pytest.raises(EngineError, match="is a link"):
+        record.write(cache, known._replace(pid=7))
+    assert '"pid": 4242' in target.read_text()
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620])
+def test_a_record_that_others_could_have_written_starts_no_program(cache: Home, mode: int) -> None:
+    cache.record.chmod(mode)
+    with pytest.raises(EngineError, match="others may write to"):
+        record.read(cache)
+
+
+@pytest.mark.parametrize(
+    "program", ["/bin/sh", "{steps}/../evil", "{steps}/x/../../../bin/sh", "sh", "{steps}evil"]
+)
+def test_only_a_program_of_our_own_steps_is_started(cache: Home, program: str) -> None:
+    text = cache.record.read_text()
+    values = json.loads(text) | {"cli": program.format(steps=cache.steps)}
+    cache.record.write_text(json.dumps(values))
+    with pytest.raises(EngineError, match="names a program"):
+        record.running(cache)
+
+
+def test_a_program_that_others_may_write_to_is_not_started(cache: Home) -> None:
+    known = record.read(cache)
+    assert known
+    for path in (Path(known.cli), Path(known.cli).parent):
+        path.chmod(0o777)
+        with pytest.raises(EngineError, match="others may write to"):
+            record.read(cache)
+        path.chmod(0o755)
+    Path(known.cli).unlink()
+    Path(known.cli).symlink_to("/bin/sh")
+    with pytest.raises(EngineError, match="is a link"):
+        record.read(cache)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=8,
+    ),
+    st.sampled_from(record.Record._fields),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_record_of_other_kinds_is_none(cache: Home, value: object, field: str) -> None:
+    before = cache.record.read_text()
+    try:
+        cache.record.write_text(json.dumps(json.loads(before) | {field: value}))
+        try:
+            found = record.read(cache)
+        except EngineError:
+            found = None
+        assert found is None or (type(found.pid) is int and found.pid > 1)
+        assert found is None or Path(found.cli).is_relative_to(cache.steps)
+    finally:
+        cache.record.write_text(before)
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "{", "[" * 100_000, "", "{}", '{"pid": 1e400}'])
+def test_a_record_that_is_none_is_told_from_one(cache: Home, text: str) -> None:
+    cache.record.write_text(text)
+    assert record.read(cache) is None
+
+
+def test_a_pipe_in_place_of_the_lock_or_the_record_does_not_hang(cache: Home) -> None:
+    cache.record.unlink()
+    os.mkfifo(cache.record)
+    with pytest.raises(EngineError, match="not a plain file"):
+        record.read(cache)
+
+
+def test_a_name_that_is_no_version_is_nobodys_engine(cache: Home) -> None:
+    for name in ("engine-v1;id", "engine-vx", "engine-v1.2.3.lock.lock", "engine-v0.1.2"):
+        (cache.base / name).mkdir()
+    assert [h.version for h in cache.versions()] == ["v0.1.2", cache.version]
+
+
+def test_what_is_made_under_the_lock_is_no_one_elses_to_write(cache: Home) -> None:
+    before = os.umask(0)
+    try:
+        with locked(cache, print):
+            (cache.base / "made").mkdir()
+        assert os.umask(0) == 0
+    finally:
+        os.umask(before)
+    assert (cache.base / "made").stat().st_mode & 0o022 == 0
+    assert cache.lock.stat().st_mode & 0o077 == 0
+
+
+def test_no_container_is_given_the_engines_own_rights_or_network() -> None:
+    assert ENGINE_JSON == {"security": {"insecureRootCapabilities": False}}
 
 
 def test_only_a_foreign_architecture_can_be_emulated() -> None:
@@ -204,6 +388,26 @@ def test_a_failed_step_ends_the_others_and_their_commands(tmp_path: Path) -> Non
     with pytest.raises(EngineError, match="make a"):
         run_all([endless, step("a", "1", ran, failing=True)], where, Silent())
     left = subprocess.run(["pgrep", "-f", "^sleep 1234.5"], capture_output=True, check=False)
+    assert left.stdout == b""
+
+
+def test_a_step_that_is_ended_while_it_starts_leaves_nothing_running(tmp_path: Path) -> None:
+    """Between its start and the tie to its parent a command could outlive both."""
+    for number in range(40):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        work = Work(folder)
+
+        def run(work: Work = work) -> None:
+            with contextlib.suppress(Stopped):
+                work.run("sleep", "2345.5")
+
+        running = threading.Thread(target=run)
+        running.start()
+        time.sleep(number / 2000)
+        work.stop()
+        running.join(20)
+    left = subprocess.run(["pgrep", "-f", "^sleep 2345.5"], capture_output=True, check=False)
     assert left.stdout == b""
 
 

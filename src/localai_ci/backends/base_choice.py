@@ -9,7 +9,7 @@ from dagger import Container, DaggerError, Platform, Secret, dag
 
 from localai_ci import names
 from localai_ci.backends.builder import Builder
-from localai_ci.bases import publish, push
+from localai_ci.bases import failure, publish, push
 from localai_ci.bases.build import build as build_base
 from localai_ci.bases.step import BaseRecipe
 from localai_ci.config.registries import registries
@@ -150,7 +150,7 @@ async def _pull(recipe: BaseRecipe, image: Reference, by: Login) -> Container:
         return await ready.from_(str(image)).sync()
     except DaggerError as e:
         raise LocalaiCiError(
-            f"the base {image} cannot be pulled: {str(e).strip().splitlines()[-1]}",
+            f"the base {image} cannot be pulled: {failure.last_line(e)}",
             where=f"variant {recipe.variant.name}",
             remedy="Name where bases are with --bases REPOSITORY, one of your own with --base, or"
             " build it in place: --builder fromsource",

@@ -23,6 +23,7 @@ from localai_ci.backends import smoke as smoking
 from localai_ci.backends.ccache_statistics import Statistics
 from localai_ci.backends.ccache_statistics import read as read_statistics
 from localai_ci.backends.input_hash import Own, inputs_of, this_week
+from localai_ci.backends.pins import read_pin
 from localai_ci.backends.request import BackendRequest, check, without_effect
 from localai_ci.backends.source_tree import SourceTree
 from localai_ci.bases import apt, failure, push
@@ -125,6 +126,7 @@ async def _compiled(
         entry.build_type,
         chosen.identity,
         f"{inputs} {await fetched.digest()} {' '.join(how.targets)}",
+        request.trust,
     )
     container, statistics = await _compile(request, file, entry, how, recipe, container, key)
     output = container.directory(recipes.package_folder(entry))
@@ -185,7 +187,7 @@ async def _from_dockerfile(
             raise failure.of_exec(entry.id, entry.dockerfile, e) from None
         except DaggerError as e:
             raise LocalaiCiError(
-                f"{entry.dockerfile} cannot be built: {str(e).strip().splitlines()[-1]}",
+                f"{entry.dockerfile} cannot be built: {failure.last_line(e)}",
                 where=entry.id,
                 remedy="A stage or file that it names is not there, or an image was not found;"
                 " --base-image REF starts from another one.",
@@ -212,9 +214,9 @@ async def _finished(request: BackendRequest, entry: Entry, inputs: str) -> Built
 async def _fetched(
     request: BackendRequest, how: recipes.BackendRecipe, tools: Container
 ) -> Directory:
-    makefile = await request.source.file(how.source.makefile).contents()
-    pin = third_party.read_pin(makefile, how.source)
-    return await third_party.fetch(pin, tools, request.mirrors, request.credentials)
+    pin = read_pin(await source_tree.text(request.source, how.source.makefile), how.source)
+    way = third_party.Way(tools, request.mirrors, request.credentials)
+    return await third_party.fetch(pin, way)
 
 
 async def _execute(entry: Entry, container: Container, step: Step) -> Container:

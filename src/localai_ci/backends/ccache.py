@@ -1,7 +1,10 @@
 """The compiler cache that survives its machine: an image in a registry.
 
-It is a guest of the build: where it is missing or cannot be kept, the build is slower, never
+It is a guest of the build: where it does not come or is not kept, the build is slower, and never
 broken.
+
+Every cache belongs to a trust domain: a pull request reads its own and a release's, a release
+only a release's.
 """
 
 import json
@@ -11,7 +14,9 @@ import anyio
 from dagger import CacheSharingMode, Container, DaggerError, Directory, dag
 
 from localai_ci.backends.recipe import CCACHE_FOLDER
+from localai_ci.backends.trust import RELEASE
 from localai_ci.bases import push
+from localai_ci.bases.failure import last_line
 from localai_ci.config.compile import Ccache
 from localai_ci.names import ccache_tag
 from localai_ci.oci.login import Login
@@ -33,6 +38,7 @@ class Key:
         build_type: Of the entry; CUDA's version is the variant's.
         base: What the base was made of, or its digest; empty where neither is known.
         inputs: All inputs of the build, to tell an unchanged rebuild.
+        trust: The domain of who runs the build, see `backends.trust`: what it writes goes there.
     """
 
     backend: str
@@ -40,16 +46,30 @@ class Key:
     build_type: str
     base: str
     inputs: str
+    trust: str
+
+    @property
+    def volume(self) -> str:
+        """The name of the engine's own cache for it."""
+        return f"localai-ci-{self.tag(on_base=False)}"
 
     def tag(self, *, on_base: bool) -> str:
         """Where this cache is kept: on this base, or the newest on any."""
-        base = self.base.removeprefix("sha256:")[:12] if on_base else ""
-        return ccache_tag(self.backend, self.variant, self.build_type, base)
+        return self._tag(self.backend, self._base if on_base else "", self.trust)
 
     def candidates(self, relatives: tuple[str, ...]) -> tuple[str, ...]:
         """The tags to try, nearest first: exact, on another base, a relative's."""
-        others = (ccache_tag(name, self.variant, self.build_type) for name in relatives)
-        return tuple(dict.fromkeys((self.tag(on_base=True), self.tag(on_base=False), *others)))
+        readable = dict.fromkeys((self.trust, RELEASE))
+        places = [(self.backend, self._base), *((name, "") for name in (self.backend, *relatives))]
+        found = (self._tag(name, base, trust) for name, base in places for trust in readable)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def _base(self) -> str:
+        return self.base.removeprefix("sha256:")[:12]
+
+    def _tag(self, backend: str, base: str, trust: str) -> str:
+        return ccache_tag(backend, self.variant, self.build_type, base, untrusted=trust != RELEASE)
 
 
 @dataclass(frozen=True)
@@ -71,24 +91,38 @@ async def restore(
         try:
             with anyio.fail_after(PATIENCE):
                 tree = await empty.from_(image).rootfs().sync()
-                described = json.loads(await tree.file(DESCRIPTION).contents())
+                inputs = inputs_in(await tree.file(DESCRIPTION).contents())
                 folder = await tree.directory(CCACHE_FOLDER).sync()
         except TimeoutError:
             _warn(f"{image} did not come within {PATIENCE} s")
             break  # the next would not come either
         except (DaggerError, ValueError) as e:
             if not _is_absent(str(e)):
-                _warn(f"{image} cannot be used: {str(e).strip().splitlines()[-1]}")
+                _warn(f"{image} cannot be used: {last_line(e)}")
             continue
-        return Restored(folder, image, described.get("inputs") == key.inputs)
+        return Restored(folder, image, inputs == key.inputs)
     return Restored(dag.directory())
+
+
+def inputs_in(description: str) -> str:
+    """Of which inputs a cache says that it is; of none where it says nothing readable. Pure.
+
+    Raises:
+        ValueError: this is not the description of a cache.
+    """
+    try:
+        described = json.loads(description)
+    except RecursionError:
+        raise ValueError(f"{DESCRIPTION} is nested too deep") from None
+    if not isinstance(described, dict):
+        raise ValueError(f"{DESCRIPTION} is not a description")  # noqa: TRY004 - of a text
+    return str(described.get("inputs", ""))
 
 
 def with_volume(container: Container, key: Key) -> Container:
     """The engine's own cache, for machines that keep their engine: it needs no registry."""
-    name = f"localai-ci-{key.tag(on_base=False)}"
     return container.with_mounted_cache(
-        CCACHE_FOLDER, dag.cache_volume(name), sharing=CacheSharingMode.LOCKED
+        CCACHE_FOLDER, dag.cache_volume(key.volume), sharing=CacheSharingMode.LOCKED
     )
 
 
@@ -112,7 +146,7 @@ async def save(
     except TimeoutError:
         _warn(f"not saved in {repository} within {PATIENCE} s")
     except DaggerError as e:
-        _warn(f"not saved in {repository}: {str(e).strip().splitlines()[-1]}")
+        _warn(f"not saved in {repository}: {last_line(e)}")
 
 
 def _is_absent(error: str) -> bool:

@@ -1,8 +1,10 @@
 """What a compiler cache was worth in one build. Pure."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+_COUNT = re.compile("[0-9]{1,18}")
 WARM_ENOUGH = 0.95
 """Hits that an unchanged rebuild must have; below, the cache is broken."""
 
@@ -53,7 +55,7 @@ class Statistics:
 def read(text: str, restored: str = "", *, unchanged: bool = False) -> Statistics:
     """Statistics from ``ccache --print-stats``: lines of name, tab, number."""
     pairs = (line.split("\t") for line in text.splitlines() if line.count("\t") == 1)
-    counts = {name: int(value) for name, value in pairs if value.isdigit()}
+    counts = {name: int(value) for name, value in pairs if _COUNT.fullmatch(value)}
     no_objects = ("called_for_link", "called_for_preprocessing", "autoconf_test", "no_input_file")
     return Statistics(
         hits=counts.get("direct_cache_hit", 0) + counts.get("preprocessed_cache_hit", 0),

@@ -10,10 +10,15 @@ from localai_ci.config.globs import compiled
 from localai_ci.config.packages import Layout, PackagesFile
 from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.matrix.entry import Entry
-from localai_ci.text import and_more
+from localai_ci.text import and_more, printable, quoted
 
 # Lists what is in the folder it is run in, then what every program and library says of itself.
+# Lines are what the list is read by, so that no name of a package may have a line break.
 PROBE = r"""
+if [ -n "$(find . -name $'*\n*' -print -quit)" ]; then
+  echo "localai-ci: the package has a file with a line break in its name" >&2
+  exit 65
+fi
 find . -mindepth 1 \( -type f -o -type l \) -printf '%y\t%s\t%m\t%P\n'
 echo
 find . -type f \( -perm /111 -o -name '*.so' -o -name '*.so.*' \) -print0 |
@@ -23,7 +28,7 @@ find . -type f \( -perm /111 -o -name '*.so' -o -name '*.so.*' \) -print0 |
 
 _MACHINES = {"amd64": "X86-64", "arm64": "AArch64"}
 _CPU_LIBRARIES = "libggml-cpu-*.so*"
-_LISTED = 10
+_LISTED, _WIDE = 10, 500
 
 
 @dataclass(frozen=True)
@@ -61,24 +66,50 @@ class Wanted:
     cpu_libraries: bool = False
 
 
+_LISTED_FILE = re.compile(r"([fl])\t([0-9]{1,15})\t([0-7]{1,5})\t(.+)", re.DOTALL)
+_FACT = re.compile(r"Machine: +(?P<machine>\S.*)|.*?\((?P<kind>NEEDED|RPATH|RUNPATH)\)(?P<rest>.*)")
+
+
 def read(text: str) -> Contents:
-    """Contents from what `PROBE` printed."""
+    """Contents from what `PROBE` printed: file names and words of programs that anybody made.
+
+    Raises:
+        LocalaiCiError: it is not what `PROBE` prints.
+    """
     listing, _, dump = text.partition("\n\n")
-    rows = [line.split("\t", 3) for line in listing.splitlines() if line]
-    sizes = {path: int(size) if kind == "f" else 0 for kind, size, _, path in rows}
-    executable = frozenset(path for _, _, mode, path in rows if int(mode, 8) & 0o111)
-    elves = {}
-    for part in re.split(r"^File: ", dump, flags=re.MULTILINE):
-        path, _, rest = part.partition("\n")
-        machine = re.search(r"Machine: +(.+)", rest)
-        if path.startswith("./") and machine:
-            paths = re.findall(r"\((?:RPATH|RUNPATH)\).*\[(.*)\]", rest)
-            elves[path.removeprefix("./")] = Elf(
-                machine[1],
-                tuple(re.findall(r"\(NEEDED\).*\[(.*)\]", rest)),
-                tuple(folder for text in paths for folder in text.split(":") if folder),
+    sizes: dict[str, int] = {}
+    executable = set()
+    for line in filter(None, listing.split("\n")):
+        row = _LISTED_FILE.fullmatch(line)
+        if not row:
+            raise LocalaiCiError(
+                f"the list of the package's files cannot be read: {quoted(line)}",
+                where="the package check",
+                remedy="Look for odd names in what package.sh has put together.",
             )
-    return Contents(sizes, executable, elves)
+        kind, size, mode, path = row.groups()
+        sizes[path] = int(size) if kind == "f" else 0
+        if int(mode, 8) & 0o111:
+            executable.add(path)
+    return Contents(sizes, frozenset(executable), dict(_elves(dump)))
+
+
+def _elves(dump: str) -> Iterator[tuple[str, Elf]]:
+    """Each file that readelf knew, line by line."""
+    path, machine, needed, paths = "", "", list[str](), list[str]()
+    for line in (*dump.split("\n"), "File: "):
+        if line.startswith("File: "):
+            if path.startswith("./") and machine:
+                yield path.removeprefix("./"), Elf(machine, tuple(needed), tuple(paths))
+            path, machine, needed, paths = line.removeprefix("File: "), "", [], []
+        elif found := _FACT.match(line.strip()):
+            value = (found["rest"] or "").partition("[")[2].rpartition("]")[0]
+            if found["machine"]:
+                machine = machine or found["machine"]
+            elif found["kind"] == "NEEDED":
+                needed.append(value)
+            else:
+                paths += filter(None, value.split(":"))
 
 
 def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) -> None:
@@ -98,7 +129,7 @@ def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) 
     if faults:
         more = and_more(faults, _LISTED)
         shown = [*faults[:_LISTED], *([f"… {more}"] if more else [])]
-        told = "".join(f"\n    {fault}" for fault in shown)
+        told = "".join(f"\n    {printable(fault)[:_WIDE]}" for fault in shown)
         raise LocalaiCiError(
             f"the package is not fit to be an image:{told}",
             where=entry.id,

@@ -5,8 +5,9 @@ One code for a base that was pulled and for one that was built in place.
 
 import json
 from dataclasses import dataclass
+from shlex import quote
 
-from localai_ci.bases.step import BaseRecipe, Step
+from localai_ci.bases.step import BaseRecipe, Step, in_quotes
 from localai_ci.config.compile import (
     BuildType,
     Ccache,
@@ -196,10 +197,10 @@ def _environment(entry: Entry, recipe: BackendRecipe) -> str:
     }
     if recipe.compiler.cc != "gcc":
         variables |= {"CC": recipe.compiler.cc, "CXX": recipe.compiler.cxx}
-    lines = [f"export {name}='{value}'" for name, value in variables.items()]
+    lines = [f"export {name}={in_quotes(value)}" for name, value in variables.items()]
     if recipe.compiler.setup:
         # Intel's script reads unset variables, and fails where it was sourced before.
-        lines.append(f"set +eu; . {recipe.compiler.setup} >/dev/null; set -eu")
+        lines.append(f"set +eu; . {quote(recipe.compiler.setup)} >/dev/null; set -eu")
     return "\n".join(lines)
 
 
@@ -219,14 +220,15 @@ ccache --zero-stats >/dev/null"""
 
 def _compile(entry: Entry, recipe: BackendRecipe, limits: Ccache) -> str:
     folder = f"{TREE}/{entry.folders[0]}"
-    makes = "\n".join(f"make {goal.target}\n{_verify(entry, goal)}" for goal in recipe.goals)
+    # No option: the table's model takes names that begin with a letter or digit alone.
+    makes = "\n".join(f"make {quote(goal.target)}\n{_verify(entry, goal)}" for goal in recipe.goals)
     return f"""\
 {_environment(entry, recipe)}
 {_ccache(limits)}
-cd {folder}
+cd -- {quote(folder)}
 cached() {{ # FILE NAME VALUE: refuse a build that became another one
   local line
-  line=$(grep -m1 "^$2:" "$1" || true)
+  line=$(grep -m1 -e "^$2:" -- "$1" || true)
   [ "${{line#*=}}" = "$3" ] || [ "$(echo "${{line#*=}}" | tr a-z A-Z)" = "$3" ] || {{
     echo "localai-ci: $1 says '${{line:-nothing of $2}}', and compile.yaml $2=$3" >&2
     exit 65
@@ -242,14 +244,15 @@ def _verify(entry: Entry, goal: MakeTarget) -> str:
         return ""
     name, folder = entry.backend, "llama.cpp"
     build = f"../{name}-{goal.flavor}-build/{folder}/build" if goal.flavor else "build"
-    checks = (f"cached {build}/CMakeCache.txt {key} '{value}'\n" for key, value in goal.cmake)
+    file = quote(f"{build}/CMakeCache.txt")
+    checks = (f"cached {file} {quote(key)} {in_quotes(value)}\n" for key, value in goal.cmake)
     return "".join(checks)
 
 
 def _package(entry: Entry, recipe: BackendRecipe) -> str:
     return f"""\
 {_environment(entry, recipe)}
-cd {TREE}/{entry.folders[0]}
+cd -- {quote(f"{TREE}/{entry.folders[0]}")}
 rm -rf package
 make package
 """
@@ -258,7 +261,7 @@ make package
 def _libraries(entry: Entry) -> str:
     """Bring the distribution's shared gRPC along: LocalAI's own bases link it statically."""
     return f"""\
-cd {package_folder(entry)}
+cd -- {quote(package_folder(entry))}
 find . -type f -perm /111 ! -name '*.sh' ! -name 'ld.so' | while read -r file; do
   ldd "$file" 2>/dev/null || true
 done | awk '$2 == "=>" && $3 ~ /^\\// {{ print $3 }}' | sort -u | while read -r library; do

@@ -7,6 +7,7 @@ from dagger import Directory, Secret
 
 from localai_ci.backends.base_choice import BasePreference
 from localai_ci.backends.builder import Builder
+from localai_ci.backends.trust import PULL_REQUEST
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.config.variants import Variant
 from localai_ci.errors import InputError
@@ -31,6 +32,7 @@ class BackendRequest:
         third_party: The third-party sources, instead of fetching them.
         refresh: DEPS_REFRESH of a Dockerfile; this week if empty.
         images: Repository of finished images: what is there already is not built.
+        trust: Whose code is built, see `backends.trust`.
         login: How registries are reached.
     """
 
@@ -47,6 +49,7 @@ class BackendRequest:
     refresh: str = ""
     images: str = ""
     login: Login = ANONYMOUS
+    trust: str = PULL_REQUEST
 
     def variant_for(self, entry: Entry) -> str:
         """The builder base of an entry: the one that is asked for, its own, or a plain one."""

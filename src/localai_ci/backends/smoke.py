@@ -14,13 +14,14 @@ from dagger import Container, DaggerError, Directory, ReturnType, Service
 
 from localai_ci.bases.step import SHELL
 from localai_ci.errors import LocalaiCiError
+from localai_ci.text import printable
 
 PORT = 50051
 PATIENCE = 120
 """Seconds from start to answer; no backend loads a model before it answers."""
 _HOST = "backend"
 _FOLDER = "/backend"
-_LAST_LINES = 12
+_LAST_LINES, _SHOWN = 12, 500
 
 # gRPC over HTTP/2 in the clear: an empty message, with its five bytes of frame in front.
 _ASK = r"""
@@ -112,13 +113,13 @@ def explain(entry: str, code: int, lines: list[str], error: Exception) -> Locala
     text = "\n".join(lines)
     library = re.search(r"(\S+): cannot open shared object file", text)
     if library:
-        what = f"{library[1]} is missing from the package"
+        what = f"{printable(library[1])[:_SHOWN]} is missing from the package"
     elif code == _STILL_RUNS:
         reason = "no answer came in time" if isinstance(error, TimeoutError) else str(error)
         what = f"it runs, but its Health does not answer on port {PORT} ({_first(reason)})"
     else:
         what = f"it ended with exit code {code} before it answered"
-    tail = "".join(f"\n    {line}" for line in lines[-_LAST_LINES:])
+    tail = "".join(f"\n    {printable(line)[:_SHOWN]}" for line in lines[-_LAST_LINES:])
     return LocalaiCiError(
         f"the backend did not come up: {what}{tail}",
         where=entry,
@@ -134,18 +135,21 @@ def read(entry: str, said: str) -> str:
     """
     head, _, body = said.rpartition("\n\n")
     status = re.search(r"^grpc-status: *(\d+)", head, re.MULTILINE)
-    data = bytes.fromhex("".join(body.split()))
+    try:
+        data = bytes.fromhex("".join(body.split()))
+    except ValueError:
+        data = b""
     frame, message = data[:5], data[5:]
     if not status or status[1] != "0" or len(frame) < 5:  # noqa: PLR2004 - a frame's head
         raise LocalaiCiError(
-            f"Health answered, but is not well: {' '.join(head.split())}",
+            f"Health answered, but is not well: {printable(' '.join(head.split()))[:_SHOWN]}",
             where=entry,
             remedy="The service is not backend.Backend, or it refuses; see its log.",
         )
     # A Reply's only field that Health sets is the first one: bytes, tag 0x0a, then the length.
-    if message[:1] == b"\x0a":
+    if message[:1] == b"\x0a" and len(message) > 1:
         message = message[2 : 2 + message[1]]
-    return message.decode("utf-8", "replace")
+    return printable(message.decode("utf-8", "replace"))[:_SHOWN]
 
 
 def _first(text: str) -> str:

@@ -10,6 +10,8 @@ from localai_ci.backends import slices
 from localai_ci.backends.dockerignore import IGNORE
 from localai_ci.backends.input_hash import Snapshot
 from localai_ci.backends.listing import listing
+from localai_ci.config import bounds
+from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, unknown_entry
 from localai_ci.matrix.tables import PATHS, Tables
 
@@ -58,6 +60,28 @@ class SourceTree:
 async def open_tree(source: Directory) -> SourceTree:
     """A tree with its own matrix, rules and tables where it has them."""
     return SourceTree(source, Tables({path: await read(source, path) for path in PATHS}.get))
+
+
+async def text(source: Directory, path: str) -> str:
+    """The text of a file that has to be there, and small.
+
+    Raises:
+        InputError: it is not there, or larger than any that is looked into.
+    """
+    size = await source.file(path).size() if await source.exists(path) else None
+    if size is None:
+        raise InputError(
+            "the source tree has no such file",
+            where=path,
+            remedy="Give a checkout of LocalAI that has this backend as --source.",
+        )
+    if size > bounds.FILE_BYTES:
+        raise InputError(
+            f"it has more than {bounds.FILE_BYTES} bytes",
+            where=path,
+            remedy="Files that are looked into are small; check what this one is.",
+        )
+    return await source.file(path).contents()
 
 
 async def read(source: Directory, path: str) -> bytes | None:

@@ -7,16 +7,25 @@ from dagger import ExecError
 from localai_ci.bases.step import Step
 from localai_ci.config.variants import Variant
 from localai_ci.errors import LocalaiCiError
+from localai_ci.text import printable
 
 _URL = re.compile(r"https?://[^\s'\"<>]+")
 _OWN = "localai-ci: "  # marks what our own scripts say, see mirrors.py
 _LAST_LINES = 12
+_LINE = 500
+"""Characters that are shown of a line: what a build prints is anybody's."""
+
+
+def last_line(error: object) -> str:
+    """What an error says last, printable and cut: mostly somebody else's words."""
+    lines = str(error).strip().splitlines()
+    return printable(lines[-1])[:_LINE] if lines else "no reason told"
 
 
 def of_image(variant: Variant, image: str, here: str, reason: str) -> LocalaiCiError:
     """The base image cannot be pulled, or what is in it does not run on this engine."""
     where = f"variant {variant.name}"
-    reason = reason.strip().splitlines()[0]
+    reason = printable(reason.strip().splitlines()[0] if reason.strip() else "no reason told")
     if variant.platform != here:
         return LocalaiCiError(
             f"{image} for {variant.platform} does not run on this engine, which is {here}"
@@ -53,10 +62,10 @@ def of_exec(where: str, step: str, error: ExecError) -> LocalaiCiError:
     if error.exit_code == 0:
         what = f"step {step} ended well, but the engine lost it: {_reason(error)}"
     elif own:
-        what += f": {own[-1]}"
+        what += f": {printable(own[-1])[:_LINE]}"
     elif urls:
-        what += f": could not fetch {', '.join(urls[:3])}"
-    tail = "".join(f"\n    {line}" for line in said[-_LAST_LINES:])
+        what += f": could not fetch {', '.join(printable(url)[:_LINE] for url in urls[:3])}"
+    tail = "".join(f"\n    {printable(line)[:_LINE]}" for line in said[-_LAST_LINES:])
     remedy = "Look into it: ./daggerw --interactive call … opens a shell where it stopped."
     if urls:
         remedy = (

@@ -6,11 +6,12 @@ has mirrors of its own kind, so it has arguments of its own.
 """
 
 import re
-import shlex
 from dataclasses import dataclass
+from shlex import quote
 
 from localai_ci.config.variants import Variant
 from localai_ci.errors import InputError
+from localai_ci.text import quoted
 
 # Three tries of at most half a minute each without progress: a hanging upstream ends the step
 # in two minutes, a slow one is waited for.
@@ -26,6 +27,9 @@ _APT = (
 _ARCHIVE = r"https?://(archive|security)\.ubuntu\.com/ubuntu/?"
 _PORTS = r"https?://ports\.ubuntu\.com(/ubuntu-ports)?/?"
 _DEBIAN = r"https?://[^/ ]+/(debian(-security)?)/?"
+
+# Debian's policy for names; a table that names packages may have come with a tree.
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,127}")
 
 
 @dataclass(frozen=True)
@@ -62,20 +66,20 @@ class Mirrors:
                     where=where,
                     remedy="Give it as a netrc file: --mirror-credentials file://$HOME/.netrc",
                 )
-            if value and not re.fullmatch(r"https?://[\w.:/%+~-]+", value):
+            if value and not re.fullmatch(r"https?://[A-Za-z0-9_.:/%+~-]+", value):
                 raise InputError(
                     f"{value!r} is no http(s) URL",
                     where=where,
                     remedy="Write it as https://mirror.example/path.",
                 )
             object.__setattr__(self, flag, value.rstrip("/"))
-        if not re.fullmatch(r"[\w.-]*", self.epoch):
+        if not re.fullmatch(r"[A-Za-z0-9_.-]*", self.epoch):
             raise InputError(
                 f"{self.epoch!r} may hold letters, digits, dots and dashes only",
                 where="--epoch",
                 remedy="Write it as 2026-W47.",
             )
-        if self.apt_snapshot and not re.fullmatch(r"\d{8}T\d{6}Z", self.apt_snapshot):
+        if self.apt_snapshot and not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", self.apt_snapshot):
             raise InputError(
                 f"{self.apt_snapshot!r} is no moment",
                 where="--apt-snapshot",
@@ -113,64 +117,79 @@ class Mirrors:
 
     def fetch(self, address: str, sha256: str | None, target: str) -> str:
         """Bash that downloads to ``target`` and verifies it where a checksum is known."""
-        url = self.url(address)
-        script = f"{_CURL} --output {target} '{url}' || {_give_up(f'could not fetch {url}')}\n"
+        url, file = self.url(address), quote(target)
+        given_up = _give_up(f"could not fetch {url}")
+        script = f"{_CURL} --output {file} --url {quote(url)} || {given_up}\n"
         if sha256:
-            script += (
-                f"echo '{sha256}  {target}' | sha256sum --check --status || "
-                + _give_up(
-                    f"{url} is not what it was: expected sha256 {sha256},"
-                    f" got $(sha256sum {target} | cut -d' ' -f1)"
-                )
-                + "\n"
+            changed = _give_up(
+                f"{url} is not what it was: expected sha256 {sha256}, got ",
+                f"sha256sum -- {file} | cut -d' ' -f1",
             )
+            line = quote(f"{sha256}  {target}")
+            script += f"echo {line} | sha256sum --check --status || {changed}\n"
         return script
 
     def resolve(self, url: str, version: str) -> str:
         """Bash that prints the commit of a tag, last where more lines come."""
-        return f"git ls-remote '{self.url(url)}' 'refs/tags/{version}' 'refs/tags/{version}^{{}}'"
+        tag = f"refs/tags/{version}"
+        refs = f"{quote(tag)} {quote(f'{tag}^{{}}')}"
+        return f"{self._git} ls-remote -- {quote(url)} {refs}"
 
     def clone(self, url: str, version: str, commit: str | None, target: str) -> str:
         """Bash that clones one tag with its submodules, and checks the commit where it is known."""
-        found = f"$(git -C {target} rev-parse HEAD)"
+        head = f"git -C {quote(target)} rev-parse HEAD"
         script = (
             f"{self._git} clone --quiet --recurse-submodules --shallow-submodules"
-            f" --jobs 4 --depth 1 --branch {version} {url} {target} || "
+            f" --jobs 4 --depth 1 --branch {quote(version)} -- {quote(url)} {quote(target)} || "
             + _give_up(f"could not clone {self.url(url)} at {version}")
             + "\n"
         )
         if commit:
-            script += f'[ "{found}" = {commit} ] || ' + _give_up(
-                f"{url} {version} is not what it was: expected commit {commit}, got {found}"
+            script += f'[ "$({head})" = {quote(commit)} ] || ' + _give_up(
+                f"{url} {version} is not what it was: expected commit {commit}, got ", head
             )
         return script
 
     def checkout(self, url: str, commit: str, target: str) -> str:
-        """Bash that fetches one commit with its submodules, without git's own folders.
-
-        The address and those of submodules come from a tree: quoted, and over HTTPS alone.
-        """
-        git = f"{self._git} -C {target}"
-        allowed = "http:https" if self.mirror.startswith("http:") else "https"
+        """Bash that fetches one commit into a git repository, without its submodules."""
+        folder, wanted = quote(target), quote(commit)
+        git = f"{self._git} -C {folder}"
         # Not every server hands out a commit by its id alone.
         return (
-            f"export GIT_ALLOW_PROTOCOL={allowed}\n"
-            f"git init --quiet {target}\n"
-            f"git -C {target} remote add -- origin {shlex.quote(url)}\n"
-            f"{git} fetch --quiet --depth 1 origin {commit} || {git} fetch --quiet --tags origin\n"
-            f"{git} checkout --quiet --detach {commit}\n"
-            f"{git} submodule --quiet update --init --recursive --depth 1 --jobs 4\n"
-            f"find {target} -name .git -prune -exec rm -rf {{}} +\n"
+            f"git init --quiet -- {folder}\n"
+            f"git -C {folder} remote add -- origin {quote(url)}\n"
+            f"{git} fetch --quiet --depth 1 -- origin {wanted} ||"
+            f" {git} fetch --quiet --tags -- origin\n"
+            f"{git} checkout --quiet --detach {wanted} --\n"
         )
 
     @property
     def _git(self) -> str:
-        """Git through the mirror, submodules too; a stalled transfer ends by itself."""
-        through = f"-c url.{self.mirror}/.insteadOf=https:// " if self.mirror else ""
-        return f"git {through}-c http.lowSpeedLimit=1024 -c http.lowSpeedTime=60"
+        """Git through the mirror, submodules too; a stalled transfer ends by itself.
+
+        It speaks https alone, or http to a mirror that does, whatever a repository's own files say.
+        """
+        spoken = "https:http" if self.mirror.startswith("http://") else "https"
+        through = f"-c {quote(f'url.{self.mirror}/.insteadOf=https://')} " if self.mirror else ""
+        return (
+            f"GIT_ALLOW_PROTOCOL={spoken} GIT_TERMINAL_PROMPT=0 git {through}"
+            "-c http.lowSpeedLimit=1024 -c http.lowSpeedTime=60"
+        )
 
     def install(self, packages: tuple[str, ...], *, recommends: bool = False) -> str:
-        """Bash that installs packages, then leaves neither lists nor mirrors behind."""
+        """Bash that installs packages, then leaves neither lists nor mirrors behind.
+
+        Raises:
+            InputError: one of them is not the name of a package.
+        """
+        for package in packages:
+            if not _PACKAGE.fullmatch(package):
+                raise InputError(
+                    f"{quoted(package)} is not the name of a Debian package",
+                    where="packages",
+                    remedy="Lower case letters, digits, plus, dot and dash; neither option,"
+                    " version nor path.",
+                )
         flag = "" if recommends else "--no-install-recommends "
         return self.apt(f"install -y {flag}{' '.join(packages)}")
 
@@ -213,6 +232,12 @@ class Mirrors:
         return [*rules, "s#@http#http#"] if rules else []
 
 
-def _give_up(message: str) -> str:
-    """Bash that ends the step; the marker lets the error name the upstream (failure.py)."""
-    return f'{{ echo "localai-ci: {message}" >&2; exit 69; }}'
+def _give_up(message: str, command: str = "") -> str:
+    """Bash that ends the step; the marker lets the error name the upstream (failure.py).
+
+    Args:
+        message: What is told, whatever characters are in it.
+        command: What it prints is told behind the message.
+    """
+    more = f' "$({command})"' if command else ""
+    return f"{{ printf '%s' {quote(f'localai-ci: {message}')}{more} >&2; echo >&2; exit 69; }}"

@@ -50,6 +50,11 @@ class Step:
         return container.with_exec([*SHELL, self.script])
 
 
+def in_quotes(value: str) -> str:
+    """A value as one word of bash, in quotes whether it needs them or not."""
+    return "'" + value.replace("'", "'\"'\"'") + "'"
+
+
 def in_scratch_folder(script: str) -> str:
     """Bash that runs ``script`` in a folder which is gone afterwards."""
     return f'work=$(mktemp -d)\ncd "$work"\n{script.rstrip()}\ncd /\nrm -rf "$work"\n'

@@ -63,9 +63,23 @@ def variants(
         file, _ = upstreams.load_upstreams()
         show = upstreams.unverified_json if output is Format.json else upstreams.unverified_table
         print(show(file))
+        _no_new(upstreams.new_unverified(file), upstreams.verified_since(file))
     else:
         listed = module.load_variants()
         print(module.as_json(listed) if output is Format.json else module.as_table(listed))
+
+
+def _no_new(new: list[str], gone: list[str]) -> None:
+    """Fail where something new is taken on trust, or the list of what is says too much."""
+    for label in new:
+        note(
+            f"error: {label} is new and has no checksum: fill it in with"
+            " `dagger call pin-upstreams`, or add it to known_unverified in matrix/upstreams.yaml"
+        )
+    for label in gone:
+        note(f"error: {label} stands in known_unverified without need: remove it there")
+    if new or gone:
+        sys.exit(ExitCode.FINDINGS)
 
 
 def app() -> None:

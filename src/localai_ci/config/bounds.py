@@ -15,6 +15,9 @@ YAML_NODES = 200_000
 YAML_DEPTH = 40
 """How deep they are nested [5]."""
 
+PROTO_DEPTH = 32
+"""How deep messages of a .proto file are nested [1]; protoc itself takes 32."""
+
 LINE_LENGTH = 10_000
 """Characters of a line of a build file that is searched for names; longer ones are passed over."""
 

@@ -9,10 +9,27 @@ from localai_ci.config.data import data_dir
 from localai_ci.config.reader import Document, Loc, Strict, load
 from localai_ci.config.variants import Arch
 from localai_ci.errors import InputError
+from localai_ci.text import listed, printable, quoted
+
+_SHOWN = 60
+"""Names that an error lists, and characters that it shows of one."""
 
 Reason = Annotated[str, Field(min_length=10)]
 Cache = Annotated[dict[str, str], Field(description="What CMake's cache must say afterwards.")]
-Names = Annotated[list[str], Field(min_length=1)]
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)]
+"""A name that make is called with: neither an option nor a variable."""
+Names = Annotated[list[Word], Field(min_length=1)]
+Inside = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*$",
+        description="A path inside of the tree, without a way up.",
+    ),
+]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+Host = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9_][A-Za-z0-9_.~+-]*)*$")
+]
 
 
 class Ccache(Strict):
@@ -59,10 +76,10 @@ class CompileTarget(Strict):
 class Source(Strict):
     """Third-party sources, and the Makefile that pins them."""
 
-    folder: str = Field(description="Where the Makefile looks for them before it clones.")
-    makefile: str
-    commit: str = Field(description="The Makefile's variable with the commit.")
-    repository: str = Field(description="The Makefile's variable with the URL.")
+    folder: Inside = Field(description="Where the Makefile looks for them before it clones.")
+    makefile: Inside
+    commit: Variable = Field(description="The Makefile's variable with the commit.")
+    repository: Variable = Field(description="The Makefile's variable with the URL.")
 
 
 class Other(Strict):
@@ -98,8 +115,13 @@ class CompileFile(Strict):
     compilers: dict[str, Compiler]
     build_types: dict[str, BuildType]
     amdgpu_targets: str = Field(description="Where a row says nothing.")
-    targets: dict[str, CompileTarget]
-    backends: dict[str, Compiled]
+    credential_hosts: list[Host] = Field(
+        [],
+        description="HOST or HOST/PATH of sources that a mirror's credentials may be used for;"
+        " only the module's own file counts.",
+    )
+    targets: dict[Word, CompileTarget]
+    backends: dict[Word, Compiled]
 
     def relatives(self, backend: str) -> tuple[str, ...]:
         """The other backends that compile much of the same code."""
@@ -153,5 +175,7 @@ def _references(file: CompileFile) -> list[tuple[Loc, str, str, dict[str, object
 def _unknown(
     document: Document, loc: Loc, kind: str, name: str, known: dict[str, object]
 ) -> InputError:
-    listed = ", ".join(filter(None, known))
-    return document.error(loc, f"there is no {kind} {name!r}", f"Known: {listed}.")
+    names = [printable(name)[:_SHOWN] for name in known if name]
+    return document.error(
+        loc, f"there is no {kind} {quoted(name)}", f"Known: {listed(names, _SHOWN)}."
+    )

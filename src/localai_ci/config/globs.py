@@ -178,12 +178,13 @@ def _alternatives(
             segments[-1] = (*segments[-1], token)
     made: list[list[Segment]] = [[]]
     for segment in segments:
-        for choice in [_split(segment)]:
-            if len(choice) > 1 and not dialect.classes:
-                raise _fault(glob, "** stands alone between slashes", where)
-            if len(made) * len(choice) > bounds.GLOB_CHOICES:
-                raise _fault(glob, "it has too many ** beside other characters", where)
-            made = [[*start, *end] for start in made for end in choice]
+        beside = segment.count(GLOBSTAR) if len(segment) > 1 else 0
+        if beside and not dialect.classes:
+            raise _fault(glob, "** stands alone between slashes", where)
+        # Counted before they are made: each makes two of all that were there.
+        if len(made) << beside > bounds.GLOB_CHOICES:
+            raise _fault(glob, "it has too many ** beside other characters", where)
+        made = [[*start, *end] for start in made for end in _split(segment)]
     return made
 
 

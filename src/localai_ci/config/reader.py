@@ -17,7 +17,7 @@ from yaml.constructor import SafeConstructor
 
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
-from localai_ci.text import printable, quoted
+from localai_ci.text import and_more, printable, quoted
 
 Loc = tuple[int | str, ...]
 
@@ -239,7 +239,8 @@ _PLAIN = (str, int, float, bool, type(None), date)
 
 def _report(document: Document, error: ValidationError) -> str:
     rows = []
-    for fault in error.errors():
+    faults = error.errors()
+    for fault in faults[:FAULTS_SHOWN]:
         loc: Loc = tuple(part for part in fault["loc"] if part != "[key]")
         place = printable(".".join(str(part)[:SHOWN] for part in loc))
         message = printable(fault["msg"].removeprefix("Value error, "))
@@ -252,9 +253,12 @@ def _report(document: Document, error: ValidationError) -> str:
         rows.append(
             f"{document.path}:{document.line(loc)}: {place + ': ' if place else ''}{message}"
         )
-    return "\n".join(rows)
+    more = and_more(faults, FAULTS_SHOWN)
+    return "\n".join([*rows, *([f"… {more}"] if more else [])])
 
 
+FAULTS_SHOWN = 20
+"""Faults of a file that an error lists."""
 SHOWN = 60
 """Characters that an error shows of a value or a key."""
 

@@ -61,6 +61,9 @@ class Upstreams(Strict):
 
     downloads: tuple[Download, ...]
     repositories: tuple[GitRepository, ...]
+    known_unverified: tuple[str, ...] = Field(
+        (), description="Labels of entries that may be without a checksum; no new one is."
+    )
 
     def download(self, name: str, variant: Variant) -> Download:
         """The file of that name for the variant's release and architecture.
@@ -109,6 +112,18 @@ def unverified(upstreams: Upstreams) -> list[Download | GitRepository]:
     """What would be taken on trust: entries without checksum or commit."""
     downloads = [d for d in upstreams.downloads if d.sha256 is None]
     return [*downloads, *(r for r in upstreams.repositories if r.commit is None)]
+
+
+def new_unverified(upstreams: Upstreams) -> list[str]:
+    """Labels that are taken on trust, and were not when somebody last looked at the list."""
+    labels = [entry.label for entry in unverified(upstreams)]
+    return [label for label in labels if label not in upstreams.known_unverified]
+
+
+def verified_since(upstreams: Upstreams) -> list[str]:
+    """Labels of the list that need not stand in it: a checksum is there, or they are gone."""
+    labels = {entry.label for entry in unverified(upstreams)}
+    return [label for label in upstreams.known_unverified if label not in labels]
 
 
 def unverified_table(upstreams: Upstreams) -> str:

@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from localai_ci.config.backends import Backends, Build, Override, OverrideValues
 from localai_ci.config.profiles import Arch, Profile, Profiles
 from localai_ci.config.reader import Document
@@ -14,13 +16,13 @@ from localai_ci.errors import InputError
 from localai_ci.matrix.diff import diff
 from localai_ci.matrix.entry import DARWIN, Entry
 from localai_ci.matrix.expand import expand
-from localai_ci.text import and_more
+from localai_ci.text import and_more, listed, printable, quoted
 
 TODO = "TODO: say why this row differs from its profile."
 LEARNED = ("build_type", "cuda", "base_image", "ubuntu", "skip_drivers")
 """Profile fields that follow what most of the profile's rows say."""
 
-_LISTED = 10
+_LISTED, _WIDE = 10, 500
 Rows = dict[str, list[Entry]]
 
 
@@ -74,15 +76,17 @@ def _refuse(entries: Iterable[Entry], builds: Mapping[str, Build]) -> None:
         if "+" in e.arch:
             faults.append(f"{e.id}: two platforms in one row; give each its own row")
         if e.extra:
-            faults.append(f"{e.id}: unknown fields {', '.join(k for k, _ in e.extra)}")
+            unknown = listed([name[:_WIDE] for name, _ in e.extra], _LISTED)
+            faults.append(f"{e.id}: unknown fields {unknown}")
         if not e.suffix.endswith(f"-{e.backend}"):
             faults.append(f"{e.id}: the suffix does not end in the backend's name {e.backend}")
         if e.build not in builds:
             faults.append(f"{e.id}: the Dockerfile {e.build} is not under `builds`")
     if faults:
         more = and_more(faults, _LISTED)
+        shown = (printable(fault)[:_WIDE] for fault in faults[:_LISTED])
         raise InputError(
-            "\n".join([*dict.fromkeys(faults[:_LISTED]), *([f"… {more}"] if more else [])]),
+            "\n".join([*dict.fromkeys(shown), *([f"… {more}"] if more else [])]),
             remedy="Correct these rows, or teach backends.yaml about them, first.",
         )
 
@@ -241,11 +245,28 @@ def _exceptions(rows: Rows, plain: Iterable[Entry], known: Sequence[Override]) -
             backends=list(names),
             profiles=on,
             arches=list(d.arches),
-            set=OverrideValues.model_validate(dict(d.changes)),
+            set=_values(d, names),
             inert=d.inert,
         )
         for (d, names), on in sorted(profiles.items(), key=lambda item: item[0][0].order)
     ]
+
+
+def _values(deviating: _Deviating, backends: Sequence[str]) -> OverrideValues:
+    """What an exception would set.
+
+    Raises:
+        InputError: a row says what an exception cannot.
+    """
+    try:
+        return OverrideValues.model_validate(dict(deviating.changes))
+    except ValidationError as e:
+        first = e.errors()[0]
+        raise InputError(
+            f"{first['loc'][0]} is {quoted(first['input'])}: {first['msg'].lower()}",
+            where=quoted(listed(backends)),
+            remedy="Correct these rows; an exception can only say what is known.",
+        ) from None
 
 
 def _deviating(

@@ -104,6 +104,13 @@ CcacheRepository: TypeAlias = Annotated[
 CcacheSave: TypeAlias = Annotated[
     bool, Doc("Keep the cache in --ccache afterwards; not for pull requests")
 ]
+TrustDomain: TypeAlias = Annotated[
+    str,
+    Doc(
+        "Whose code this is: release or pull-request; no release reads a compiler cache that a"
+        " pull request wrote; default: release for publish, pull-request for all else"
+    ),
+]
 CompileTargets: TypeAlias = Annotated[
     list[str] | None, Doc("Compile only these targets of compile.yaml, for a quick try: fallback")
 ]

@@ -33,13 +33,17 @@ class Backend:
     targets: list[str] | None
     third_party: dagger.Directory | None
     refresh: str
+    trust: str
 
-    async def request(self, *, ccache_save: bool = False) -> "BackendRequest":
-        """What is asked of the build.
+    async def request(
+        self, *, ccache_save: bool = False, publishes: bool = False
+    ) -> "BackendRequest":
+        """What is asked of the build; one that publishes is a release's, if nothing else is said.
 
         Raises:
-            InputError: a mirror or the Docker config cannot be what it is meant to be.
+            InputError: a mirror, the Docker config or --trust cannot be what it is meant to be.
         """
+        from localai_ci.backends import trust
         from localai_ci.backends.base_choice import BasePreference
         from localai_ci.backends.request import BackendRequest
 
@@ -57,6 +61,7 @@ class Backend:
             refresh=self.refresh,
             images=self.images,
             login=await self.settings.login(),
+            trust=trust.domain(self.trust, trust.RELEASE if publishes else trust.PULL_REQUEST),
         )
 
     @never_cached
@@ -110,7 +115,7 @@ class Backend:
         from localai_ci.module import publishing
 
         return await publishing.publish(
-            await self.request(ccache_save=ccache_save and not dry_run),
+            await self.request(ccache_save=ccache_save and not dry_run, publishes=True),
             await self.settings.registries_file(),
             run_id,
             run_url,

@@ -11,6 +11,9 @@ from localai_ci.errors import InputError
 from localai_ci.matrix.git_process import run
 from localai_ci.text import printable, quoted
 
+_STAT = re.compile(rb"(?:  [a-z]+: [^\n]*\n){0,5}")
+"""What git tells of a file in the index, five lines."""
+
 
 @dataclass(frozen=True)
 class Checkout:
@@ -112,8 +115,9 @@ class Checkout:
         found = {p.decode("utf-8", "surrogateescape") for p in staged.split(b"\0") if p}
         listed = (self._run("ls-files", "--debug", "--stage", "-z") or b"").split(b"\0")
         for at, entry in enumerate(listed[:-1]):
-            # The stat data of an entry follow its name, and the next entry follows them.
-            meta, _, name = entry.rpartition(b"\n")[2].partition(b"\t")
+            # The stat data of an entry follow its name, and the next entry follows them. They are
+            # counted from the front: a name may have a line break and look like anything.
+            meta, _, name = entry[_told_of_last(entry) if at else 0 :].partition(b"\t")
             mode, blob, _ = (*meta.decode("ascii", "replace").split(" "), "", "")[:3]
             path = name.decode("utf-8", "surrogateescape")
             if mode != "160000" and not _as_staged(self.path / path, blob, listed[at + 1]):
@@ -165,6 +169,12 @@ def quoted_line(text: str) -> str:
     return printable(text)[:200]
 
 
+def _told_of_last(entry: bytes) -> int:
+    """How many bytes at an entry's beginning are about the one before."""
+    found = _STAT.match(entry)
+    return found.end() if found else 0
+
+
 def _as_staged(path: Path, blob: str, stat: bytes) -> bool:
     """Whether a file is what the index says, by its time and size, and else by its content."""
     try:
@@ -175,6 +185,8 @@ def _as_staged(path: Path, blob: str, stat: bytes) -> bool:
     mtime = f"{now.st_mtime_ns // 10**9}:{now.st_mtime_ns % 10**9}".encode()
     if (known.get(b"mtime"), known.get(b"size")) == (mtime, b"%d" % now.st_size):
         return True
+    if not (path.is_symlink() or path.is_file()):
+        return False
     content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
     text = b"blob %d\0" % len(content) + content
     return hashlib.sha1(text, usedforsecurity=False).hexdigest() == blob

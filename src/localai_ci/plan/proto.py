@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from localai_ci.config import bounds
+from localai_ci.errors import InputError
+
 _TOKEN = re.compile(
     r"""
       (?P<string>"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?)
@@ -48,6 +51,9 @@ def symbols(text: str) -> dict[str, str]:
 
     A field, enum value or option goes by its name, so that a new number or type is a change and
     a new name is a removal; statements without ``=`` (``reserved 4;``) go by themselves.
+
+    Raises:
+        InputError: it is nested too deep.
     """
     found: dict[str, str] = {}
     path: list[str] = []
@@ -57,6 +63,12 @@ def symbols(text: str) -> dict[str, str]:
             found[".".join([*path, name])] = words
         if mark == "{":
             path.append(name)
+            if len(path) > bounds.PROTO_DEPTH:
+                raise InputError(
+                    f"nested deeper than {bounds.PROTO_DEPTH} levels",
+                    where="the .proto file",
+                    remedy="protoc takes no such file either; make it flatter.",
+                )
         elif mark == "}" and path:
             path.pop()
     return found

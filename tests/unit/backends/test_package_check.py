@@ -1,10 +1,13 @@
 """The check of a package, over listings like those that its probe prints."""
 
+import subprocess
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pytest
 
-from localai_ci.backends.package_check import Contents, Wanted, check, read
+from localai_ci.backends.package_check import PROBE, Contents, Wanted, check, read
+from localai_ci.bases.step import SHELL
 from localai_ci.config.packages import load_packages
 from localai_ci.errors import LocalaiCiError
 from localai_ci.matrix.entry import Entry
@@ -231,3 +234,19 @@ def test_a_build_that_the_table_does_not_know_is_an_error_in_words() -> None:
     assert "does not say how an image of the build zig is laid out" in refused(
         entry, contents(FILES, {})
     )
+
+
+def test_a_name_with_a_line_break_is_refused_where_the_list_is_made(tmp_path: Path) -> None:
+    (tmp_path / "a\n\nFile: .").mkdir()
+    (tmp_path / "a\n\nFile: ./run.sh\n  Machine: x").write_text("")
+    done = subprocess.run(
+        [*SHELL, PROBE], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 65
+    assert "line break in its name" in done.stderr
+
+
+@pytest.mark.parametrize("line", ["f\t12", "f\t1\t888\ta", "f\t\N{SUPERSCRIPT TWO}\t755\ta", "x"])
+def test_a_list_that_cannot_be_read_is_said(line: str) -> None:
+    with pytest.raises(LocalaiCiError, match="cannot be read"):
+        read(f"f\t1\t755\trun.sh\n{line}\n\n")

@@ -1,26 +1,27 @@
 """The pure parts of a backend's build: pins, statistics, arguments, answers, names."""
 
-import shlex
-import subprocess
+import dataclasses
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from localai_ci.backends import trust
 from localai_ci.backends.build import BuiltBackend
-from localai_ci.backends.ccache import Key
+from localai_ci.backends.ccache import Key, inputs_in
 from localai_ci.backends.ccache_statistics import Statistics
 from localai_ci.backends.ccache_statistics import read as read_statistics
 from localai_ci.backends.dockerfile_call import arguments
 from localai_ci.backends.input_hash import refresh_of
+from localai_ci.backends.pins import Pin, read_pin
 from localai_ci.backends.recipe import decide, steps, tools
 from localai_ci.backends.report import check_cache
+from localai_ci.backends.request import BackendRequest
 from localai_ci.backends.smoke import explain
 from localai_ci.backends.smoke import read as read_answer
-from localai_ci.backends.third_party import Pin, read_pin
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.recipe import recipe
 from localai_ci.config.compile import load_compile
@@ -44,62 +45,12 @@ def test_a_makefiles_pin_is_read(sign: str) -> None:
     ("text", "message"),
     [
         ("LLAMA_REPO?=https://x.org/llama\n", "LLAMA_VERSION is not set"),
-        ("LLAMA_VERSION?=master\nLLAMA_REPO?=https://x.org\n", "'master', no full commit id"),
+        ("LLAMA_VERSION?=master\nLLAMA_REPO?=https://x.org\n", "'master', not a full commit id"),
     ],
 )
 def test_a_pin_that_is_none_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_pin(text, SOURCE)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://x;id>/tmp/p;#",
-        "https://x.org/$(id)",
-        "https://x.org/`id`",
-        "https://x.org/a'b",
-        "ext::sh%20-c%20id",
-        "file:///etc",
-        "http://x.org/llama",
-        "git@x.org:llama",
-        "--upload-pack=id",
-        "https://x.org/../../etc",
-        "https://user:password@x.org/llama",
-        "https://x.org/a\x1b[31m",
-    ],
-)
-def test_an_address_that_is_more_than_one_gets_no_further(url: str) -> None:
-    with pytest.raises(InputError, match="expected https://HOST/PATH") as refused:
-        read_pin(f"LLAMA_VERSION?={COMMIT}\nLLAMA_REPO?={url}\n", SOURCE)
-    assert "\x1b" not in str(refused.value)
-
-
-@settings(deadline=None)
-@given(st.text(min_size=1))
-def test_whatever_a_makefile_names_the_shell_sees_one_word_of_an_address(url: str) -> None:
-    try:
-        pin = read_pin(f"LLAMA_VERSION?={COMMIT}\nLLAMA_REPO?=https://x.org/{url}\n", SOURCE)
-    except InputError:
-        return
-    assert shlex.split(pin.url) == [pin.url]
-    assert pin.url in url or pin.url.startswith("https://x.org/")
-
-
-@pytest.mark.parametrize(
-    ("mirror", "allowed"), [("", "https"), ("https://m", "https"), ("http://m:1", "http:https")]
-)
-def test_git_takes_submodules_over_https_alone(mirror: str, allowed: str) -> None:
-    script = Mirrors(mirror).checkout("https://x.org/llama", COMMIT, "/t")
-    assert script.splitlines()[0] == f"export GIT_ALLOW_PROTOCOL={allowed}"
-
-
-def test_git_itself_refuses_what_is_not_allowed(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q", tmp_path / "source"], check=True)
-    script = Mirrors().checkout(f"file://{tmp_path}/source", COMMIT, str(tmp_path / "copy"))
-    done = subprocess.run(["bash", "-ec", script], capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "transport 'file' not allowed" in done.stderr
 
 
 def test_the_statistics_are_ccaches_own() -> None:
@@ -140,7 +91,7 @@ def test_the_canary_fails_where_nothing_went_through_the_cache() -> None:
 
 
 def test_caches_are_tried_from_the_nearest_to_the_relatives() -> None:
-    key = Key("bonsai", "cuda-12-amd64", "cublas", "0123456789ab", "inputs")
+    key = Key("bonsai", "cuda-12-amd64", "cublas", "0123456789ab", "inputs", trust.RELEASE)
     assert key.candidates(FILE.relatives("bonsai")) == (
         "ccache-bonsai-cuda-12-amd64-cublas-0123456789ab",
         "ccache-bonsai-cuda-12-amd64-cublas",
@@ -150,11 +101,55 @@ def test_caches_are_tried_from_the_nearest_to_the_relatives() -> None:
     )
 
 
+def test_a_pull_request_reads_its_own_caches_first_and_a_releases_next() -> None:
+    key = Key("bonsai", "amd64", "", "0123456789ab", "inputs", trust.PULL_REQUEST)
+    assert key.candidates(("llama-cpp",)) == (
+        "pr-ccache-bonsai-amd64-cpu-0123456789ab",
+        "ccache-bonsai-amd64-cpu-0123456789ab",
+        "pr-ccache-bonsai-amd64-cpu",
+        "ccache-bonsai-amd64-cpu",
+        "pr-ccache-llama-cpp-amd64-cpu",
+        "ccache-llama-cpp-amd64-cpu",
+    )
+
+
+def written(key: Key) -> set[str]:
+    return {key.volume, key.tag(on_base=True), key.tag(on_base=False)}
+
+
+@given(*[st.from_regex(r"[a-z0-9]+(-[a-z0-9]+){0,3}", fullmatch=True)] * 3)
+@example("pr-x", "amd64", "cpu")
+def test_no_release_reads_what_any_pull_request_has_written(
+    backend: str, variant: str, other: str
+) -> None:
+    for mine, theirs in ((backend, other), (backend, backend), (f"pr-{other}", other)):
+        key = Key(mine, variant, "", "0" * 12, "", trust.RELEASE)
+        read = {key.volume, *key.candidates((theirs,))}
+        for name in (mine, theirs, backend, other):
+            assert not read & written(replace(key, backend=name, trust=trust.PULL_REQUEST))
+
+
+def test_a_build_is_a_pull_requests_where_nothing_is_said() -> None:
+    fields = {field.name: field.default for field in dataclasses.fields(BackendRequest)}
+    assert fields["trust"] == trust.PULL_REQUEST
+    assert trust.domain("", trust.RELEASE) == trust.RELEASE
+    assert trust.domain("pull-request", trust.RELEASE) == trust.PULL_REQUEST
+    with pytest.raises(InputError, match="no trust domain 'main'"):
+        trust.domain("main", trust.RELEASE)
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "{", "[" * 100_000, '"x"', ""])
+def test_an_image_that_does_not_describe_a_cache_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        inputs_in(text)
+
+
 def test_every_cache_has_a_name_of_its_own_that_a_registry_takes() -> None:
     tags = [
-        Key(e.backend, e.builder, e.build_type, "0123456789ab", "").tag(on_base=True)
+        Key(e.backend, e.builder, e.build_type, "0123456789ab", "", domain).tag(on_base=True)
         for e in ENTRIES.values()
         if e.builder
+        for domain in trust.DOMAINS
     ]
     assert len(set(tags)) == len(tags)
     assert all(TAG.fullmatch(tag) for tag in tags)
@@ -246,3 +241,10 @@ def test_a_backend_that_does_not_come_up_says_why(code: int, line: str, what: st
     told = str(explain("x/amd64", code, [line], TimeoutError()))
     assert what in told
     assert line in told
+
+
+def test_what_a_backend_says_is_told_printable_and_cut() -> None:
+    told = str(explain("x/amd64", 7, ["\x1b[31m::add-mask::x", "y" * 100_000], TimeoutError()))
+    assert "\x1b" not in told
+    assert "::add-mask" not in told
+    assert len(told) < 2000

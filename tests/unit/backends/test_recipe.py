@@ -1,11 +1,16 @@
 """The table of compile.yaml: LocalAI's own choices (localai-ci-facts 2.2), and its errors."""
 
+import re
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from localai_ci.backends.recipe import decide, takes
-from localai_ci.config.compile import load_compile
+from localai_ci.backends.recipe import MakeTarget, decide, steps, takes
+from localai_ci.bases.mirrors import Mirrors
+from localai_ci.bases.recipe import recipe
+from localai_ci.config.compile import Compiler, load_compile
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.loading import load_matrix
@@ -37,10 +42,10 @@ def test_the_cpu_part_is_what_localais_scripts_select(arch: str, build_type: str
     for backend, cpu in zip(
         ("llama-cpp", "turboquant", "bonsai"), SELECTED[arch, build_type], strict=True
     ):
-        recipe = decide(FILE, entry(backend, arch, build_type))
+        how = decide(FILE, entry(backend, arch, build_type))
         names = (cpu, "grpc", "rpc-server")
-        assert recipe.targets == tuple(f"{backend}-{name}" for name in names)
-        assert recipe.cpu_libraries == (cpu == "cpu-all")
+        assert how.targets == tuple(f"{backend}-{name}" for name in names)
+        assert how.cpu_libraries == (cpu == "cpu-all")
 
 
 @pytest.mark.parametrize(
@@ -50,8 +55,8 @@ def test_the_cpu_part_is_what_localais_scripts_select(arch: str, build_type: str
 def test_ik_llama_cpp_needs_avx2_where_there_is_one(
     arch: str, build_type: str, target: str
 ) -> None:
-    recipe = decide(FILE, entry("ik-llama-cpp", arch, build_type))
-    assert recipe.targets == (f"ik-llama-cpp-{target}",)
+    how = decide(FILE, entry("ik-llama-cpp", arch, build_type))
+    assert how.targets == (f"ik-llama-cpp-{target}",)
 
 
 def test_privacy_filter_has_one_target_without_a_prefix() -> None:
@@ -143,3 +148,51 @@ def test_a_name_that_is_defined_nowhere_is_an_error_with_its_line(
     with pytest.raises(InputError, match=message) as caught:
         load_compile(path)
     assert f"{path}:" in str(caught.value)
+
+
+EVIL = "12'; touch ran; : '\n$(touch ran)`touch ran`\""
+
+
+def test_no_value_of_a_row_or_a_table_is_run_by_the_shell(tmp_path: Path) -> None:
+    """As C15's `cuda-major-version`: every field at once, in every script, run for real."""
+    plain = entry("llama-cpp")
+    evil = replace(
+        plain,
+        cuda=EVIL,
+        build_type=EVIL,
+        amdgpu_targets=EVIL,
+        arch=EVIL,
+        folders=(EVIL,),
+        backend=EVIL,
+    )
+    how = decide(FILE, plain)
+    goal = MakeTarget(EVIL, ((EVIL, EVIL),), EVIL)
+    worst = Compiler(cc=EVIL, cxx=EVIL, packages=[], setup=EVIL)
+    how = replace(how, goals=(goal, *how.goals), compiler=worst)
+    base = recipe("debian-amd64", Mirrors())
+    for step in steps(evil, how, base, FILE.ccache):
+        # Nothing of it is there, so it would end at its first `cd`: go on after every failure.
+        subprocess.run(
+            ["bash", "-c", f"set +e; exit() {{ :; }}\n{step.script}".replace("set -eu", "set +e")],
+            cwd=tmp_path, capture_output=True, check=False, env={"PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+        assert not (tmp_path / "ran").exists(), step.name
+
+
+@pytest.mark.parametrize("name", ["-x", "SHELL=/bin/x", "a b", "a;b", ""])
+def test_a_make_target_is_neither_an_option_nor_a_variable(tmp_path: Path, name: str) -> None:
+    text = Path("matrix/compile.yaml").read_text().replace("make: [avx2]", f"make: ['{name}']")
+    path = tmp_path / "compile.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="make"):
+        load_compile(path)
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc", "a/../b", "a//b", "-x", "a/.git", "a;b"])
+def test_third_party_sources_stay_inside_of_the_tree(tmp_path: Path, path: str) -> None:
+    text = Path("matrix/compile.yaml").read_text()
+    file = tmp_path / "compile.yaml"
+    for field in ("folder", "makefile"):
+        file.write_text(re.sub(rf"( {field}:) .*", rf"\1 '{path}'", text, count=1))
+        with pytest.raises(InputError, match=field):
+            load_compile(file)

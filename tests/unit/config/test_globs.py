@@ -119,3 +119,10 @@ def test_braces_make_one_glob_for_each_choice() -> None:
 
 def test_no_glob_at_all_matches_nothing() -> None:
     assert not compiled([]).match("")
+
+
+@pytest.mark.parametrize("glob", ["a**b" * 100, "/".join(["a**b"] * 9), "**a" * 30])
+def test_many_choices_are_counted_before_they_are_made(glob: str) -> None:
+    """A pattern of 400 characters took all memory."""
+    with pytest.raises(InputError, match="too many"):
+        compiled([glob], DOCKERIGNORE)

@@ -1,5 +1,6 @@
 """A tree that is not ours: what it brings is read, and starts nothing."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -126,6 +127,24 @@ def test_edits_that_are_not_committed_are_named(clone: Path, edit: str) -> None:
         (note,) = notes(clone)
         assert note.startswith("1 file of ")
         assert "README.md" in note
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\n", "x\n  size: 1\tflags: 0\n100644 0 0\ty", "a\tb"])
+def test_a_tracked_name_with_a_line_break_is_one_name(clone: Path, name: str) -> None:
+    write(clone, name, "one")
+    git(clone, "add", ".")
+    git(clone, "commit", "-qm", "odd")
+    assert notes(clone) == ()
+    write(clone, name, "two, and longer")
+    (note,) = notes(clone)
+    assert note.startswith("1 file of ")
+
+
+def test_a_tracked_file_that_became_a_pipe_is_an_edit_and_is_not_waited_for(clone: Path) -> None:
+    (clone / "README.md").unlink()
+    os.mkfifo(clone / "README.md")
+    (note,) = notes(clone)
+    assert "README.md" in note
 
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "../outside", "backend/../../outside"])

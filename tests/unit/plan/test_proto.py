@@ -1,8 +1,10 @@
 """The .proto scanner: declarations and statements, not text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localai_ci.errors import InputError
 from localai_ci.plan.proto import breaking_changes, symbols
 
 
@@ -65,3 +67,8 @@ def test_an_edit_is_additive_exactly_if_every_old_field_stays(
 ) -> None:
     kept = all(new.get(name) == number for name, number in old.items())
     assert (not breaking_changes(message(old), message(new))) == kept
+
+
+def test_messages_nested_without_an_end_are_refused_at_once() -> None:
+    with pytest.raises(InputError, match="nested deeper than 32 levels"):
+        breaking_changes("message A {" * 20_000, "")

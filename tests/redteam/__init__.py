@@ -1,0 +1,1 @@
+"""A fork's tree that tries everything, and canaries that nobody may read."""
