@@ -19,18 +19,6 @@ FORMATS = ("table", "json", "github", "markdown", "html")
 FAULT = 70
 
 
-def _known(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(reason=reason, strict=True)
-
-
-# Found here, and being fixed where they are.
-KNOWN = {
-    "a_row_whose_platforms_is_hostile": _known("a row's words are not checked yet"),
-    "a_row_whose_tag-suffix_is_hostile": _known("a row's words are not checked yet"),
-    "a_row_whose_runs-on_is_hostile": _known("a row's words are not checked yet"),
-}
-
-
 @pytest.fixture
 def laid_out(tmp_path: Path) -> Iterator[Canaries]:
     with canaries(tmp_path) as found:
@@ -51,7 +39,7 @@ def attacked(root: Path, files: Path) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=KNOWN.get(n, ())) for n in ATTACKS])
+@pytest.mark.parametrize("name", ATTACKS)
 def test_a_forks_tree_gets_an_answer_and_no_canary(
     name: str, laid_out: Canaries, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from localai_ci.errors import InputError
 from localai_ci.matrix import localai
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.expand import expand
+from localai_ci.matrix.words import gate
 
 MATRIX_PATHS = ("matrix/profiles.yaml", "matrix/backends.yaml", localai.MATRIX_FILE)
 """Where a tree may carry its matrix."""
@@ -74,14 +75,14 @@ def _ours(folder: Path, read: Callable[[Path], bytes | None], *, in_tree: bool =
         for build, names in backends.backends.items()
         for name in names
     }
-    return Matrix(expand(profiles, backends, document), str(folder), lines)
+    return gate(Matrix(expand(profiles, backends, document), str(folder), lines))
 
 
 def _theirs(path: Path, data: bytes | None) -> Matrix:
     from localai_ci.matrix.localai import read
 
     entries, document = read(path, known_builds(), data)
-    return Matrix(entries, str(path), _row_lines(entries, document))
+    return gate(Matrix(entries, str(path), _row_lines(entries, document)))
 
 
 def known_builds() -> dict[str, Build]:

@@ -8,8 +8,9 @@ from localai_ci.backends.dockerignore import IGNORE
 from localai_ci.backends.input_hash import Snapshot
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
-from localai_ci.matrix.loading import load_matrix
-from localai_ci.matrix.tables import COMPILE, RULES, Read, Tables, tables
+from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
+from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Read, Tables, tables
+from localai_ci.matrix.words import refuse_strange_runners
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
@@ -110,6 +111,8 @@ def put_together(
     change = replace(change, bases=bases, forced=request.forced)
     if isinstance(compared, Compared) and change.paths is not None:
         change = _with_previous(change, compared, known)
+    if request.event.branches_off:
+        _refuse_strange_runners(known, change, compared)
     if request.previous_matrix:
         change = replace(change, previous=load_matrix(request.previous_matrix))
     return known, change
@@ -169,6 +172,23 @@ def _refuse_duplicates(matrix: Matrix) -> None:
                 remedy="Drop all but one, or give them other suffixes.",
             )
         seen.add(entry.id)
+
+
+def _refuse_strange_runners(known: Tables, change: Change, compared: Compared | str | None) -> None:
+    """A pull request may change rows, not the machines that they run on.
+
+    Where the change leaves the matrix alone, its rows are the base's own.
+    """
+    files = (*MATRIX_PATHS, f"{FOLDER}/")
+    if change.paths is not None and not any(path.startswith(files) for path in change.paths):
+        return None
+    base = Tables(compared.before) if isinstance(compared, Compared) else Tables()
+    try:
+        own = {e.id: e.runner for e in base.matrix.entries}
+        hosted = frozenset(base.profiles.runners.values())
+    except InputError:  # a base that cannot be read declares nothing beyond what is installed
+        return _refuse_strange_runners(known, change, None)
+    return refuse_strange_runners(known.matrix, hosted, lambda name: own.get(name, ""))
 
 
 def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
