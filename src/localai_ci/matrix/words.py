@@ -87,5 +87,5 @@ def refuse_strange_runners(
                 " does not give it",
                 where=matrix.where(entry),
                 remedy=f"Name one of {', '.join(sorted(hosted))}; a machine of the project's own is"
-                " declared on the base branch first.",
+                " declared in matrix/backends.yaml of the base branch first.",
             )

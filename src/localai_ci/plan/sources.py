@@ -184,7 +184,8 @@ def _refuse_strange_runners(known: Tables, change: Change, compared: Compared | 
         return None
     base = Tables(compared.before) if isinstance(compared, Compared) else Tables()
     try:
-        own = {e.id: e.runner for e in base.matrix.entries}
+        # Its rows as they are, and the exceptions that its own files give a reason for.
+        own = base.declared | {e.id: e.runner for e in base.matrix.entries}
         hosted = frozenset(base.profiles.runners.values())
     except InputError:  # a base that cannot be read declares nothing beyond what is installed
         return _refuse_strange_runners(known, change, None)
