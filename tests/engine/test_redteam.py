@@ -31,7 +31,7 @@ snoop() {{
   ls -la /run /var/run /.host /
   true
 }}
-snoop >/tmp/snooped 2>&1
+(set +eu; snoop) >/tmp/snooped 2>&1
 cat /tmp/snooped >&2
 """
 
@@ -58,6 +58,14 @@ def built(engine: Engine, laid_out: Canaries, tree: Path, *flags: str, out: Path
         "backend", "image", f"--source={tree}", *flags, *credentials,
         "rootfs", "export", f"--path={out}",
     )  # fmt: skip
+
+
+def with_stage(dockerfile: Path, stage: str, last: str) -> None:
+    """``stage`` behind the arguments that stand before every stage, ``last`` in the last stage."""
+    text = dockerfile.read_text()
+    head, first, rest = text.partition("FROM ")
+    assert first, f"{dockerfile} has no stage"
+    dockerfile.write_text(f"{head}{stage}{first}{rest}\n{last}\n")
 
 
 def said(done: Done, out: Path) -> dict[str, str]:
@@ -91,7 +99,7 @@ def test_what_a_dockerfile_runs_finds_nothing(
         "COPY backend/go/local-store/snoop.sh /snoop.sh\n"
         "RUN --mount=type=secret,id=netrc --mount=type=secret,id=mirror bash /snoop.sh\n"
     )
-    dockerfile.write_text(f"{stage}{dockerfile.read_text()}\nCOPY --from=snoop /tmp/snooped /\n")
+    with_stage(dockerfile, stage, "COPY --from=snoop /tmp/snooped /")
     done = built(engine, laid_out, tree, *STORE, out=tmp_path / "out")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "PATH=" in (tmp_path / "out/snooped").read_text()
@@ -115,8 +123,7 @@ def test_a_dockerfile_reaches_nothing_beyond_its_context(
     (tree / "backend/go/local-store/link").symlink_to(laid_out.outside)
     dockerfile = tree / "backend/Dockerfile.golang"
     stage = f"FROM debian:bookworm AS evil\n{line.format(port=laid_out.port)}\n"
-    last = "COPY --from=evil /taken /taken\n"
-    dockerfile.write_text(f"{stage}{dockerfile.read_text()}\n{last}")
+    with_stage(dockerfile, stage, "COPY --from=evil /taken /taken")
     done = built(engine, laid_out, tree, *STORE, out=tmp_path / "out")
     assert laid_out.taken(said(done, tmp_path / "out")) == []
     if "/link" not in line:
@@ -143,7 +150,7 @@ def test_a_cache_mounts_name_is_no_path_on_the_machine(
         "FROM debian:bookworm AS evil\n"
         f"RUN --mount=type=cache,id={up},target=/c cp -r /c /taken && ls -laR /taken\n"
     )
-    dockerfile.write_text(f"{stage}{dockerfile.read_text()}\nCOPY --from=evil /taken /taken\n")
+    with_stage(dockerfile, stage, "COPY --from=evil /taken /taken")
     done = built(engine, laid_out, tree, *STORE, out=tmp_path / "out")
     assert laid_out.taken(said(done, tmp_path / "out")) == []
 

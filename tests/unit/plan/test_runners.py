@@ -6,8 +6,9 @@ import pytest
 
 from localai_ci.errors import InputError
 from localai_ci.matrix.localai import MATRIX_FILE
+from localai_ci.matrix.tables import Read
 from localai_ci.plan.event import Event
-from localai_ci.plan.sources import Compared, PlanRequest, Read, put_together
+from localai_ci.plan.sources import Compared, PlanRequest, put_together
 
 ROW = """\
   - backend: whisper
