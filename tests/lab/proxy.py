@@ -1,5 +1,6 @@
 """A proxy in front of a real registry that fails on cue, and remembers every request."""
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,7 +106,7 @@ class Proxy:
                 request.method,
                 URL(f"http://{self.upstream}{request.target}", encoded=True),
                 headers=_passed_on(request.headers),
-                data=request.body,
+                data=io.BytesIO(request.body) if request.body else None,
                 allow_redirects=False,
             ) as real:
                 body = await real.read()
