@@ -7,10 +7,10 @@ from pathlib import Path
 
 import publishing
 import pytest
-from lab.debian import program
-from lab.rooms import CANARY, USER
-from live import REPO, Done, Engine, executed
+from dagger_engine import REPO, Done, Engine, executed
 from publishing import FIXTURES, SHA, merge, publish
+from registries.debian import program
+from registries.session import CANARY, USER
 
 LLAMA = publishing.leg("amd64")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import publishing
 import pytest
-from lab.debian import output
-from live import Engine
+from dagger_engine import Engine
+from registries.debian import output
 
 
 @pytest.mark.slow

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from lab.images import publish
-from lab.rooms import fresh
 from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import TagRule
 from localai_ci.names import anchor_tag, leg_labels, split_entry_id
@@ -19,6 +17,8 @@ from localai_ci.release.receipt import Receipt, Run
 from localai_ci.release.result import ImageRow, MergeResult
 from localai_ci.release.tags import GitEvent, TagSet, tags
 from localai_ci.release.targets import Target
+from registries.images import publish
+from registries.session import fresh
 
 SHA = "a1b2c3d" + "0" * 33
 RUN = Run(id="4711", day=dt.date(2026, 11, 20), revision=SHA)

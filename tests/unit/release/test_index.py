@@ -5,8 +5,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lab.images import image
-from lab.legs import RUN
+from registries.images import image
+from registries.legs import RUN
 
 from localai_ci.errors import InputError
 from localai_ci.oci.digest import digest_of
