@@ -3,7 +3,7 @@
 A path that starts with ``/~FAULT~TEXT/`` serves what follows, except that requests whose path
 holds TEXT meet the fault: ``404``, ``hang`` (no byte ever comes), ``cut`` (half of the bytes),
 ``other`` (another file: the one of that path below ``/other``), ``auth`` (who does not sign in
-as ``fake`` with the password ``canary-of-a-mirror`` is refused). Any other word is no fault: it
+as ``fake`` with the password ``canary-of-a-mirror`` is refused). Any other word is not a fault: it
 only tells one test's requests from another's in the log.
 So one server answers for a sound mirror and for every broken one, by its URL.
 

@@ -46,7 +46,7 @@ async def test_two_legs_become_one_index_under_all_tags_in_all_registries(scene:
 async def test_legs_that_wait_in_the_cache_repository_are_brought_over(scene: Scene) -> None:
     receipts = await scene.both()
     row = (await scene.merge(receipts)).images[0]
-    assert sorted(row.healed) == [f"{e} in a: manifest and blobs" for e in BOTH]
+    assert sorted(row.restored) == [f"{e} in a: manifest and blobs" for e in BOTH]
 
 
 async def test_one_leg_becomes_an_index_too(scene: Scene) -> None:
@@ -104,7 +104,7 @@ async def test_a_collected_leg_is_brought_back_from_its_receipt(
     servers.basic.collect_garbage()
     servers.basic.start()
     result = await scene.merge(receipts, BRANCH, keep_anchors=True)
-    assert len(result.images[0].healed) == 2
+    assert len(result.images[0].restored) == 2
     assert await scene.tags("master-cpu-test") == before
 
 

@@ -83,7 +83,7 @@ async def test_a_leg_whose_manifest_alone_was_collected_comes_back_from_the_rece
         del repo.manifests[leg.digest]
     written = len(front.writes)
     row = (await scene.merge(receipts, BRANCH, keep_anchors=True)).images[0]
-    assert sorted(row.healed) == [f"{leg.entry} in sound: manifest" for leg in receipts]
+    assert sorted(row.restored) == [f"{leg.entry} in sound: manifest" for leg in receipts]
     assert len(front.writes) == written
 
 
@@ -98,7 +98,7 @@ async def test_a_leg_whose_blobs_were_collected_too_is_mounted_from_its_anchor(
     repo.tags.clear()
     written, sent = len(front.writes), scene.transport.requests["PATCH"]
     row = (await scene.merge(receipts, BRANCH, keep_anchors=True)).images[0]
-    assert sorted(row.healed) == [f"{leg.entry} in sound: manifest and blobs" for leg in receipts]
+    assert sorted(row.restored) == [f"{leg.entry} in sound: manifest and blobs" for leg in receipts]
     assert len(front.writes) == written
     assert scene.transport.requests["PATCH"] == sent, "bytes moved that could be mounted"
 

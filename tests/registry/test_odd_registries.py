@@ -149,7 +149,7 @@ async def test_a_list_of_tags_goes_on_at_no_other_host(
         await manifests.list_tags(client, fresh(front.address))
 
 
-# A12: what is no manifest.
+# A12: what is not a manifest.
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ async def test_a_leg_that_is_brought_back_has_every_blob_though_the_registry_ask
                 careless.store.pop(digest, None)
         row = (await scene.merge(receipts)).images[0]
         assert row.status is Status.merged
-        assert len(row.healed) == 2
+        assert len(row.restored) == 2
         for leg in receipts:
             for blob in (leg.config, *leg.layers):
                 pieces = blobs.pull(transport, scene.targets[0].repository, blob)
@@ -121,7 +121,7 @@ async def test_an_index_that_is_refused_though_its_legs_are_there_gets_them_agai
         front.fail(Fault("PUT", f"/manifests/{name}", times=99, before=only_indexes(refuse)))
         row = (await scene.merge(receipts)).images[0]
         assert row.status is Status.merged, row.error
-        assert len(row.healed) == 2
+        assert len(row.restored) == 2
 
 
 def only_indexes(
@@ -307,7 +307,7 @@ async def test_what_an_earlier_run_recorded_is_not_believed_against_the_registry
     assert (await again()).status is Status.unchanged
     del repo.manifests[receipts[0].digest]
     repo.tags = {tag: digest for tag, digest in sound.items() if digest != receipts[0].digest}
-    assert len((await again()).healed) == 1
+    assert len((await again()).restored) == 1
     del repo.tags["v4.2.2-cpu-test"]
     assert [tag.image.rpartition(":")[2] for tag in (await again()).tags] == ["v4.2.2-cpu-test"]
     repo.tags["latest-cpu-test"] = receipts[0].digest

@@ -10,7 +10,7 @@ from registries.session import QUICK, Servers, fresh
 
 from localai_ci.errors import InputError
 from localai_ci.oci import manifests
-from localai_ci.oci.copy import copy, exists, retag
+from localai_ci.oci.copy import copy, retag
 from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
@@ -105,9 +105,9 @@ async def test_an_image_gets_a_further_tag_once(
     transport: Transport, repository: Repository
 ) -> None:
     image = await publish(transport, repository, "base-1234", "x")
-    assert await exists(transport, repository.at("base")) is None
+    assert await manifests.find(transport, repository.at("base")) is None
     assert await retag(transport, repository, "base-1234", "base") == image.digest
-    assert await exists(transport, repository.at("base")) == image.digest
+    assert await manifests.find(transport, repository.at("base")) == image.digest
     writes = transport.writes
     assert await retag(transport, repository, image.digest, "base") == image.digest
     assert transport.writes == writes

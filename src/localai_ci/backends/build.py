@@ -130,8 +130,8 @@ async def _compiled(
     )
     container, statistics = await _compile(request, file, entry, how, recipe, container, key)
     output = container.directory(recipes.package_folder(entry))
-    wanted = package_check.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
-    contents = await _check(entry, output, container, wanted, tree.tables.packages)
+    expected = package_check.Expected(how.targets, cpu_libraries=how.cpu_libraries)
+    contents = await _check(entry, output, container, expected, tree.tables.packages)
     image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", output)
     return BuiltBackend(entry, image, inputs, contents, chosen.why, statistics)
 
@@ -192,8 +192,8 @@ async def _from_dockerfile(
                 remedy="A stage or file that it names is not there, or an image was not found;"
                 " --base-image REF starts from another one.",
             ) from None
-    wanted = package_check.Wanted(())
-    contents = await _check(entry, image.rootfs(), tools, wanted, tree.tables.packages)
+    expected = package_check.Expected(())
+    contents = await _check(entry, image.rootfs(), tools, expected, tree.tables.packages)
     return BuiltBackend(entry, image, inputs, contents)
 
 
@@ -242,7 +242,7 @@ async def _check(
     entry: Entry,
     files: Directory,
     tools: Container,
-    wanted: package_check.Wanted,
+    expected: package_check.Expected,
     file: PackagesFile,
 ) -> package_check.Contents:
     with get_tracer().start_as_current_span(f"{entry.id}: check the package"):
@@ -250,5 +250,5 @@ async def _check(
         contents = package_check.read(
             await looking.with_exec([*SHELL, package_check.PROBE]).stdout()
         )
-        package_check.check(entry, contents, wanted, file)
+        package_check.check(entry, contents, expected, file)
     return contents

@@ -195,7 +195,7 @@ def _without_built(
     named = asked.file.registries.get(asked.registry)
     if not named and "/" not in asked.registry:
         raise InputError(
-            f"{asked.registry!r} is no registry of registries.yaml",
+            f"{asked.registry!r} is not a registry of registries.yaml",
             where="--built",
             remedy=f"Give one of {', '.join(asked.file.registries)}, or HOST/PATH.",
         )

@@ -93,7 +93,7 @@ class Other(Strict):
     @model_validator(mode="after")
     def _says_when(self) -> "Other":
         if not self.build_types and not self.arches:
-            raise ValueError("say for which build_types or arches; else it is no exception")
+            raise ValueError("say for which build_types or arches; else it is not an exception")
         return self
 
 

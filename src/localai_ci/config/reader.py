@@ -175,7 +175,7 @@ class _Reading:
         """The content of a node.
 
         Raises:
-            InputError: an alias, a key twice, a key that is none, a value of no known kind.
+            InputError: an alias, a key twice, an impossible key, a value of an unknown kind.
         """
         line = node.start_mark.line + 1
         if id(node) in self._seen:
@@ -219,7 +219,7 @@ class _Reading:
         if value is _UNREADABLE or not isinstance(value, _PLAIN):
             raise self._fault(
                 node.start_mark.line + 1,
-                f"the value {quoted(str(node.value))} is none of its kind",
+                f"the value {quoted(str(node.value))} is not one of its kind",
                 "Put it in quotes if it is text.",
             )
         return value

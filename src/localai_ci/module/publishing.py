@@ -41,8 +41,8 @@ async def publish(
     images = request.images or str(to[0].repository)
     preference = replace(request.preference, repository=request.preference.repository or file.bases)
     places = [place for t in to for place in (t.repository, t.anchors)]
-    wanted = replace(request, login=by, images=images, preference=preference)
-    ready = await ready_leg(wanted, {t.name: t.anchors for t in to}, run_id, revision)
+    for_images = replace(request, login=by, images=images, preference=preference)
+    ready = await ready_leg(for_images, {t.name: t.anchors for t in to}, run_id, revision)
     if dry_run:
         name = f"{receipt_file(ready.leg.entry.id).removesuffix('.json')}.dry-run"
         return dag.directory().with_new_file(name, ready.as_json())

@@ -285,7 +285,7 @@ class _Upload:
 async def _open(
     transport: Transport, repository: Repository, blob: Descriptor, source: Repository | None
 ) -> str | None:
-    """Open an upload session, by a mount where that may save it; a refused mount is no failure.
+    """Open an upload session, by a mount where that may save it; a refused mount is not a failure.
 
     Returns:
         The session's address, or None if the mount made the blob present.

@@ -55,7 +55,7 @@ def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Table
 
     Raises:
         InputError: a file, folder or list that cannot be read. A revision that is not there
-            is no error: then everything is built, and the change says why.
+            is not an error: then everything is built, and the change says why.
     """
     if request.source and not request.source.is_dir():
         raise InputError(

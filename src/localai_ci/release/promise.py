@@ -41,7 +41,7 @@ def read_promise(path: Path) -> Promise:
     """Read a plan.
 
     Raises:
-        InputError: it is not there, cannot be read, or is none.
+        InputError: it is not there, cannot be read, or is not a plan.
     """
     try:
         with path.open("rb") as file:
