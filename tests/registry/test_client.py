@@ -53,17 +53,18 @@ async def test_a_blob_is_mounted_from_a_neighbour(
     await blobs.push(transport, repository, blob, source)
     neighbour = fresh(repository.registry)
     before = transport.requests["PUT"]
-    assert await blobs.mount(transport, neighbour, blob, repository)
+    assert not await blobs.push(transport, neighbour, blob, source, repository)
     assert await blobs.exists(transport, neighbour, blob.digest)
     assert transport.requests["PUT"] == before
 
 
-async def test_a_mount_of_what_nobody_has_leaves_no_session(
+async def test_a_mount_of_what_nobody_has_becomes_an_upload(
     transport: Transport, repository: Repository
 ) -> None:
-    blob, _ = blobs.of_bytes(b"nobody has this")
-    assert not await blobs.mount(transport, fresh(repository.registry), blob, repository)
-    assert transport.requests["DELETE"] >= 1  # with tokens first refused: the right is `delete`
+    blob, source = blobs.of_bytes(b"nobody has this")
+    neighbour = fresh(repository.registry)
+    assert await blobs.push(transport, neighbour, blob, source, repository)
+    assert await blobs.exists(transport, neighbour, blob.digest)
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 3500])

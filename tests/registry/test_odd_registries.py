@@ -53,15 +53,6 @@ async def test_a_refused_mount_becomes_an_upload_and_is_not_tried_again(
     assert len(front.seen("POST", "mount=")) <= 2
 
 
-async def test_a_refused_mount_alone_is_a_no(
-    odd: tuple[Registry, Proxy], client: Transport
-) -> None:
-    _, front = odd
-    blob, _ = blobs.of_bytes(b"x")
-    front.fail(Fault("POST", "mount=", before=answering(403)))
-    assert not await blobs.mount(client, fresh(front.address), blob, fresh(front.address))
-
-
 @pytest.mark.parametrize("granted", ["last", "first", "none of two"])
 async def test_a_token_for_one_of_two_repositories_copies_by_upload(
     servers: Servers, granted: str, monkeypatch: pytest.MonkeyPatch

@@ -6,13 +6,12 @@ cache, compile, package, check. The Dockerfile backends take the short way.
 
 from dataclasses import dataclass, field
 
-from dagger import Container, DaggerError, Directory, ExecError, Platform, dag
+from dagger import BuildArg, Container, DaggerError, Directory, ExecError, Platform, dag
 from dagger.telemetry import get_tracer
 
 from localai_ci.backends import (
     base_choice,
     ccache,
-    dockerfile_build,
     dockerfile_call,
     package_check,
     source_tree,
@@ -182,7 +181,7 @@ async def _from_dockerfile(
     tools = await _tools(request, recipe)
     with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
         try:
-            image = await dockerfile_build.build(entry, part, given).sync()
+            image = await _by_dockerfile(entry, part, given).sync()
         except ExecError as e:
             raise failure.of_exec(entry.id, entry.dockerfile, e) from None
         except DaggerError as e:
@@ -252,3 +251,12 @@ async def _check(
         )
         package_check.check(entry, contents, expected, file)
     return contents
+
+
+def _by_dockerfile(entry: Entry, tree: Directory, given: dict[str, str]) -> Container:
+    """The image; the engine applies the tree's .dockerignore."""
+    return tree.docker_build(
+        dockerfile=entry.dockerfile,
+        platform=Platform(dockerfile_call.platform(entry)),
+        build_args=[BuildArg(name, value) for name, value in given.items()],
+    )

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localai_ci.cli import output
+from localai_ci.cli.options import (
+    Epoch,
+    EventName,
+    Ref,
+    RegistriesPath,
+    Sha,
+    event_of,
+    load_registries,
+    transport_to,
+)
 from localai_ci.cli.output import Format, FormatOption
-from localai_ci.cli.registries import RegistriesPath, load_registries
-from localai_ci.cli.run_event import Epoch, EventName, Ref, Sha, event_of, transport_to
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 

@@ -16,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from yaml.constructor import SafeConstructor
 
 from localai_ci.config import bounds
+from localai_ci.config.data import data_dir
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
 from localai_ci.text import and_more, printable, quoted
 
 Loc = tuple[int | str, ...]
@@ -86,25 +88,16 @@ _YAML = "Correct it; an editor that knows YAML shows the place."
 
 
 def _text(path: Path, data: bytes | None) -> str:
+    if data is None:
+        data = read_file(path, bounds.YAML_BYTES, "Check the name, and what this file is.")
+    elif len(data) > bounds.YAML_BYTES:
+        raise InputError(
+            f"it has more than {bounds.YAML_BYTES} bytes",
+            where=str(path),
+            remedy="A file of this kind is far smaller; check what this one is.",
+        )
     try:
-        if data is None:
-            with path.open("rb") as file:
-                data = file.read(bounds.YAML_BYTES + 1)
-        if len(data) > bounds.YAML_BYTES:
-            raise InputError(
-                f"it has more than {bounds.YAML_BYTES} bytes",
-                where=str(path),
-                remedy="A file of this kind is far smaller; check what this one is.",
-            )
         return data.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(
-            "there is no such file", where=str(path), remedy="Check the name."
-        ) from None
-    except OSError as e:
-        raise InputError(
-            f"it cannot be read: {e.strerror}", where=str(path), remedy="Give a readable file."
-        ) from None
     except UnicodeDecodeError as e:
         raise InputError(
             f"not UTF-8: {e.reason} at byte {e.start}",
@@ -144,6 +137,23 @@ def _too_much(path: Path, line: int, what: str) -> InputError:
     return InputError(
         what, where=f"{path}:{line}", remedy="No file of this project is near; make it smaller."
     )
+
+
+def load_table(
+    name: str, model: type[M], path: Path | None = None, data: bytes | None = None
+) -> tuple[M, Document]:
+    """Read one of the files of ``matrix/``, by default the installed one.
+
+    Args:
+        name: What it is called there.
+        model: What it must be.
+        path: The file; only its name where ``data`` is given.
+        data: The content, of a file that is not on disk.
+
+    Raises:
+        InputError: a fault in it, with file and line.
+    """
+    return load(path or data_dir() / name, model, data)
 
 
 def load(path: Path, model: type[M], data: bytes | None = None) -> tuple[M, Document]:

@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
+
+_LIMIT = 64 * 1024 * 1024  # bytes; of all of LocalAI's images it is below 2 MB
+_REMEDY = "Give merge's --result file."
 
 
 class Status(StrEnum):
@@ -119,13 +123,9 @@ class MergeResult(_ResultRow):
             InputError: the file is missing, or is not one.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            raise InputError("there is no such file", where=str(path)) from None
+            return cls.model_validate_json(read_file(path, _LIMIT, _REMEDY))
         except ValidationError:
-            raise InputError(
-                "not the result of a merge", where=str(path), remedy="Give merge's --result file."
-            ) from None
+            raise InputError("not the result of a merge", where=str(path), remedy=_REMEDY) from None
 
 
 def write_durably(path: Path, text: str) -> None:
