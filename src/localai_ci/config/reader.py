@@ -258,6 +258,10 @@ def _report(document: Document, error: ValidationError) -> str:
             message = "unknown key; check its spelling and indentation"
         elif fault["type"] == "missing":
             message = "this key is missing"
+        elif fault["type"] in {"model_type", "dict_type"}:
+            empty = fault["input"] is None
+            message = f"keys with values are expected here{', not nothing' if empty else ''}"
+            message += "" if empty else _shown(fault["input"])
         elif fault["type"] != "value_error":
             message += _shown(fault["input"])
         rows.append(
