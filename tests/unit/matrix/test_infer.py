@@ -45,6 +45,7 @@ def test_rows_written_as_localai_does_are_read_back_unchanged(tmp_path: Path) ->
 def test_what_our_files_say_of_their_own_rows_is_what_they_say(tmp_path: Path) -> None:
     found = proposed(ENTRIES)
     assert found.profiles == PROFILES
+    assert "skip_drivers: false" not in profiles_yaml(found.profiles), "what is the default"
     assert len(found.backends.exceptions) == len(BACKENDS.exceptions)
     assert load_matrix(saved(found, tmp_path)).entries
 
