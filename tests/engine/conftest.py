@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dagger_engine import REPO, Engine
+from dagger_engine import Engine
 from fake_upstreams.internet import Internet, build_internet
 from fake_upstreams.packages import Key
 from native import record
@@ -49,11 +49,7 @@ def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     # The fake distribution is asked for through the mirror's rule as well.
     (www / f"{engine.address}:5009").symlink_to(www)
     log = folder / "requests.log"
-    log.touch()
-    server = str(REPO / "tests/fake_upstreams/server.py")
-    url = f"http://{engine.address}:5009"
-    command = ("python3", server, str(www), engine.address, "5009", str(log))
-    with engine.serving(f"{url}/distribution/Release", *command):
+    with engine.fake_upstreams(www, 5009, log, "/distribution/Release") as url:
         yield Internet(url, log, www)
 
 

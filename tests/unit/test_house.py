@@ -104,6 +104,18 @@ def test_each_room_imports_only_from_those_below_it() -> None:
     assert not wrong
 
 
+def test_no_module_is_named_by_a_string_where_no_arrow_would_see_it() -> None:
+    found = {
+        name
+        for name, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute | ast.alias)
+        if {"import_module", "__import__", "importlib"}
+        & {getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", "")}
+    }
+    assert found == set()
+
+
 def test_only_the_module_declares_what_dagger_shows() -> None:
     found = {
         name
