@@ -15,6 +15,7 @@ from typing import Any
 from localai_ci.errors import InputError
 from localai_ci.oci import limits
 from localai_ci.oci.reference import HUB_NAMES
+from localai_ci.text import quoted
 
 HUB = "https://index.docker.io/v1/"
 """Docker Hub, as docker itself writes it and asks helpers for it."""
@@ -132,7 +133,7 @@ def read(text: str | bytes, where: str) -> Config:
         where,
         tuple(_entries(_table(known, "auths", where), where)),
         tuple(
-            (Place.of(key), _helper(name, f"credHelpers[{key!r}]", where))
+            (Place.of(key), _helper(name, f"credHelpers[{quoted(key)}]", where))
             for key, name in _table(known, "credHelpers", where).items()
             if name
         ),
@@ -167,11 +168,11 @@ def _entries(
         if not entry:
             entry = {}  # noqa: PLW2901 - docker notes so that a helper has it
         if not isinstance(entry, dict):
-            raise _unreadable(f"its `auths` entry of {Place.of(key).registry} is no object", where)
+            raise _unreadable(f"its `auths` entry of {quoted(Place.of(key).registry)} is no object", where)
         fields = {name.lower(): value for name, value in entry.items()}
         for name in ("auth", "identitytoken", "username", "password"):
             if not isinstance(fields.get(name) or "", str):
-                place = Place.of(key).registry
+                place = quoted(Place.of(key).registry)
                 raise _unreadable(
                     f"its `auths` entry of {place} has a `{name}` that is no text", where
                 )

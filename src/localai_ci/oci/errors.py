@@ -7,7 +7,7 @@ from http import HTTPStatus
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import limits
 from localai_ci.oci.retry import phrase
-from localai_ci.text import printable
+from localai_ci.text import cut as cut_at
 
 _REMEDIES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "Sign in first: docker login {host}",
@@ -80,8 +80,7 @@ def excerpt(body: bytes) -> str:
 
 def cut(text: str) -> str:
     """What somebody else wrote, printable and short."""
-    whole = printable(text[: limits.TOLD + 1])
-    return whole if len(whole) <= limits.TOLD else f"{whole[: limits.TOLD]}…"
+    return cut_at(text, limits.TOLD)
 
 
 def _faults(body: bytes) -> list[tuple[str, str]]:
