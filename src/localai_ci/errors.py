@@ -2,7 +2,7 @@
 
 from localai_ci.text import shortened
 
-LONGEST = 5_000
+LONGEST = 12_000
 """Characters of what an error says; a value that it repeats is to be cut far before."""
 LONGEST_PLACE = 400
 """Characters of where it is."""

@@ -93,7 +93,7 @@ def printable_json(text: str) -> str:
     Outside of its strings nothing of the kind stands; inside, ``\u003a`` is a colon.
     """
     text = text.replace("\x7f", r"\u007f")
-    return _COMMAND.sub(lambda found: found[0][0] + rf"\u{ord(found[0][1]):04x}" + found[0][2:], text)
+    return _COMMAND.sub(lambda found: {"::": r":\u003a", "##[": r"#\u0023["}[found[0]], text)
 
 
 def cut(text: str, longest: int, *, lines: bool = False) -> str:
@@ -105,8 +105,8 @@ def cut(text: str, longest: int, *, lines: bool = False) -> str:
 def shortened(text: str, longest: int, *, lines: bool = False) -> str:
     """The same, without its middle: what a program says last is often why it ended."""
     if len(text) > longest:
-        text = f"{text[: longest * 2 // 3]} … {text[-(longest // 3) :]}"
-    return cut(text, 2 * longest, lines=lines)
+        text = f"{text[: longest // 3 * 2]} … {text[-(longest // 4) :]}"
+    return cut(text, longest, lines=lines)
 
 
 def quoted(value: object, shown: int = 60) -> str:
@@ -115,9 +115,12 @@ def quoted(value: object, shown: int = 60) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Text that Markdown shows as it is, in a cell of a table too."""
+    """Text that Markdown shows as it is, in a cell of a table too; GitHub makes no link of it."""
     plain = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~#!@])", r"\\\1", plain)
+    escaped = re.sub(r"([\\`*_\[\]|~#!@])", r"\\\1", plain)
+    return re.sub(
+        r"(?i)(?<=:)//|(?<=www)\.", lambda found: "".join(rf"\{c}" for c in found[0]), escaped
+    )
 
 
 def markdown_code(text: str) -> str:

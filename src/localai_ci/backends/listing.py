@@ -2,7 +2,11 @@
 
 import hashlib
 import os
+import stat
 from pathlib import Path
+
+from localai_ci.errors import InputError
+from localai_ci.text import quoted
 
 
 def listing(folder: Path) -> dict[str, str]:
@@ -21,10 +25,39 @@ def listing(folder: Path) -> dict[str, str]:
 
 
 def _line(path: Path) -> str:
-    if path.is_symlink():
-        mode, content = "120000", os.fsencode(path.readlink())
-    else:
-        mode = "100755" if path.stat().st_mode & 0o111 else "100644"
-        content = path.read_bytes()
-    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-    return f"{mode} {blob.hexdigest()}"
+    kind = path.lstat().st_mode
+    mode = "120000" if stat.S_ISLNK(kind) else "100755" if kind & 0o111 else "100644"
+    return f"{mode} {blob_id(path)}"
+
+
+def blob_id(path: Path) -> str:
+    """The id that git gives the content of a file, or of a link as it stands.
+
+    Raises:
+        InputError: it is a device or a pipe, or it is written to meanwhile.
+    """
+    kind = path.lstat()
+    if stat.S_ISLNK(kind.st_mode):
+        target = os.fsencode(path.readlink())
+        return _sha1(b"blob %d\0" % len(target) + target).hexdigest()
+    if not stat.S_ISREG(kind.st_mode):
+        raise _strange(path, "it is neither a file nor a link")
+    state, left = _sha1(b"blob %d\0" % kind.st_size), kind.st_size
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            left -= len(piece)
+            state.update(piece)
+    if left:
+        raise _strange(path, "it changes while it is read")
+    return state.hexdigest()
+
+
+_PIECE = 1 << 20  # bytes at once: a model may lie in a tree
+
+
+def _sha1(data: bytes) -> "hashlib._Hash":
+    return hashlib.sha1(data, usedforsecurity=False)
+
+
+def _strange(path: Path, what: str) -> InputError:
+    return InputError(what, where=quoted(str(path), 200), remedy="Take it out of the tree.")

@@ -137,7 +137,7 @@ def _signer(file: "Registries", key: str, public: str, identity: str) -> "Cosign
 
 def _show(done: "MergeResult", format_: Format) -> None:
     if format_ is Format.json:
-        output.line(done.model_dump_json(indent=1))
+        output.line(done.as_text().rstrip("\n"))
         return
     rows = [
         [

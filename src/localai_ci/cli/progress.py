@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from localai_ci.text import printable
+
 if TYPE_CHECKING:
     from localai_ci.release.result import ImageRow
 
@@ -24,6 +26,7 @@ def progress(total: int) -> Iterator[Callable[["ImageRow"], None]]:
         def report(row: "ImageRow") -> None:
             bar.advance(task)
             if row.status in {Status.failed, Status.refused}:
-                console.print(f"{row.suffix}: {row.status}: {row.error}", markup=False)
+                told = f"{row.suffix}: {row.status}: {row.error}"
+                console.print(printable(told, lines=True), markup=False)
 
         yield report

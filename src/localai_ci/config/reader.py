@@ -4,6 +4,7 @@ Source of truth for how this project reads YAML: duplicate keys, unknown keys an
 types are errors that name ``file:line``, the place in the document and the remedy.
 """
 
+import math
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -207,16 +208,10 @@ class _Reading:
     def _scalar(self, node: yaml.Node) -> Any:
         try:
             value = self._scalars.construct_object(node)
-        except (
-            ValueError,
-            LookupError,
-            ArithmeticError,
-            AttributeError,
-            TypeError,
-            yaml.YAMLError,
-        ):
+        except _FAULTS:
             value = _UNREADABLE
-        if value is _UNREADABLE or not isinstance(value, _PLAIN):
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if value is _UNREADABLE or endless or not isinstance(value, _PLAIN):
             raise self._fault(
                 node.start_mark.line + 1,
                 f"the value {quoted(str(node.value))} is none of its kind",

@@ -1,12 +1,12 @@
 """The builder bases: the models of ``matrix/variants.yaml``."""
 
 import difflib
-import json
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from localai_ci import json_text
 from localai_ci.config.data import data_dir
 from localai_ci.config.reader import Strict, load
 from localai_ci.errors import InputError
@@ -157,7 +157,7 @@ def load_variants(path: Path | None = None) -> Variants:
 
 def as_json(file: Variants) -> str:
     """The variants as a JSON list, every field of the model."""
-    return json.dumps([variant.model_dump() for variant in file.variants], indent=2)
+    return json_text.write([variant.model_dump() for variant in file.variants], indent=2)
 
 
 def as_table(file: Variants) -> str:

@@ -6,12 +6,14 @@ in any case) and containers-auth.json (keys with a part of the path; the longest
 
 import base64
 import binascii
+import codecs
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from localai_ci import json_text
 from localai_ci.errors import InputError
 from localai_ci.oci import limits
 from localai_ci.oci.reference import HUB_NAMES
@@ -19,6 +21,7 @@ from localai_ci.text import quoted
 
 HUB = "https://index.docker.io/v1/"
 """Docker Hub, as docker itself writes it and asks helpers for it."""
+_MARK = codecs.BOM_UTF8  # of Windows' editors
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _API = re.compile(r"v[12](?:/.*)?")
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -120,10 +123,10 @@ def read(text: str | bytes, where: str) -> Config:
     if len(text) > limits.CONFIG_BYTES:
         raise _unreadable(f"longer than {limits.CONFIG_BYTES} bytes", where)
     try:
-        data = json.loads(
-            text.decode("utf-8-sig") if isinstance(text, bytes) else text.lstrip("\ufeff")
+        data = json_text.read(
+            text.removeprefix(_MARK) if isinstance(text, bytes) else text.lstrip("\ufeff")
         )
-    except (ValueError, RecursionError):
+    except ValueError:
         data = None
     if not isinstance(data, dict):
         raise _unreadable("not a JSON object, so no credential can be read from it", where)
@@ -168,7 +171,8 @@ def _entries(
         if not entry:
             entry = {}  # noqa: PLW2901 - docker notes so that a helper has it
         if not isinstance(entry, dict):
-            raise _unreadable(f"its `auths` entry of {quoted(Place.of(key).registry)} is no object", where)
+            place = quoted(Place.of(key).registry)
+            raise _unreadable(f"its `auths` entry of {place} is not an object", where)
         fields = {name.lower(): value for name, value in entry.items()}
         for name in ("auth", "identitytoken", "username", "password"):
             if not isinstance(fields.get(name) or "", str):

@@ -1,9 +1,9 @@
 """What a registry answered that cannot be gone on with."""
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from localai_ci import json_text
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import limits
 from localai_ci.oci.retry import phrase
@@ -85,11 +85,11 @@ def cut(text: str) -> str:
 
 def _faults(body: bytes) -> list[tuple[str, str]]:
     try:
-        errors = json.loads(body)["errors"]
+        errors = json_text.read(body)["errors"]
         return [
             (cut(str(fault.get("code") or "")), str(fault.get("message") or ""))
             for fault in errors[:_FAULTS]
             if isinstance(fault, Mapping)
         ]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return []

@@ -5,11 +5,11 @@ every one written is compared with the digest that the registry answers.
 Source: OCI distribution specification 1.1.
 """
 
-import json
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from localai_ci import json_text
 from localai_ci.errors import InputError
 from localai_ci.oci.answer import Answer
 from localai_ci.oci.descriptor import Descriptor
@@ -59,7 +59,7 @@ def parts(manifest: Manifest) -> tuple[Descriptor, tuple[Descriptor, ...]]:
         ValueError: it is no image manifest.
     """
     try:
-        data = json.loads(manifest.raw)
+        data = json_text.read(manifest.raw)
         config, *layers = (Descriptor.read(part) for part in (data["config"], *data["layers"]))
     except (ValueError, KeyError, TypeError):
         raise ValueError("not the manifest of one image") from None
@@ -167,8 +167,8 @@ def _media_type(answer: Answer, image: Reference) -> str:
         RegistryError: it is no manifest at all, or of two kinds at once (CVE-2021-41190).
     """
     try:
-        data = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        data = json_text.read(answer.body)
+    except ValueError:
         data = None
     if isinstance(data, dict):
         index, single = "manifests" in data, "layers" in data or "config" in data
@@ -297,13 +297,16 @@ _IMMUTABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.METHOD_NOT
 
 def _tags_of(answer: Answer, repository: Repository) -> list[str]:
     try:
-        return [str(name) for name in json.loads(answer.body)["tags"] or []]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        names = json_text.read(answer.body)["tags"] or []
+    except (ValueError, KeyError, TypeError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise RegistryError(
             f"what it answered is no list of tags ({excerpt(answer.body)})",
             where=str(repository),
             remedy="See whether this address is a registry, and run it again.",
-        ) from None
+        )
+    return names
 
 
 async def _peek(transport: Transport, image: Reference) -> Answer:

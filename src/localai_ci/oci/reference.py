@@ -114,7 +114,9 @@ class Reference:
             path = f"library/{path}"
         faults = {
             f"the registry {quoted(registry)} is not a host": not _HOST.fullmatch(registry),
-            f"the name {quoted(path)} has other than a-z, 0-9 and separators": not _PATH.fullmatch(path),
+            f"the name {quoted(path)} has other than a-z, 0-9 and separators": not _PATH.fullmatch(
+                path
+            ),
             f"the tag {quoted(tag)} is not one": (tag or name.endswith(":")) and not is_tag(tag),
             f"the digest {quoted(digest)} is not one": "@" in text and not is_digest(digest),
         }

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from localai_ci.backends.dockerignore import IGNORE
 from localai_ci.backends.input_hash import Snapshot
+from localai_ci.config import bounds
+from localai_ci.config.files import given
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
 from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Read, Tables, tables
 from localai_ci.matrix.words import refuse_strange_runners
-from localai_ci.plan.change import Change, from_list, parse_list
+from localai_ci.plan.change import LIST_REMEDY, Change, from_list, parse_list
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
 from localai_ci.text import listed as listed_names
@@ -50,7 +52,7 @@ class Compared:
     after: Read
 
 
-def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Tables, Change]:
+def gather(request: PlanRequest, read_stdin: Callable[[int], bytes]) -> tuple[Tables, Change]:
     """Read what the request names from a checkout, files and standard input.
 
     Raises:
@@ -203,11 +205,13 @@ def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
     return frozenset(names)
 
 
-def _read_list(name: str, read_stdin: Callable[[], bytes]) -> tuple[str, ...]:
+def _read_list(name: str, read_stdin: Callable[[int], bytes]) -> tuple[str, ...]:
     if name == "-":
-        return parse_list(read_stdin(), "standard input")
+        return parse_list(read_stdin(bounds.LIST_BYTES + 1), "standard input")
     try:
-        return parse_list(Path(name).read_bytes(), name)
+        return parse_list(given(Path(name), bounds.LIST_BYTES), name)
+    except ValueError as e:
+        raise InputError(str(e), where=name, remedy=LIST_REMEDY) from None
     except OSError as e:
         raise InputError(
             f"the list of changed files cannot be read: {e.strerror}",

@@ -5,10 +5,15 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from localai_ci import json_text
+from localai_ci.config import bounds
+from localai_ci.config.files import given
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
+
+_REMEDY = "Give merge's --result file."
 
 
 class Status(StrEnum):
@@ -105,7 +110,7 @@ class MergeResult(_ResultRow):
 
     def as_text(self) -> str:
         """The file's content."""
-        return self.model_dump_json(indent=1) + "\n"
+        return json_text.write(self.model_dump(mode="json"), indent=1) + "\n"
 
     def write(self, path: Path) -> None:
         """Write it, whole or not at all, and survive the loss of power."""
@@ -119,13 +124,15 @@ class MergeResult(_ResultRow):
             InputError: the file is missing or is none.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate(json_text.read(given(path, bounds.PLAN_BYTES)))
         except FileNotFoundError:
-            raise InputError("there is no such file", where=str(path)) from None
-        except ValidationError:
+            raise InputError("there is no such file", where=str(path), remedy=_REMEDY) from None
+        except OSError as e:
             raise InputError(
-                "not the result of a merge", where=str(path), remedy="Give merge's --result file."
+                f"it cannot be read: {e.strerror}", where=str(path), remedy=_REMEDY
             ) from None
+        except ValueError:
+            raise InputError("not the result of a merge", where=str(path), remedy=_REMEDY) from None
 
 
 def write_durably(path: Path, text: str) -> None:
