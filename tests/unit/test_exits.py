@@ -6,7 +6,9 @@ import re
 import sys
 from html import unescape
 from pathlib import Path
+from typing import cast
 
+import dagger
 import pytest
 from attacks import ODD, WORDS, acted_on
 from hypothesis import given, settings
@@ -138,7 +140,7 @@ def test_the_result_of_a_merge_and_its_progress_are_printable(
 def test_what_dagger_functions_return_is_printable(word: str) -> None:
     entry = MATRIX.entries[0]
     built = BuiltBackend(
-        container=None,  # type: ignore[arg-type] - is not looked at
+        container=cast("dagger.Container", None),
         entry=entry,
         inputs=word,
         found="",

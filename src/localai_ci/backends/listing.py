@@ -5,6 +5,7 @@ import os
 import stat
 from pathlib import Path
 
+from localai_ci.config.files import walk
 from localai_ci.errors import InputError
 from localai_ci.text import quoted
 
@@ -14,14 +15,7 @@ def listing(folder: Path) -> dict[str, str]:
 
     A submodule counts by its files here, where git has one line with its commit.
     """
-    found = {}
-    for root, _, names in os.walk(folder):
-        for name in names:
-            path = Path(root, name)
-            found[path.relative_to(folder).as_posix()] = _line(path)
-        links = (path for path in Path(root).iterdir() if path.is_symlink() and path.is_dir())
-        found |= {path.relative_to(folder).as_posix(): _line(path) for path in links}
-    return found
+    return {path: _line(folder / path) for path, inside in walk(folder) if not inside}
 
 
 def _line(path: Path) -> str:

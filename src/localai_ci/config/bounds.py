@@ -24,6 +24,9 @@ RULES = 1_000
 TREE_FILES = 500_000
 """Files of a tree [2,700], those of its submodules included."""
 
+FOLDER_DEPTH = 200
+"""How deep folders of a tree are nested [9]."""
+
 GIT_BYTES = 256 << 20
 """Bytes that a git command may answer."""
 
@@ -56,6 +59,18 @@ REPORT_BYTES = 64 << 20
 
 PROTO_DEPTH = 32
 """How deep messages of a .proto file are nested [1]; protoc itself takes 32."""
+
+ADDRESS_LENGTH = 2_000
+"""Characters of an address that a tree names."""
+
+SUBMODULES = 100
+"""Submodules of one repository [3]."""
+
+SUBMODULE_DEPTH = 8
+"""How deep they are nested [2]."""
+
+LISTED_BYTES = 1 << 20
+"""Bytes of what a repository says of its submodules, and of a program's complaints."""
 
 LINE_LENGTH = 10_000
 """Characters of a line of a build file that is searched for names; longer ones are passed over."""

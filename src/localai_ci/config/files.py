@@ -7,27 +7,60 @@ from pathlib import Path
 
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.text import quoted
+
+
+def walk(root: Path, leave: str = "") -> Iterator[tuple[str, bool]]:
+    """Everything below a folder: its path with forward slashes, and whether it is a folder.
+
+    A link is no folder, whatever it leads to.
+
+    Args:
+        root: Where.
+        leave: The name of folders that are not looked into, and not told.
+
+    Raises:
+        InputError: more or deeper than any tree, or it cannot be read.
+    """
+    left, number = [""], 0
+    while left:
+        inside = left.pop()
+        if inside.count("/") >= bounds.FOLDER_DEPTH:
+            raise _fault(root, inside, f"folders are nested deeper than {bounds.FOLDER_DEPTH}")
+        try:
+            with os.scandir(root / inside) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as e:
+            raise _fault(root, inside, f"it cannot be read: {e.strerror}") from None
+        number += len(entries)
+        if number > bounds.TREE_FILES:
+            raise _fault(root, "", f"it has more than {bounds.TREE_FILES} files")
+        for entry in entries:
+            folder = entry.is_dir(follow_symlinks=False)
+            if folder and entry.name == leave:
+                continue
+            path = f"{inside}/{entry.name}" if inside else entry.name
+            yield path, folder
+            if folder:
+                left.append(path)
 
 
 def below(folder: Path, ending: str) -> Iterator[Path]:
-    """Everything below a folder that is called so, whatever it is; no linked folder is entered.
+    """Everything below a folder that is called so, whatever it is, by name.
 
     Raises:
         InputError: more than a run has.
     """
-    number = 0
-    for place, folders, files in os.walk(folder, followlinks=False):
-        folders.sort()
-        for name in sorted([*files, *folders]):
-            if not name.endswith(ending):
-                continue
-            number += 1
-            if number > bounds.RECEIPTS:
-                raise InputError(
-                    f"more than {bounds.RECEIPTS} receipts are here", where=str(folder),
-                    remedy="Give the folder of one run's receipts.",
-                )  # fmt: skip
-            yield Path(place) / name
+    if not folder.is_dir():
+        return
+    found = sorted(path for path, _ in walk(folder) if path.endswith(ending))
+    if len(found) > bounds.RECEIPTS:
+        raise InputError(
+            f"more than {bounds.RECEIPTS} receipts are here",
+            where=str(folder),
+            remedy="Give the folder of one run's receipts.",
+        )
+    yield from (folder / path for path in found)
 
 
 def regular(path: Path, longest: int) -> bytes:
@@ -62,3 +95,8 @@ def _bounded(data: bytes, longest: int) -> bytes:
     if len(data) > longest:
         raise ValueError(f"it has more than {longest} bytes")
     return data
+
+
+def _fault(root: Path, inside: str, what: str) -> InputError:
+    where = f"{root}: {quoted(inside)}" if inside else str(root)
+    return InputError(what, where=where, remedy="Check what this folder is.")

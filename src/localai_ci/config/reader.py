@@ -187,6 +187,8 @@ class _Reading:
                 Path(self._path), line, f"nested deeper than {bounds.YAML_DEPTH} levels"
             )
         self._lines.setdefault(loc, line)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
+            raise self._fault(line, f"the tag {quoted(node.tag)} means nothing here", "Drop it.")
         if isinstance(node, yaml.SequenceNode):
             return [self.data(item, (*loc, i)) for i, item in enumerate(node.value)]
         if not isinstance(node, yaml.MappingNode):
@@ -224,6 +226,7 @@ class _Reading:
 
 
 _UNREADABLE = object()
+_COLLECTIONS = {"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 _FAULTS = (
     *(ValueError, LookupError, ArithmeticError, AttributeError, TypeError),
     yaml.YAMLError,

@@ -42,7 +42,7 @@ class Variant(Strict):
     arch: Arch
     runner: str
     build_type: BuildType = ""
-    cuda: str | None = Field(default=None, pattern=r"^\d+\.\d+$")
+    cuda: str | None = Field(default=None, pattern=r"^[0-9]+\.[0-9]+$")
     skip_drivers: bool = False
     tools: Literal["upstream", "distribution"] = "upstream"
     cmake: Literal["package", "source"] = "package"

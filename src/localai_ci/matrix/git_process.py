@@ -26,7 +26,6 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
-_COMPLAINTS = 1 << 20  # bytes of standard error that are looked at
 
 
 def run(
@@ -71,5 +70,5 @@ def run(
                 remedy="Check the clone: git fsck, git count-objects -v",
             )
         complaints.seek(0)
-        said = complaints.read(_COMPLAINTS)
+        said = complaints.read(bounds.LISTED_BYTES)
     return subprocess.CompletedProcess(command, started.returncode, answer, said)

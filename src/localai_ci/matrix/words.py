@@ -27,7 +27,7 @@ GATE: dict[str, tuple[str, str]] = {
     "cuda": (_VERSION, "a version"),
     "ubuntu": (_VERSION, "a version"),
     "base_image": (r"(?:(?!.*::)[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254})?", "an image"),
-    "runner": (rf"(?:{_WORD})?", "a runner's label"),
+    "runner": (_WORD, "a runner's label"),
     "platform_tag": (r"[A-Za-z0-9._-]{0,64}", "a part of a tag"),
     "builder": (rf"(?:{_WORD})?", "a builder base's name"),
     "tag_latest": (r"auto|true|false|", "auto, true or false"),

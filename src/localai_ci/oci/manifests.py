@@ -11,13 +11,14 @@ from http import HTTPStatus
 
 from localai_ci import json_text
 from localai_ci.errors import InputError
+from localai_ci.oci import limits
 from localai_ci.oci.answer import Answer
 from localai_ci.oci.descriptor import Descriptor
 from localai_ci.oci.digest import digest_like, digest_of, is_digest
 from localai_ci.oci.errors import DigestError, RegistryError, answered, cut, excerpt
 from localai_ci.oci.heads import ask, distrust
 from localai_ci.oci.pages import circle, pages
-from localai_ci.oci.reference import Reference, Repository
+from localai_ci.oci.reference import Reference, Repository, is_tag
 from localai_ci.oci.transport import Transport
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -286,6 +287,12 @@ async def list_tags(transport: Transport, repository: Repository, page: int = 10
             found |= dict.fromkeys(names)
             if not names:  # some name a next page even after the last one
                 break
+            if len(found) > limits.TAGS:
+                raise RegistryError(
+                    f"it has more than {limits.TAGS} tags",
+                    where=str(repository),
+                    remedy="Collect old ones: localai-ci gc.",
+                )
             if len(found) == known:
                 raise circle(repository, "list tags")
     return list(found)
@@ -306,7 +313,7 @@ def _tags_of(answer: Answer, repository: Repository) -> list[str]:
             where=str(repository),
             remedy="See whether this address is a registry, and run it again.",
         )
-    return names
+    return [name for name in names if is_tag(name)]  # what is none can neither be read nor moved
 
 
 async def _peek(transport: Transport, image: Reference) -> Answer:

@@ -10,6 +10,7 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from localai_ci.errors import InputError
+from localai_ci.oci import address
 from localai_ci.oci.digest import is_digest
 from localai_ci.text import quoted
 
@@ -113,7 +114,7 @@ class Reference:
         if registry == "docker.io" and "/" not in path:
             path = f"library/{path}"
         faults = {
-            f"the registry {quoted(registry)} is not a host": not _HOST.fullmatch(registry),
+            f"the registry {quoted(registry)} is not a host": not _is_host(registry),
             f"the name {quoted(path)} has other than a-z, 0-9 and separators": not _PATH.fullmatch(
                 path
             ),
@@ -143,6 +144,13 @@ class Reference:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.repository}{tag}{digest}"
+
+
+def _is_host(registry: str) -> bool:
+    try:
+        return bool(_HOST.fullmatch(registry)) and bool(address.origin(f"https://{registry}"))
+    except ValueError:
+        return False
 
 
 @cache  # asked for every request, of a few hosts

@@ -95,10 +95,16 @@ class Checkout:
                 mode, kind, blob = meta.split(" ")
                 inside = self._submodule(path, blob) if kind == "commit" else None
                 files |= inside or {path: f"{mode} {blob}"}
+            if len(files) > bounds.TREE_FILES:
+                raise self._fault(
+                    f"it has more than {bounds.TREE_FILES} files", revision, "Check it."
+                )
         return files
 
     def _submodule(self, path: str, commit: str) -> dict[str, str] | None:
         inside = Checkout(self.path / path)
+        if not inside.path.resolve().is_relative_to(self.path.resolve()):
+            return None  # a link leads out of the tree
         # Without a .git of its own, git would answer for the repository around it.
         if not (inside.path / ".git").exists() or inside.resolve(commit) is None:
             return None

@@ -103,7 +103,7 @@ async def day_of(transport: Transport, receipt: Reference) -> str:
     except (ValueError, KeyError, TypeError):
         return ""
     day = said.partition("T")[0].replace("-", "")
-    return day if len(day) == 8 and day.isdecimal() else ""  # noqa: PLR2004 - YYYYMMDD
+    return day if len(day) == 8 and day.isascii() and day.isdecimal() else ""  # noqa: PLR2004 - YYYYMMDD
 
 
 async def _document(transport: Transport, leg: Reference, layer: Descriptor) -> bytes:
