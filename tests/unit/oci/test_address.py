@@ -64,7 +64,7 @@ def test_no_address_is_read_as_another_than_it_looks(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1:5000", "https://[::1]:5000", "https://a_b.x.",
-                                 "https://registry", "https://1.a", "HTTPS://A.example"])  # fmt: skip
+                                 "https://registry", "HTTPS://A.1.example"])  # fmt: skip
 def test_usual_hosts_are_hosts(url: str) -> None:
     assert address.origin(url).host
 
