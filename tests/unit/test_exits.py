@@ -22,7 +22,7 @@ from localai_ci.backends.package_check import Contents
 from localai_ci.backends.smoke import Health, explain
 from localai_ci.bases import report as base_report
 from localai_ci.cli import output
-from localai_ci.cli.progress import progress
+from localai_ci.cli.merge import progress
 from localai_ci.config.estimates import load_estimates
 from localai_ci.config.kind import ImageKind
 from localai_ci.matrix.finding import Finding, Severity

@@ -18,13 +18,13 @@ from outcome import outcome
 
 from localai_ci import json_text
 from localai_ci.backends.ccache import inputs_in
-from localai_ci.backends.listing import listing
+from localai_ci.backends.slices import listing
 from localai_ci.backends.package_check import read as read_package
 from localai_ci.backends.pins import Pin, address, submodules
 from localai_ci.bases.report import load_report
 from localai_ci.config import bounds
 from localai_ci.config.estimates import load_estimates
-from localai_ci.config.files import walk
+from localai_ci.config.foreign import walk
 from localai_ci.config.globs import compiled
 from localai_ci.config.reader import parse
 from localai_ci.errors import InputError, LocalaiCiError

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from localai_ci.cli import bases, estimates, matrix, merge, plan, upkeep
-from localai_ci.cli.output import ExitCode, Format, FormatOption, line, note
+from localai_ci.cli.output import (
+    ExitCode,
+    Format,
+    FormatOption,
+    OutputError,
+    guarded,
+    line,
+    note,
+)
 from localai_ci.errors import InputError, LocalaiCiError
 
 commands = typer.Typer(
@@ -91,13 +99,24 @@ def app() -> None:
     """The console script: faults are told in words, and by `ExitCode`."""
     try:
         # Typer's own words for a wrong option would repeat it as it is, in a box.
-        sys.exit(commands(standalone_mode=False))
+        with guarded():
+            code = commands(standalone_mode=False)
+        if code == ExitCode.INTERRUPTED:  # typer's own, without a word
+            note("interrupted")
+        sys.exit(code)
+    except OutputError as e:
+        if e.gone:
+            sys.exit(ExitCode.READER_GONE)
+        note(f"error: {e}")
+        sys.exit(ExitCode.FAILED)
     except LocalaiCiError as e:
         note(f"error: {e}")
         sys.exit(ExitCode.INPUT if isinstance(e, InputError) else ExitCode.FAILED)
     except KeyboardInterrupt:
+        note("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
     except typer.Abort:
+        note("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
     except Exception as e:  # noqa: BLE001 - a fault of ours must not look like a finding
         if told := getattr(e, "format_message", None):  # a wrong option: typer names no class

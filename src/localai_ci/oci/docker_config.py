@@ -118,7 +118,7 @@ def read(text: str | bytes, where: str) -> Config:
     """Read a configuration.
 
     Raises:
-        InputError: it is none; the message says which part, and nothing of its content.
+        InputError: it is not one; the message says which part, and nothing of its content.
     """
     if len(text) > limits.CONFIG_BYTES:
         raise _unreadable(f"longer than {limits.CONFIG_BYTES} bytes", where)
@@ -178,7 +178,7 @@ def _entries(
             if not isinstance(fields.get(name) or "", str):
                 place = quoted(Place.of(key).registry)
                 raise _unreadable(
-                    f"its `auths` entry of {place} has a `{name}` that is no text", where
+                    f"its `auths` entry of {place} has a `{name}` that is not text", where
                 )
         yield key, Place.of(key), fields
 

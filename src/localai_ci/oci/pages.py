@@ -18,7 +18,7 @@ _PARAMETER = re.compile(r"\s*+;\s*+([^\s=;,\"]*+)\s*+(?:=\s*+(?:\"([^\"]*+)\"?|(
 async def pages(
     transport: Transport, repository: Repository, first: str, doing: str
 ) -> AsyncGenerator[Answer]:
-    """The answers of all pages of a list; what is no success is the last one.
+    """The answers of all pages of a list; what is not a success is the last one.
 
     Args:
         transport: The way out.

@@ -8,7 +8,7 @@ from statistics import median
 from localai_ci import json_text
 from localai_ci.config import bounds
 from localai_ci.config.estimates import LONGEST, Estimates
-from localai_ci.config.files import below, regular
+from localai_ci.config.foreign import below, regular
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
 from localai_ci.text import quoted

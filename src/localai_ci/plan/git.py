@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from localai_ci.backends.listing import blob_id
+from localai_ci.config.foreign import blob_id
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
 from localai_ci.matrix.git_process import run
@@ -158,7 +158,7 @@ class Checkout:
             ) from None
         if b"not a git repository" in done.stderr:
             raise InputError(
-                "this is no git checkout",
+                "this is not a git checkout",
                 where=str(self.path),
                 remedy="Give a clone of LocalAI as --source, or --changed-files without it.",
             )

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from localai_ci import json_text
 from localai_ci.config import bounds
-from localai_ci.config.files import below, regular
+from localai_ci.config.foreign import below, regular
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 from localai_ci.names import entry_of_receipt_file

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from localai_ci import json_text
 from localai_ci.config import bounds
-from localai_ci.config.files import given
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
 
 _REMEDY = "Give merge's --result file."
 
@@ -63,7 +63,7 @@ class TagRow(_ResultRow):
     digest: str
     state: TagState
     new: bool = Field(
-        default=False, description="Two different looks found no such tag, so undoing deletes it."
+        default=False, description="Two different answers found no such tag, so undoing deletes it."
     )
 
 
@@ -76,7 +76,7 @@ class ImageRow(_ResultRow):
     digest: str = ""
     index: str = Field(default="", description="The exact text of the index.")
     legs: list[str] = Field(default_factory=list)
-    healed: list[str] = Field(default_factory=list)
+    restored: list[str] = Field(default_factory=list)
     tags: list[TagRow] = Field(default_factory=list)
     provenance: str = Field(default="", description="The digest of what was attached, if it was.")
     signed: list[str] = Field(default_factory=list)
@@ -96,7 +96,7 @@ class MergeResult(_ResultRow):
     dry_run: bool = False
     images: list[ImageRow] = Field(default_factory=list)
     unusable: list[str] = Field(
-        default_factory=list, description="Files among the receipts that are none, and why."
+        default_factory=list, description="Files among the receipts that are not receipts, and why."
     )
     requests: dict[str, int] = Field(default_factory=dict)
     writes: int = 0
@@ -121,16 +121,11 @@ class MergeResult(_ResultRow):
         """Read one back.
 
         Raises:
-            InputError: the file is missing or is none.
+            InputError: the file is missing, or is not one.
         """
         try:
-            return cls.model_validate(json_text.read(given(path, bounds.PLAN_BYTES)))
-        except FileNotFoundError:
-            raise InputError("there is no such file", where=str(path), remedy=_REMEDY) from None
-        except OSError as e:
-            raise InputError(
-                f"it cannot be read: {e.strerror}", where=str(path), remedy=_REMEDY
-            ) from None
+            data = read_file(path, bounds.PLAN_BYTES, _REMEDY)
+            return cls.model_validate(json_text.read(data))
         except ValueError:
             raise InputError("not the result of a merge", where=str(path), remedy=_REMEDY) from None
 

@@ -116,7 +116,7 @@ def test_origins_are_scheme_host_and_port(one: str, other: str, same: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("ip", "room"),
+    ("ip", "kind"),
     [
         ("8.8.8.8", "public"), ("2606:4700::1111", "public"), ("127.0.0.1", "loopback"),
         ("127.9.9.9", "loopback"), ("::1", "loopback"), ("::ffff:127.0.0.1", "loopback"),
@@ -129,8 +129,8 @@ def test_origins_are_scheme_host_and_port(one: str, other: str, same: bool) -> N
         ("64:ff9b:1::a9fe:a9fe", "link-local"), ("64:ff9b::808:808", "public"),
     ],
 )  # fmt: skip
-def test_addresses_are_told_apart_by_where_they_lead(ip: str, room: str) -> None:
-    assert address.room(ip_address(ip)) == room
+def test_addresses_are_told_apart_by_where_they_lead(ip: str, kind: str) -> None:
+    assert address.net_kind(ip_address(ip)) == kind
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Files that others wrote: no link is followed, no device waited for, a bound is kept."""
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -80,15 +81,37 @@ def regular(path: Path, longest: int) -> bytes:
         return _bounded(file.read(longest + 1), longest)
 
 
-def given(path: Path, longest: int) -> bytes:
-    """The content of what the user named, which may well be a pipe.
+def blob_id(path: Path) -> str:
+    """The id that git gives the content of a file, or of a link as it stands.
 
     Raises:
-        ValueError: too large.
-        OSError: it cannot be read.
+        InputError: it is a device or a pipe, or it is written to meanwhile.
     """
+    kind = path.lstat()
+    if stat.S_ISLNK(kind.st_mode):
+        target = os.fsencode(path.readlink())
+        return _sha1(b"blob %d\0" % len(target) + target).hexdigest()
+    if not stat.S_ISREG(kind.st_mode):
+        raise _strange(path, "it is neither a file nor a link")
+    state, left = _sha1(b"blob %d\0" % kind.st_size), kind.st_size
     with path.open("rb") as file:
-        return _bounded(file.read(longest + 1), longest)
+        while piece := file.read(_PIECE):
+            left -= len(piece)
+            state.update(piece)
+    if left:
+        raise _strange(path, "it changes while it is read")
+    return state.hexdigest()
+
+
+_PIECE = 1 << 20  # bytes at once: a model may lie in a tree
+
+
+def _sha1(data: bytes) -> "hashlib._Hash":
+    return hashlib.sha1(data, usedforsecurity=False)
+
+
+def _strange(path: Path, what: str) -> InputError:
+    return InputError(what, where=quoted(str(path), 200), remedy="Take it out of the tree.")
 
 
 def _bounded(data: bytes, longest: int) -> bytes:
