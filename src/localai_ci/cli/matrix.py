@@ -1,12 +1,12 @@
 """`localai-ci matrix`: show, check, diff, import."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localai_ci import json_text
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
 
@@ -54,7 +54,7 @@ def show(
     elif format_ is ShowFormat.json:
         from localai_ci.plan.report import entry_json
 
-        output.line(json.dumps([entry_json(e) for e in entries], indent=1))
+        output.line(json_text.write([entry_json(e) for e in entries], indent=1))
     else:
         columns = ["entry", "build", "type", "CUDA", "base image", "builder base", "runner"]
         output.table(columns, map(_cells, entries), f"{len(entries)} entries, {loaded.source}")
@@ -78,7 +78,7 @@ def diff(
     if format_ is Format.json:
         changed = {i: [vars(c) for c in fields] for i, fields in found.changed.items()}
         output.line(
-            json.dumps(
+            json_text.write(
                 {"added": list(found.added), "removed": list(found.removed), "changed": changed},
                 indent=1,
             )
@@ -137,7 +137,7 @@ def check(
 
     loaded, found = check_all(matrix, source)
     if format_ is Format.json:
-        output.line(json.dumps([vars(f) for f in found], indent=1))
+        output.line(json_text.write([vars(f) for f in found], indent=1))
     else:
         output.line(as_text(loaded, found))
     if any(f.severity is Severity.error for f in found):

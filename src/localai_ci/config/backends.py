@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from localai_ci.config import bounds
 from localai_ci.config.profiles import Arch, Cuda, Language, Suffix, Ubuntu
 from localai_ci.config.reader import Strict
 
@@ -68,4 +69,4 @@ class Backends(Strict):
     defaults: Defaults
     builds: dict[str, Build]
     backends: dict[str, dict[str, Targets]] = Field(description="By build: backend and targets.")
-    exceptions: list[Override] = Field([])
+    exceptions: list[Override] = Field([], max_length=bounds.RULES)

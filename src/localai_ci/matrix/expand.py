@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+from localai_ci.config import bounds
 from localai_ci.config.backends import Backends, Build, Override
 from localai_ci.config.profiles import Profile, Profiles
 from localai_ci.config.reader import Document, Loc
@@ -34,7 +36,11 @@ def expand(profiles: Profiles, backends: Backends, document: Document) -> tuple[
                 raise document.error(
                     loc, f"{name} stands under {build_of[name]} too", "A backend has one build."
                 )
-            entries += _rows(loc, profiles, backends, document)
+            entries += islice(_rows(loc, profiles, backends, document), bounds.MATRIX_ROWS + 1)
+            if len(entries) > bounds.MATRIX_ROWS:
+                raise document.error(
+                    loc, f"more than {bounds.MATRIX_ROWS} rows", "Make it smaller."
+                )
     entries = _with_platform_tags(entries)
     done: dict[tuple[str, str, str], int] = {}
     for index, exception in enumerate(backends.exceptions):

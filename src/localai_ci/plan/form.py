@@ -1,8 +1,9 @@
 """The forms of a plan, by name. What makes them is loaded when one is asked for."""
 
-import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
+
+from localai_ci import json_text
 
 if TYPE_CHECKING:
     from localai_ci.plan.report import Report
@@ -49,7 +50,7 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
         case PlanFormat.json:
             from localai_ci.plan.report import as_json
 
-            return json.dumps(as_json(report), indent=1)
+            return json_text.write(as_json(report), indent=1)
         case PlanFormat.github:
             from localai_ci.plan import github
 

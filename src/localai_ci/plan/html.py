@@ -1,11 +1,11 @@
 """A plan as one self-contained page: the grid of images, why each is built, and the run."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
+from typing import Any
 
-from localai_ci import names
+from localai_ci import json_text, names
 from localai_ci.config.registries import registries
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
@@ -15,7 +15,7 @@ from localai_ci.plan.jobs import SHARD, Job, shards, single
 from localai_ci.plan.reasons import ReasonKind
 from localai_ci.plan.report import Report, headline, hours
 from localai_ci.plan.simulate import SimulatedRun, best_packing, simulate
-from localai_ci.text import plural
+from localai_ci.text import plural, printable
 
 ACCELERATORS = {
     "": "CPU",
@@ -50,9 +50,10 @@ def page(report: Report) -> str:
         autoescape=select_autoescape(default=True),
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_finished,
     )
     folder = files("localai_ci.plan") / "page"
-    data = json.dumps(_data(report), separators=(",", ":")).replace("<", "\\u003c")
+    data = json_text.write(_shown(_data(report))).replace("<", "\\u003c")
     return environment.get_template("page.html").render(
         style=Markup((folder / "page.css").read_text("utf-8")),  # noqa: S704 - our own file
         script=Markup((folder / "page.js").read_text("utf-8")),  # noqa: S704 - our own file
@@ -67,6 +68,24 @@ def page(report: Report) -> str:
         source=report.plan.matrix.source,
         event=report.plan.change.event.value,
     )
+
+
+def _finished(value: object) -> object:
+    """What a value of the template is shown as: all but our own markup."""
+    from markupsafe import Markup
+
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _shown(value: Any) -> Any:
+    """Data whose every string may be shown: the script puts them on the page as they are."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {printable(key): _shown(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence):
+        return [_shown(inner) for inner in value]
+    return value
 
 
 def _cards(report: Report) -> list[tuple[str, str, str]]:
