@@ -180,3 +180,40 @@ def test_any_row_of_edits_gives_the_data_that_was_asked_for(
         "# before",
     ):
         assert comment in file.text
+
+
+# What others met with round trips through a YAML library, by its report.
+
+
+def test_removing_a_key_keeps_the_comment_behind_it() -> None:
+    """Comments beside a removed key went with it, the wrong ones (wwkimball/yamlpath 170)."""
+    text = "a: 1\n\n# before\ngone: key\n\n# behind\nkept: other\n"
+    file = YamlText(text)
+    file.remove_key(("gone",))
+    assert file.text == "a: 1\n\n# before\n\n# behind\nkept: other\n"
+
+
+def test_comments_between_blank_lines_stay() -> None:
+    """They were dropped by a round trip (pycontribs/ruyaml 115)."""
+    text = "test: test\n\n# a comment\n\nend: end\n"
+    file = YamlText(text)
+    file.set_scalar(("end",), "other")
+    assert file.text == text.replace("end: end", "end: other")
+
+
+def test_a_value_on_its_own_line_stays_there_and_long_lines_stay_long() -> None:
+    """Collapsed (usethis-python 109), and wrapped (commit-and-tag-version 214)."""
+    text = f"key:\n  value\nlong: {'word ' * 60}end\nlist: [a]\n"
+    file = YamlText(text)
+    file.set_scalar(("key",), "other")
+    file.set_list(("list",), ["a", "b"])
+    assert file.text == text.replace("value", "other").replace("[a]", "[a, b]")
+
+
+def test_quotes_and_a_comment_behind_the_value_stay() -> None:
+    """Quotes were lost (gitopscli 152), the comment is a known limit (PyPCAPKit 625)."""
+    text = "a: '3.10'  # why\nb: \"3.10\"\nc: 3.10.1 # why\n"
+    file = YamlText(text)
+    for key, value in {"a": "3.20", "b": "3.20", "c": "3.20"}.items():
+        file.set_scalar((key,), value)
+    assert file.text == 'a: \'3.20\'  # why\nb: "3.20"\nc: "3.20" # why\n'

@@ -234,6 +234,8 @@ def test_by_night_the_ground_is_dark_and_on_paper_it_is_white(tmp_path: Path) ->
         assert await tab.js(ground) == "rgb(17, 22, 29)"
         await tab.media("print", "dark")
         assert await tab.js(ground) == "rgb(255, 255, 255)"
+        ink = "getComputedStyle(document.body).color"
+        assert await tab.js(ink) == "rgb(26, 33, 43)"
         hidden = 'getComputedStyle(document.querySelector("nav")).display'
         assert await tab.js(hidden) == "none"
         await tab.media("", "dark")
