@@ -117,13 +117,55 @@ def which(program: str, path: str) -> str:
 
 
 def version_of(dagger: str) -> str:
-    """The version that a `dagger` says it is; empty where it says none, as one made by hand."""
+    """The version that a `dagger` says it is; empty where it says none, as one made by hand.
+
+    Raises EngineError where it cannot be run or does not answer: no call of it would.
+    """
     import re
     import subprocess
 
-    asked = subprocess.run([dagger, "version"], capture_output=True, text=True, check=False)
+    try:
+        asked = subprocess.run(
+            [dagger, "version"], capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, errors="replace", timeout=RUNTIME_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        reason = f"does not say its version within {RUNTIME_SECONDS} s"
+    except OSError as e:
+        reason = f"cannot be run: {e.strerror}"
+    else:
+        reason = ""
+    if reason:
+        raise EngineError(
+            f"{dagger} {reason}",
+            "take it off PATH or repair it, or use LOCALAI_CI_ENGINE=native",
+        )
     said = re.match(r"dagger (v\d+\.\d+\.\d+)\b", asked.stdout)
     return said[1] if said else ""
+
+
+def demand_engine(address: str) -> None:
+    """Refuse a socket or port where nothing listens: Dagger's CLI waits ten minutes for it."""
+    import socket
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(address)
+        match parts.scheme:
+            case "unix":
+                with socket.socket(socket.AF_UNIX) as tried:
+                    tried.settimeout(RUNTIME_SECONDS)
+                    tried.connect(parts.netloc + parts.path)
+            case "tcp" | "tls":
+                place = (parts.hostname or "", parts.port or 0)
+                socket.create_connection(place, RUNTIME_SECONDS).close()
+            case _:
+                pass  # Started or tunnelled by the CLI itself, which says at once what it lacks.
+    except (OSError, ValueError) as e:
+        raise EngineError(
+            f"the engine at {address} does not answer: {e}",
+            "start it, or correct or unset _EXPERIMENTAL_DAGGER_RUNNER_HOST",
+        ) from e
 
 
 def answers(runtime: str) -> bool:

@@ -19,7 +19,8 @@ from native.record import Record
 from native.steps import LOG_LINES, Step, prune, run_all
 from native.terminal import Progress, say, say_waiting
 
-START_SECONDS = 60
+# Generous: an engine that ended is noticed at once, and a busy machine takes ten times as long.
+START_SECONDS = 300
 STOP_SECONDS = 20
 CALL_SECONDS = 5
 REGISTRY_PORTS = range(5000, 5010)

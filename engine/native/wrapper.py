@@ -2,7 +2,7 @@
 
 import os
 
-from native.choice import GIVEN_BY, choose, look
+from native.choice import GIVEN_BY, choose, demand_engine, look
 from native.errors import EngineError
 from native.home import home, sources
 from native.record import running
@@ -41,7 +41,9 @@ def _dagger(arguments: list[str]) -> int:
     cli = seen.dagger
     if choice.kind == "native":
         cli = _native(environ)
-    elif not cli:
+    elif choice.kind == "environment":
+        demand_engine(environ.get("_EXPERIMENTAL_DAGGER_RUNNER_HOST", ""))
+    if not cli:
         cli = environ.get("_EXPERIMENTAL_DAGGER_CLI_BIN") or _own_cli()
     say(choice.why)
     os.execve(cli, ["dagger", *arguments], environ)  # noqa: S606 - no shell is meant
