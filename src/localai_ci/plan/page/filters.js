@@ -46,7 +46,9 @@ const colourBy = what => {
   for (const button of $("colours").children) button.setAttribute("aria-pressed", button.value === what);
   for (const cell of cells) {
     const { kind } = cell.dataset;
-    cell.textContent = !kind ? "" : minutes ? cell.dataset.minutes : data.letters[kind] ?? kind[0].toUpperCase();
+    const shown = minutes ? cell.dataset.minutes : data.letters[kind] ?? kind[0]?.toUpperCase();
+    // Its name says the same in words: what is drawn is for the eye alone.
+    cell.replaceChildren(...kind ? [element("span", { ariaHidden: "true" }, shown)] : []);
   }
   for (const swatch of all("#kinds .swatch")) swatch.hidden = minutes && swatch.parentElement.matches("label");
 };

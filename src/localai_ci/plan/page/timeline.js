@@ -52,11 +52,8 @@ const bar = (job, start, end, lane, x, y, width) => {
   Object.assign(made, { job, lane });
   made.show = () => showJob(job, start, end);
   made.addEventListener("click", made.show);
-  const letters = Math.floor((width - 9) / 6.2);
-  if (letters >= 6) {
-    const text = job.name.length > letters ? `${job.name.slice(0, letters - 1)}…` : job.name;
-    made.append(drawing("text", { x: x + 5, y: y + 12 }, text));
-  }
+  if (width >= 72) made.append(drawing("svg", { x, y, width: width - 5, height: LANE - 3 },  // cuts
+    drawing("text", { x: 5, y: 12 }, job.name)));
   return made;
 };
 const tell = () => {
