@@ -91,7 +91,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, Mapping):
-        return {printable(key): _shown(inner) for key, inner in value.items()}
+        return {_shown(key): _shown(inner) for key, inner in value.items()}
     if isinstance(value, Sequence):
         return [_shown(inner) for inner in value]
     return value
