@@ -18,9 +18,9 @@ from outcome import outcome
 
 from localai_ci import json_text
 from localai_ci.backends.ccache import inputs_in
-from localai_ci.backends.slices import listing
 from localai_ci.backends.package_check import read as read_package
 from localai_ci.backends.pins import Pin, address, submodules
+from localai_ci.backends.slices import listing
 from localai_ci.bases.report import load_report
 from localai_ci.config import bounds
 from localai_ci.config.estimates import load_estimates

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from localai_ci.config.foreign import blob_id
 from localai_ci.config import bounds
+from localai_ci.config.foreign import blob_id
 from localai_ci.errors import InputError
 from localai_ci.matrix.git_process import run
 from localai_ci.text import printable, quoted
