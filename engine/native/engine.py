@@ -17,7 +17,7 @@ from native.home import ENGINE, Home, locked, sources
 from native.preflight import check_build, check_start
 from native.record import Record
 from native.steps import LOG_LINES, Step, prune, run_all
-from native.terminal import Progress, say, say_waiting
+from native.terminal import Progress, end_of, say, say_waiting
 
 # Generous: an engine that ended is noticed at once, and a busy machine takes ten times as long.
 START_SECONDS = 300
@@ -240,7 +240,7 @@ def _await_answer(where: Home, space: subprocess.Popen[bytes], found: Record) ->
             if answers(where, found, left):
                 return
         time.sleep(0.05)
-    lines = where.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+    lines = end_of(where.log).splitlines()[-LOG_LINES:]
     what = "ended at once" if space.poll() is not None else f"did not answer in {START_SECONDS} s"
     kept = where.log.with_suffix(".failed.log")
     where.log.replace(kept)

@@ -28,6 +28,10 @@ _ENVIRONMENT = {
 }
 
 
+class TooMuchError(InputError):
+    """Git answered more than anybody asked for, or did not end."""
+
+
 def run(
     folder: Path, *arguments: str, stdin: bytes = b"", longest: int = bounds.GIT_BYTES
 ) -> subprocess.CompletedProcess[bytes]:
@@ -44,16 +48,19 @@ def run(
 
     Raises:
         FileNotFoundError: there is no git.
-        InputError: it answered more, or took too long.
+        TooMuchError: it answered more, or took too long.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environ |= _ENVIRONMENT
+    if (folder / ".git").exists():  # whatever its core.worktree says
+        environ["GIT_WORK_TREE"] = str(folder.resolve())
     settings = [word for item in _SETTINGS.items() for word in ("-c", "=".join(item))]
     command = ["git", *settings, "-C", str(folder), *arguments]
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
         asked.write(stdin)
         asked.seek(0)
         with subprocess.Popen(  # noqa: S603 - arguments of ours
-            command, stdin=asked, stdout=subprocess.PIPE, stderr=complaints, env=kept | _ENVIRONMENT
+            command, stdin=asked, stdout=subprocess.PIPE, stderr=complaints, env=environ
         ) as started:
             clock = threading.Timer(bounds.GIT_SECONDS, started.kill)
             clock.start()
@@ -64,7 +71,7 @@ def run(
                 started.kill()
         if len(answer) > longest or not ended:
             limit = f"{longest} bytes" if ended else f"{bounds.GIT_SECONDS} s"
-            raise InputError(
+            raise TooMuchError(
                 f"git {arguments[0]} had more to say than {limit}",
                 where=str(folder),
                 remedy="Check the clone: git fsck, git count-objects -v",

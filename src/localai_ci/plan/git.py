@@ -7,7 +7,7 @@ from pathlib import Path
 from localai_ci.config import bounds
 from localai_ci.config.foreign import blob_id
 from localai_ci.errors import InputError
-from localai_ci.matrix.git_process import run
+from localai_ci.matrix.git_process import TooMuchError, run
 from localai_ci.text import printable, quoted
 
 _HEAD = 1_000
@@ -57,8 +57,13 @@ class Checkout:
         if "\n" in path:  # a batch is asked by lines, and what is read by name has one
             return None
         asked = f"{revision}:{path}"
-        found = self._run("cat-file", "--batch", "--follow-symlinks", stdin=f"{asked}\n",
-                          longest=bounds.FILE_BYTES + _HEAD) or b""  # fmt: skip
+        try:
+            found = self._run("cat-file", "--batch", "--follow-symlinks", stdin=f"{asked}\n",
+                              longest=bounds.FILE_BYTES + _HEAD) or b""  # fmt: skip
+        except TooMuchError:
+            raise self._fault(
+                f"it has more than {bounds.FILE_BYTES} bytes", path, "Check it."
+            ) from None
         head, _, content = found.partition(b"\n")
         words = head.split(b" ")
         if head.startswith(b"symlink "):
