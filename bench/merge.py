@@ -33,9 +33,9 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from lab import debian
 from lab.crowd import entries, push
 from lab.legs import SHA, Scene, place
+from lab.tools import built
 
 IMAGES, TWO_LEGS = 386, 71
-TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "localai-ci/tools"
 LOCALAI_CI = str(Path(sys.executable).with_name("localai-ci"))
 
 
@@ -148,7 +148,7 @@ class World:
 
     def crane(self, version: str) -> Iterator[Sequence[str]]:
         """An index under one tag, then the two others."""
-        crane = str(TOOLS / "crane")
+        crane = str(built("crane"))
         for suffix, legs in self.images.items():
             for repository in self.repositories:
                 first, *others = _tags(version, suffix, "c" * 40)
@@ -159,7 +159,7 @@ class World:
 
     def regctl(self, version: str) -> Iterator[Sequence[str]]:
         """The same with regctl, whose copy within a repository is a tag."""
-        regctl = str(TOOLS / "regctl")
+        regctl = str(built("regctl"))
         plain = [x for r in self.registries for x in ("--host", f"reg={r.address},tls=disabled")]
         for suffix, legs in self.images.items():
             for repository in self.repositories:
@@ -182,7 +182,6 @@ def tables() -> Iterator[Table]:
         found = [
             world.measure(f"a loop over {name}", loop(f"v4.2.{number}"))
             for number, (name, loop) in enumerate(loops.items())
-            if (TOOLS / name).exists()
         ]
         world.release("v4.2.1", "f" * 40)
         ours = world.measure("localai-ci merge", world.ours("v4.2.2"))
