@@ -12,6 +12,7 @@ from localai_ci.cli.output import Format, FormatOption
 from localai_ci.cli.registries import RegistriesPath, load_registries
 from localai_ci.cli.run_event import Epoch, EventName, Ref, Sha, event_of, transport_to
 from localai_ci.config.kind import ImageKind
+from localai_ci.errors import LocalaiCiError
 
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
@@ -125,7 +126,12 @@ def _recorded(work: "Merge", path: Path, report: "Report") -> "Iterator[None]":
     try:
         yield
     finally:
-        if journal.close():
+        try:
+            left = journal.close()
+        except LocalaiCiError as e:  # what was done is told all the same
+            work.result.ok, left = False, False
+            output.note(f"error: {e}")
+        if left:
             output.note(f"note: what an earlier merge moved is in {journal.beside}")
 
 

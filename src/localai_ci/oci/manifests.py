@@ -92,14 +92,13 @@ async def find(transport: Transport, image: Reference) -> str | None:
         return found.digest if found else None
     if answer.status == HTTPStatus.NOT_FOUND:
         return None
-    told = answer.headers.get("Docker-Content-Digest")
-    # Some registries forbid HEAD of what is missing (JFrog), some send no digest with it.
-    unclear = answer.ok and (not is_digest(told) or answer.media_type in _PAGES)
-    if answer.status == HTTPStatus.FORBIDDEN or unclear:
+    told = _told(answer)
+    # Some registries refuse HEAD of what is missing (JFrog) or at all, some send no digest with
+    # it; and only GET's answer says why.
+    like = told.partition(":")[0] == (image.digest or "sha256:").partition(":")[0]
+    if not answer.ok or not (told and like) or answer.media_type in _PAGES:
         there = await get(transport, image)
         return there.digest if there else None
-    if not answer.ok:
-        raise _refused(answer, "HEAD manifest", image)
     if image.digest and told != image.digest:
         raise DigestError(f"the registry says that this is {told}", where=str(image))
     return told
@@ -150,8 +149,7 @@ def _read(answer: Answer, image: Reference) -> Manifest | None:
         return None
     if not answer.ok:
         raise _refused(answer, "GET manifest", image)
-    told = answer.headers.get("Docker-Content-Digest")
-    for expected in (image.digest, told):
+    for expected in (image.digest, _told(answer)):
         if expected and digest_like(expected, answer.body) != expected:
             raise DigestError(
                 f"{cut(expected)} was announced, the bytes are {digest_of(answer.body)}",
@@ -223,7 +221,7 @@ async def put(
     async def attempt(number: int) -> Answer:
         if number:
             there = await _peek(transport, image)
-            if there.headers.get("Docker-Content-Digest") == manifest.digest:
+            if there.ok and _told(there) == manifest.digest:
                 return there
         return await transport.once(
             "PUT", image.repository, f"manifests/{image.target}", push=True,
@@ -235,8 +233,8 @@ async def put(
         there = await find(transport, image) if answer.status in _IMMUTABLE else None
         if there != manifest.digest:
             raise _refused(answer, "PUT manifest", image)
-    told = answer.headers.get("Docker-Content-Digest") or manifest.digest
-    if answer.ok and told != manifest.digest:
+    told = _told(answer)
+    if answer.ok and told and told != digest_like(told, manifest.raw):
         raise DigestError(
             f"{manifest.digest} was written, the registry says {told}", where=str(image)
         )
@@ -293,6 +291,12 @@ async def list_tags(transport: Transport, repository: Repository, page: int = 10
 
 _NO_TAG_DELETE = {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 _IMMUTABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.METHOD_NOT_ALLOWED}
+
+
+def _told(answer: Answer) -> str:
+    """The digest that an answer names; nothing where it names none that is one."""
+    told = answer.headers.get("Docker-Content-Digest").strip().strip('"')
+    return told if is_digest(told) else ""
 
 
 def _tags_of(answer: Answer, repository: Repository) -> list[str]:

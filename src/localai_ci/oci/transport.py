@@ -144,7 +144,7 @@ class Transport:
                 if not retry.worth_retrying(answer.status):
                     return answer
                 last, status, host = outcome(answer), answer.status, address.netloc(answer.url)
-                told = retry.too_many(answer.status, answer.body)
+                told = retry.too_many(answer.status, answer.body, answer.headers)
             first = self._clock.now() if first is None else first
             tries, slowed = (tries, slowed + 1) if told else (tries + 1, slowed)
             reason = verdict or self.policy.exhausted(tries, self._clock.now() - first, slowed)

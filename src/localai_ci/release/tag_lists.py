@@ -4,8 +4,9 @@ One list tells of thousands of tags what a question each would. What is decided 
 decided by two: the second begins after the first has ended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import anyio
 
@@ -13,6 +14,7 @@ from localai_ci.oci import manifests
 from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
+from localai_ci.release import tags as naming
 
 _FRESH = 30.0  # s; an older list is no second look
 
@@ -30,6 +32,15 @@ class TagList:
     number: int
     names: frozenset[str] | None
     at: float
+
+    @cached_property
+    def releases(self) -> Mapping[str, Sequence[str]]:
+        """The releases of each suffix, the newest first."""
+        return naming.releases(self.names or ())
+
+    def newest_release(self, suffix: str) -> str:
+        """The newest release of one suffix, or nothing."""
+        return next(iter(self.releases.get(suffix, ())), "")
 
     def has(self, tag: str) -> bool | None:
         """Whether a tag is there; None where that is not known."""
