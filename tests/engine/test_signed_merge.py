@@ -30,7 +30,10 @@ OFFLINE = {
 
 @pytest.fixture
 def places(registry: str, closed_registry: str, tmp_path: Path) -> Path:
-    return publishing.places(tmp_path, registry, closed_registry)
+    """Cosign takes no repository of one letter."""
+    path = publishing.places(tmp_path, registry, closed_registry)
+    path.write_text(path.read_text().replace('/b"', '/ci/backends"').replace('/s"', '/ci/server"'))
+    return path
 
 
 @pytest.fixture
@@ -76,7 +79,8 @@ def test_the_function_signs_what_the_console_then_finds_signed(
     done = engine.call(*call, *signing, f"--cosign={cosign}", "contents")
     assert done.returncode == 0, done.stderr[-4000:]
     (row,) = json.loads(done.stdout)["images"]
-    assert (row["status"], row["signed"], row["error"]) == ("merged", ["open", "closed"], "")
+    assert not row["error"], row["error"]
+    assert (row["status"], row["signed"]) == ("merged", ["open", "closed"])
     assert row["provenance"]
     key = (tmp_path / "cosign.key").read_text().splitlines()[1]
     for secret in (CANARY, key):
