@@ -339,3 +339,34 @@ async def test_any_success_of_a_put_is_one(odd: tuple[Registry, Proxy], client: 
     for status in (200, 202, 204):
         assert (await manifests.put(client, repository.at("t"), manifest)).status == status
     assert await manifests.find(client, repository.at("t")) == manifest.digest
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+async def test_an_upload_that_a_replica_does_not_know_starts_over(
+    odd: tuple[Registry, Proxy], client: Transport, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """distribution#2593: the next chunk is out of range, then the session is unknown."""
+    monkeypatch.setattr(blobs, "CHUNK", 1000)
+    _, front = odd
+    unknown = answering(404, {}, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}')
+    front.fail(
+        Fault("PATCH", times=lost, skip=1, before=answering(416)),
+        Fault("GET", "uploads", times=lost, before=unknown),
+    )
+    blob, source = blobs.of_bytes(bytes(i % 251 for i in range(2500)))
+    repository = fresh(front.address)
+    assert await blobs.push(client, repository, blob, source)
+    assert await blobs.readable(client, repository, blob.digest)
+    assert len(front.seen("POST", "uploads")) == lost + 1
+
+
+async def test_a_session_that_no_replica_ever_knows_ends_by_name(
+    odd: tuple[Registry, Proxy], client: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "CHUNK", 1000)
+    _, front = odd
+    front.fail(Fault("PATCH", times=ALWAYS, before=answering(404)))
+    blob, source = blobs.of_bytes(b"x" * 2500)
+    with pytest.raises(RegistryError, match="sessions keep vanishing"):
+        await blobs.push(client, fresh(front.address), blob, source)
+    assert len(front.seen("POST", "uploads")) <= client.policy.attempts + 1

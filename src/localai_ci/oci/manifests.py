@@ -290,7 +290,14 @@ async def list_tags(transport: Transport, repository: Repository, page: int = 10
 
 
 _NO_TAG_DELETE = {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
-_IMMUTABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.METHOD_NOT_ALLOWED}
+_IMMUTABLE = {
+    HTTPStatus.BAD_REQUEST,  # ECR
+    HTTPStatus.FORBIDDEN,  # Docker Hub, JFrog
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.CONFLICT,  # quay
+    HTTPStatus.PRECONDITION_FAILED,  # Harbor
+}
+"""How registries refuse to write a tag again, even with the image that it has."""
 
 
 def _told(answer: Answer) -> str:

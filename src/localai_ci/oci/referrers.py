@@ -22,6 +22,7 @@ from localai_ci.oci.transport import Transport
 
 Row = Mapping[str, Any]
 """A descriptor as a list has it, with all that others wrote there."""
+_HABIT = "has the referrers API"
 _ROUNDS = 5  # of reading, adding and writing the list when others write it too
 
 
@@ -51,7 +52,12 @@ async def attach(transport: Transport, repository: Repository, manifest: Manifes
     answer = await put(transport, repository.at(manifest.digest), manifest)
     data = json.loads(manifest.raw)
     subject = repository.at(data["subject"]["digest"])
-    if "OCI-Subject" in answer.headers or await _ask(transport, subject, "") is not None:
+    known = (repository.host, _HABIT)
+    if "OCI-Subject" in answer.headers and known in transport.habits:
+        return
+    # GHCR says the header and has no API: who believed it would attach what nobody finds.
+    if await _ask(transport, subject, "") is not None:
+        transport.habits.add(known)
         return
     row = manifest.descriptor.as_json() | {
         "artifactType": data.get("artifactType") or data.get("config", {}).get("mediaType", ""),
