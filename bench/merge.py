@@ -30,10 +30,10 @@ from localai_ci.release.index import VERSION
 from localai_ci.release.receipt import Receipt
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from lab import debian
-from lab.crowd import entries, push
-from lab.legs import SHA, Scene, place
-from lab.tools import built
+from registries import debian
+from registries.legs import SHA, Scene, place
+from registries.many_images import entries, push
+from registries.tools import built
 
 IMAGES, TWO_LEGS = 386, 71
 LOCALAI_CI = str(Path(sys.executable).with_name("localai-ci"))

@@ -14,9 +14,9 @@ from rich.table import Table
 from bench.merge import IMAGES, TWO_LEGS, Measured, World, table_of
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from lab.far import far
-from lab.http11 import Answer, Request, Response
-from lab.proxy import Fault, proxy
+from registries.far import far
+from registries.http11 import Answer, Request, Response
+from registries.proxy import Fault, proxy
 
 LATENCY = 0.02  # s there and back
 RATE, BURST = 100.0, 20.0  # writes a second

@@ -34,11 +34,6 @@ def split_entry_id(entry: str) -> tuple[str, str]:
     return ("" if name == CORE else f"-{name}"), arch
 
 
-def digest_artifact(suffix: str, platform_tag: str = "") -> str:
-    """The CI artifact with one leg's digest; ``digests<suffix>--*`` finds all legs of an image."""
-    return f"digests{suffix or '-' + CORE}--{platform_tag or 'single'}"
-
-
 def cache_tag(suffix: str, platform_tag: str = "") -> str:
     """The tag of the build cache; of an image with one leg it ends in a dash, as published."""
     return f"cache{suffix}-{platform_tag}"

@@ -8,10 +8,10 @@ from pathlib import Path
 import anyio
 import publishing
 import pytest
-from lab.legs import SHA, Scene
-from lab.rooms import CANARY
-from lab.tools import built
-from live import REPO, Engine
+from dagger_engine import REPO, Engine
+from registries.legs import SHA, Scene
+from registries.session import CANARY
+from registries.tools import built
 
 from localai_ci.config.kind import ImageKind
 from localai_ci.config.reader import load

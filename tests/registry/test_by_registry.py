@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from lab.legs import Scene, place
-from lab.manners import REGISTRIES
-from lab.oci import oci_registry
-from lab.proxy import proxy
-from lab.rooms import QUICK
+from registries.legs import Scene, place
+from registries.manners import REGISTRIES
+from registries.oci import oci_registry
+from registries.proxy import proxy
+from registries.session import QUICK
 
 from localai_ci.oci import blobs, referrers
 from localai_ci.oci.transport import Transport
@@ -38,7 +38,7 @@ async def test_a_release_and_its_rollback_on(name: str) -> None:
             target = scene.targets[0].repository
             del registry.repos[target.path].manifests[receipts[0].digest]  # collected
             healed = await scene.merge(receipts, keep_anchors=True, provenance=True)
-            assert healed.images[0].healed == ["cpu-test/amd64 in own: manifest"]
+            assert healed.images[0].restored == ["cpu-test/amd64 in own: manifest"]
             assert await scene.tags(*NAMES) == [dict.fromkeys(NAMES, row.digest)]
             for leg in receipts:
                 for blob in (leg.config, *leg.layers):

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab.debian import output
-from lab.foreign import FOREIGN
-from lab.images import publish
-from lab.legs import RUN, Scene, place
-from lab.oci import oci_registry
-from lab.rooms import QUICK
+from registries.debian import output
+from registries.foreign import FOREIGN
+from registries.images import publish
+from registries.legs import RUN, Scene, place
+from registries.oci import oci_registry
+from registries.session import QUICK
 
 from localai_ci.names import anchor_tag
 from localai_ci.oci import manifests
@@ -76,7 +76,7 @@ async def test_merge_rerun_heal_rollback_and_collection_on_a_foreign_registry(
             )
             assert answer.ok
             healed = (await merge()).images[0]
-            assert healed.healed == ["cpu-test/amd64 in foreign: manifest"], healed.error
+            assert healed.restored == ["cpu-test/amd64 in foreign: manifest"], healed.error
 
             older = await publish(transport, lost, "some-tag", "what stays")
             await _undone(scene, first)

@@ -8,13 +8,13 @@ from email.utils import formatdate
 from functools import partial
 
 import pytest
-from lab.crowd import entries, push
-from lab.http11 import Answer, Cut, Request, Response
-from lab.images import publish
-from lab.legs import Scene, place
-from lab.oci import Registry, oci_registry
-from lab.proxy import After, Fault, Proxy, answering, proxy
-from lab.rooms import QUICK, fresh
+from registries.http11 import Answer, Cut, Request, Response
+from registries.images import publish
+from registries.legs import Scene, place
+from registries.many_images import entries, push
+from registries.oci import Registry, oci_registry
+from registries.proxy import After, Fault, Proxy, answering, proxy
+from registries.session import QUICK, fresh
 
 from localai_ci.oci import blobs, manifests
 from localai_ci.oci.concurrency import run_all
@@ -113,10 +113,10 @@ async def test_one_image_that_always_fails_takes_no_other_along(
     async with Transport(policy=QUICK) as transport:
         scene = Scene(transport, (place("own", front.address),))
         receipts = await push(scene, entries(40, 0))
-        front.fail(Fault("PUT", "v4.2.2-crowd-7$", times=ALWAYS, before=answering(500)))
+        front.fail(Fault("PUT", "v4.2.2-image-7$", times=ALWAYS, before=answering(500)))
         result = await scene.merge(receipts)
     states = {row.suffix: row.status for row in result.images}
-    assert states.pop("-crowd-7") is Status.failed
+    assert states.pop("-image-7") is Status.failed
     assert set(states.values()) == {Status.merged}
 
 

@@ -83,9 +83,13 @@ class Signing:
             # Without a password cosign would ask for one where there is nobody to answer.
             {"COSIGN_PASSWORD": "", "TUF_ROOT": str(folder / "tuf")}
             | {name: await secret.plaintext() for name, secret in secrets.items() if secret},
-            plain_http(file),
+            plain_http(file) | (_hosts(file) if by.insecure else frozenset()),
             program=program,
         )
+
+
+def _hosts(file: Registries) -> frozenset[str]:
+    return frozenset(one.repository.host for kind in ImageKind for one in targets(file, kind))
 
 
 async def _fetched(file: File | None, path: Path, mode: int = 0o644) -> str:

@@ -56,7 +56,7 @@ def parts(manifest: Manifest) -> tuple[Descriptor, tuple[Descriptor, ...]]:
     """The configuration and the layers of an image manifest.
 
     Raises:
-        ValueError: it is no image manifest.
+        ValueError: it is not an image manifest.
     """
     try:
         data = json.loads(manifest.raw)
@@ -92,16 +92,16 @@ async def find(transport: Transport, image: Reference) -> str | None:
         return found.digest if found else None
     if answer.status == HTTPStatus.NOT_FOUND:
         return None
-    told = _told(answer)
+    reported = _reported(answer)
     # Some registries refuse HEAD of what is missing (JFrog) or at all, some send no digest with
     # it; and only GET's answer says why.
-    like = told.partition(":")[0] == (image.digest or "sha256:").partition(":")[0]
-    if not answer.ok or not (told and like) or answer.media_type in _PAGES:
+    like = reported.partition(":")[0] == (image.digest or "sha256:").partition(":")[0]
+    if not answer.ok or not (reported and like) or answer.media_type in _PAGES:
         there = await get(transport, image)
         return there.digest if there else None
-    if image.digest and told != image.digest:
-        raise DigestError(f"the registry says that this is {told}", where=str(image))
-    return told
+    if image.digest and reported != image.digest:
+        raise DigestError(f"the registry says that this is {reported}", where=str(image))
+    return reported
 
 
 async def head_confirmed(
@@ -149,7 +149,7 @@ def _read(answer: Answer, image: Reference) -> Manifest | None:
         return None
     if not answer.ok:
         raise _refused(answer, "GET manifest", image)
-    for expected in (image.digest, _told(answer)):
+    for expected in (image.digest, _reported(answer)):
         if expected and digest_like(expected, answer.body) != expected:
             raise DigestError(
                 f"{cut(expected)} was announced, the bytes are {digest_of(answer.body)}",
@@ -162,7 +162,7 @@ def _media_type(answer: Answer, image: Reference) -> str:
     """What kind of manifest it is: by its header, else by its own word, else by its fields.
 
     Raises:
-        RegistryError: it is no manifest at all, or of two kinds at once (CVE-2021-41190).
+        RegistryError: it is not a manifest at all, or of two kinds at once (CVE-2021-41190).
     """
     try:
         data = json.loads(answer.body)
@@ -178,7 +178,7 @@ def _media_type(answer: Answer, image: Reference) -> str:
         if answer.media_type not in _PAGES and kind in _KNOWN and agreed:
             return kind
     raise RegistryError(
-        f"it answered what is no manifest: {cut(answer.media_type) or 'bytes of no type'} "
+        f"it answered what is not a manifest: {cut(answer.media_type) or 'bytes of no type'} "
         f"({excerpt(answer.body)})",
         where=str(image),
         remedy=f"See what {image.repository.registry} is, or what stands in front of it.",
@@ -221,7 +221,7 @@ async def put(
     async def attempt(number: int) -> Answer:
         if number:
             there = await _peek(transport, image)
-            if there.ok and _told(there) == manifest.digest:
+            if there.ok and _reported(there) == manifest.digest:
                 return there
         return await transport.once(
             "PUT", image.repository, f"manifests/{image.target}", push=True,
@@ -233,10 +233,10 @@ async def put(
         there = await find(transport, image) if answer.status in _IMMUTABLE else None
         if there != manifest.digest:
             raise _refused(answer, "PUT manifest", image)
-    told = _told(answer)
-    if answer.ok and told and told != digest_like(told, manifest.raw):
+    reported = _reported(answer)
+    if answer.ok and reported and reported != digest_like(reported, manifest.raw):
         raise DigestError(
-            f"{manifest.digest} was written, the registry says {told}", where=str(image)
+            f"{manifest.digest} was written, the registry says {reported}", where=str(image)
         )
     return answer
 
@@ -300,10 +300,10 @@ _IMMUTABLE = {
 """How registries refuse to write a tag again, even with the image that it has."""
 
 
-def _told(answer: Answer) -> str:
+def _reported(answer: Answer) -> str:
     """The digest that an answer names; nothing where it names none that is one."""
-    told = answer.headers.get("Docker-Content-Digest").strip().strip('"')
-    return told if is_digest(told) else ""
+    reported = answer.headers.get("Docker-Content-Digest").strip().strip('"')
+    return reported if is_digest(reported) else ""
 
 
 def _tags_of(answer: Answer, repository: Repository) -> list[str]:
@@ -311,7 +311,7 @@ def _tags_of(answer: Answer, repository: Repository) -> list[str]:
         return [str(name) for name in json.loads(answer.body)["tags"] or []]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise RegistryError(
-            f"what it answered is no list of tags ({excerpt(answer.body)})",
+            f"what it answered is not a list of tags ({excerpt(answer.body)})",
             where=str(repository),
             remedy="See whether this address is a registry, and run it again.",
         ) from None

@@ -16,7 +16,7 @@ from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
 from localai_ci.release import tags as naming
 
-_FRESH = 30.0  # s; an older list is no second look
+_FRESH = 30.0  # s; an older list does not count as a second look
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab import debian
-from lab.ports import free_port
-from lab.tools import built
+from registries import debian
+from registries.ports import free_port
+from registries.tools import built
 
 
 def crane(folder: Path) -> AbstractContextManager[str]:

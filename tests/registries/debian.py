@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab.ports import free_port
+from registries.ports import free_port
 
 PACKAGES = "docker-registry skopeo apache2-utils openssl"
 

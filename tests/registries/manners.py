@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lab.http11 import Answer, Request, Response
-from lab.proxy import After, Before, Fault, answering
+from registries.http11 import Answer, Request, Response
+from registries.proxy import After, Before, Fault, answering
 
 ALWAYS = 10**6
 MANIFEST = "/manifests/"
