@@ -139,7 +139,7 @@ OF_FUNCTIONS = {
 }
 WITHOUT_VALUE = {
     *("--insecure", "--as-json", "--canary", "--ccache-save", "--dry-run", "--keep-anchors"),
-    *("--force-latest", "--provenance"),
+    *("--force-latest", "--provenance", "--sign"),
 }
 
 

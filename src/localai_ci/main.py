@@ -21,11 +21,13 @@ from localai_ci.module.arguments import (
     CcacheRepository,
     ChangedFiles,
     CompileTargets,
+    CosignProgram,
     DepsRefresh,
     DockerConfig,
     EntryId,
     Epoch,
     Forced,
+    IdentityToken,
     Images,
     Insecure,
     Mirror,
@@ -36,6 +38,9 @@ from localai_ci.module.arguments import (
     RebuiltBases,
     RegistriesFile,
     RunEvent,
+    SigningConfig,
+    SignKey,
+    SignPassword,
     SourceDir,
     ThirdParty,
     TreeBefore,
@@ -196,16 +201,36 @@ class LocalaiCi:
         force_latest: Annotated[bool, Doc("Move the tag latest to an older version too")] = False,
         keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
         provenance: Annotated[bool, Doc("Attach SLSA provenance to every image")] = False,
+        sign: Annotated[bool, Doc("Sign before tags move, and read the signatures back")] = False,
+        sign_key: SignKey = None,
+        sign_password: SignPassword = None,
+        identity_token: IdentityToken = None,
+        verify_key: Annotated[dagger.File | None, Doc("The public half of --sign-key")] = None,
+        verify_identity: Annotated[str, Doc("Keyless: the expected identity (regexp)")] = "",
+        verify_issuer: Annotated[str, Doc("Keyless: who vouches for it; default: GitHub")] = "",
+        signing_config: SigningConfig = None,
+        cosign: CosignProgram = None,
     ) -> dagger.File:
         """Merge the legs of every image into one index, the same in all registries, tags last.
 
         Returns what was done, for `localai-ci rollback`; `ok` in it says whether all went well.
         """
         from localai_ci.module import merging
+        from localai_ci.module.signing import Signing
         from localai_ci.release.merge_image import Options
         from localai_ci.release.tags import GitEvent
 
         file = await self.settings.registries_file()
+        signing = Signing(
+            cosign=cosign,
+            sign_key=sign_key,
+            sign_password=sign_password,
+            identity_token=identity_token,
+            verify_key=verify_key,
+            verify_identity=verify_identity,
+            verify_issuer=verify_issuer,
+            signing_config=signing_config,
+        )
         result = await merging.merge(
             receipts,
             plan,
@@ -214,6 +239,7 @@ class LocalaiCi:
             await self.settings.login(),
             Options(dry_run, force_latest, keep_anchors, provenance),
             run_id,
+            signing if sign else None,
         )
         return dagger.dag.file("merge-result.json", result.as_text())
 

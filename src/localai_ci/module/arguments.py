@@ -127,6 +127,19 @@ RegistriesFile: TypeAlias = Annotated[
     File | None, Doc("Another registries.yaml: where images go; default: the module's own")
 ]
 RunId: TypeAlias = Annotated[str, Doc("Names the run; a rerun with the same id finds its anchors")]
+SignKey: TypeAlias = Annotated[
+    Secret | None, Doc("A private key of cosign: file://cosign.key; absent: keyless")
+]
+SignPassword: TypeAlias = Annotated[
+    Secret | None, Doc("The private key's password: env://COSIGN_PASSWORD")
+]
+IdentityToken: TypeAlias = Annotated[
+    Secret | None, Doc("Keyless: the OpenID Connect token that says who signs")
+]
+SigningConfig: TypeAlias = Annotated[File | None, Doc("Another Sigstore: cosign's signing config")]
+CosignProgram: TypeAlias = Annotated[
+    File | None, Doc("cosign 3 for Linux and the engine's architecture: $(which cosign)")
+]
 OwnUpstreams: TypeAlias = Annotated[
     Directory,
     Doc("The module's own folder, whose matrix/upstreams.yaml is filled in"),
