@@ -95,7 +95,8 @@ class Backend:
         """Build it, start it from its image, and print what its gRPC Health answers."""
         from localai_ci.backends import build
 
-        health = await build.smoke(await self.request())
+        request = await self.request()
+        health = await build.smoke(request, await build.build(request))
         return health.as_json() if as_json else health.as_line(self.entry)
 
     @never_cached
@@ -114,11 +115,9 @@ class Backend:
         """
         from localai_ci.module import publishing
 
+        file = await self.settings.registries_file()
         return await publishing.publish(
             await self.request(ccache_save=ccache_save and not dry_run, publishes=True),
-            await self.settings.registries_file(),
-            run_id,
-            run_url,
-            revision,
+            publishing.PublishingRun(file, run_id, run_url, revision),
             dry_run=dry_run,
         )
