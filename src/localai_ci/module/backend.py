@@ -7,7 +7,7 @@ import dagger
 from dagger import Doc, object_type
 
 from localai_ci.backends.builder import Builder
-from localai_ci.module.arguments import AsJson, CcacheSave, DryRun, RunId
+from localai_ci.module.arguments import AsJson, CcacheSave, DryRun, Revision, RunId, RunUrl
 from localai_ci.module.caching import never_cached
 from localai_ci.module.settings import Settings
 
@@ -103,8 +103,8 @@ class Backend:
     async def publish(
         self,
         run_id: RunId,
-        run_url: Annotated[str, Doc("Where the run can be looked at")] = "",
-        revision: Annotated[str, Doc("The commit that is built")] = "",
+        run_url: RunUrl = "",
+        revision: Revision = "",
         ccache_save: CcacheSave = False,
         dry_run: DryRun = False,
     ) -> dagger.Directory:
