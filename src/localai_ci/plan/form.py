@@ -59,6 +59,7 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
                     report.server_jobs,
                     run_all=report.plan.complete,
                     darwin=report.darwin,
+                    built=report.plan.built,
                     size=shard_size,
                     blocks=blocks,
                 )
