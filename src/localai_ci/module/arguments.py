@@ -19,7 +19,7 @@ from dagger import (
 
 from localai_ci.backends.builder import Builder
 from localai_ci.backends.dockerignore import NEVER
-from localai_ci.backends.minimal_git import HEAVY
+from localai_ci.backends.minimal_git import NEVER_NEEDED
 from localai_ci.backends.smoke import SmokeChoice
 from localai_ci.config.kind import ImageKind
 from localai_ci.plan.form import PlanFormat
@@ -70,7 +70,7 @@ CloneDir: TypeAlias = Annotated[
     Directory,
     Doc("A clone of LocalAI with its .git, or https://github.com/mudler/LocalAI#REVISION"),
     # The last pattern that fits decides: .git itself is needed, for the server image's version.
-    Ignore([*NEVER, "!.git", *HEAVY]),
+    Ignore([*NEVER, "!.git", *NEVER_NEEDED]),
 ]
 TreeBefore: TypeAlias = Annotated[
     Directory | None, Doc("The tree before the change; the engine tells what differs")
