@@ -50,10 +50,10 @@ from localai_ci.module.arguments import (
     TreeBefore,
     TrustDomain,
     VariantName,
+    never_cached,
 )
 from localai_ci.module.backend import Backend
 from localai_ci.module.base import Base
-from localai_ci.module.caching import never_cached
 from localai_ci.module.job import PackedJob
 from localai_ci.module.server_object import ServerImage
 from localai_ci.module.settings import Settings

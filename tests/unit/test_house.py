@@ -10,7 +10,7 @@ import localai_ci
 
 PACKAGE = Path(localai_ci.__file__).parent
 
-FLOOR = ("errors", "names", "text")
+FLOOR = ("errors", "files", "names", "text")
 """What every room may import, and what imports no room."""
 
 MODULE = ("main", "module")
@@ -47,7 +47,6 @@ SHARED_NAMES = {
     "publish.py": "bases and backends: pushed",
     "report.py": "bases, backends and plan: what was made or decided, told",
     "estimates.py": "the model of a file, what is reckoned with it, and the command that fills it",
-    "registries.py": "the model of a file, and the option that names another",
     "merge.py": "what merges, and its command",
     "receipt.py": "the model, and the command that makes one of what was built elsewhere",
 }

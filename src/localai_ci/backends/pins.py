@@ -137,7 +137,7 @@ def submodules(printed: str, parent: Pin) -> tuple[Submodule, ...]:
     """What is inside of a repository, from what `MODULES` printed in it.
 
     Raises:
-        InputError: an address or folder that is none, or a link without an address.
+        InputError: not an address, not a folder, or a link without an address.
     """
     where = f"{parent.url} at {parent.commit}, .gitmodules"
     settings, _, links = printed.partition(f"{_LINKS}\n")

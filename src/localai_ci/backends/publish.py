@@ -158,7 +158,7 @@ class ReadyLeg:
 
     def as_json(self) -> str:
         """What a push would do, for a dry run."""
-        told = {
+        shown = {
             "dry_run": True,
             "entry": self.leg.entry.id,
             "inputs": self.leg.inputs,
@@ -167,7 +167,7 @@ class ReadyLeg:
             "anchors": {name: str(anchor) for name, anchor in self.leg.anchors.items()},
             "input_tag": self.leg.input_tag,
         }
-        return json.dumps(told, indent=1) + "\n"
+        return json.dumps(shown, indent=1) + "\n"
 
 
 async def ready_leg(

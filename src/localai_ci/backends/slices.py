@@ -4,8 +4,11 @@ So an edit that the plan says changes nothing leaves the build cached, and none 
 changes something is missed: both ask the same function.
 """
 
+import hashlib
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from dagger import Directory
 
@@ -61,3 +64,30 @@ def cut(source: Directory, files: Iterable[str]) -> Directory:
 def literal(path: str) -> str:
     """A pattern that matches this path alone."""
     return re.sub(r"([\\*?\[\]])", r"\\\1", path)
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """The files of a folder as git would list them: plan and build hash the same inputs.
+
+    Every file with its mode and blob id, by path with forward slashes.
+
+    A submodule counts by its files here, where git has one line with its commit.
+    """
+    found = {}
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root, name)
+            found[path.relative_to(folder).as_posix()] = _line(path)
+        links = (path for path in Path(root).iterdir() if path.is_symlink() and path.is_dir())
+        found |= {path.relative_to(folder).as_posix(): _line(path) for path in links}
+    return found
+
+
+def _line(path: Path) -> str:
+    if path.is_symlink():
+        mode, content = "120000", os.fsencode(path.readlink())
+    else:
+        mode = "100755" if path.stat().st_mode & 0o111 else "100644"
+        content = path.read_bytes()
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+    return f"{mode} {blob.hexdigest()}"

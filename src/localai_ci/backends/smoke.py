@@ -141,7 +141,7 @@ def read(entry: str, said: str) -> str:
     """The message of a reply: what the client printed, head, empty line, bytes in hex. Pure.
 
     Raises:
-        LocalaiCiError: it is no healthy answer.
+        LocalaiCiError: it is not a healthy answer.
     """
     head, _, body = said.rpartition("\n\n")
     status = re.search(r"^grpc-status: *(\d+)", head, re.MULTILINE)

@@ -9,7 +9,7 @@ from dagger import Directory, dag
 from localai_ci.backends import slices
 from localai_ci.backends.dockerignore import IGNORE
 from localai_ci.backends.input_hash import Snapshot
-from localai_ci.backends.listing import listing
+from localai_ci.backends.slices import listing
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, unknown_entry

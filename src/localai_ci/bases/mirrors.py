@@ -55,7 +55,7 @@ class Mirrors:
         """Refuse what would only fail inside a build.
 
         Raises:
-            InputError: a mirror is no http(s) URL, or the snapshot no moment.
+            InputError: a mirror is not an http(s) URL, or the snapshot is not a date and time.
         """
         for flag in ("mirror", "apt_mirror", "apt_ports_mirror"):
             value = getattr(self, flag)
@@ -68,7 +68,7 @@ class Mirrors:
                 )
             if value and not re.fullmatch(r"https?://[A-Za-z0-9_.:/%+~-]+", value):
                 raise InputError(
-                    f"{value!r} is no http(s) URL",
+                    f"{value!r} is not an http(s) URL",
                     where=where,
                     remedy="Write it as https://mirror.example/path.",
                 )
@@ -81,7 +81,7 @@ class Mirrors:
             )
         if self.apt_snapshot and not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", self.apt_snapshot):
             raise InputError(
-                f"{self.apt_snapshot!r} is no moment",
+                f"{self.apt_snapshot!r} is not a date and time",
                 where="--apt-snapshot",
                 remedy="Write it as 20260101T000000Z.",
             )
@@ -152,15 +152,15 @@ class Mirrors:
 
     def checkout(self, url: str, commit: str, target: str) -> str:
         """Bash that fetches one commit into a git repository, without its submodules."""
-        folder, wanted = quote(target), quote(commit)
+        folder, revision = quote(target), quote(commit)
         git = f"{self._git} -C {folder}"
         # Not every server hands out a commit by its id alone.
         return (
             f"git init --quiet -- {folder}\n"
             f"git -C {folder} remote add -- origin {quote(url)}\n"
-            f"{git} fetch --quiet --depth 1 -- origin {wanted} ||"
+            f"{git} fetch --quiet --depth 1 -- origin {revision} ||"
             f" {git} fetch --quiet --tags -- origin\n"
-            f"{git} checkout --quiet --detach {wanted} --\n"
+            f"{git} checkout --quiet --detach {revision} --\n"
         )
 
     @property
@@ -236,8 +236,8 @@ def _give_up(message: str, command: str = "") -> str:
     """Bash that ends the step; the marker lets the error name the upstream (failure.py).
 
     Args:
-        message: What is told, whatever characters are in it.
-        command: What it prints is told behind the message.
+        message: The text, whatever characters are in it.
+        command: What it prints follows the message.
     """
     more = f' "$({command})"' if command else ""
     return f"{{ printf '%s' {quote(f'localai-ci: {message}')}{more} >&2; echo >&2; exit 69; }}"

@@ -73,7 +73,7 @@ def load_report(path: Path) -> Toolchain:
     """A report as `dagger call base --variant V toolchain --as-json` printed it.
 
     Raises:
-        InputError: the file is missing or is no such report.
+        InputError: the file is missing or is not such a report.
     """
     return load(path, Toolchain)[0]
 
@@ -115,7 +115,7 @@ def verify(variant: Variant, tools: Mapping[str, str], promised: Mapping[str, st
 
 
 def differences(left: Toolchain, right: Toolchain) -> list[tuple[str, str, str]]:
-    """Where two bases differ: ``(what, left, right)``; sizes are no difference."""
+    """Where two bases differ: ``(what, left, right)``; sizes do not count."""
     rows = []
     for field in ("tools", "packages", "environment"):
         a: dict[str, str] = getattr(left, field)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from localai_ci.cli import bases, estimates, matrix, merge, plan, receipt, upkeep
-from localai_ci.cli.output import ExitCode, Format, FormatOption, note
+from localai_ci.cli.output import ExitCode, Format, FormatOption, OutputError, guarded, note
 from localai_ci.errors import InputError, LocalaiCiError
 
 commands = typer.Typer(
@@ -86,12 +86,23 @@ def _no_new(new: list[str], gone: list[str]) -> None:
 def app() -> None:
     """The console script: faults are told in words, and by `ExitCode`."""
     try:
-        commands()
+        with guarded():
+            commands()
+    except OutputError as e:
+        if e.gone:
+            sys.exit(ExitCode.READER_GONE)
+        note(f"error: {e}")
+        sys.exit(ExitCode.FAILED)
     except LocalaiCiError as e:
         note(f"error: {e}")
         sys.exit(ExitCode.INPUT if isinstance(e, InputError) else ExitCode.FAILED)
     except KeyboardInterrupt:
+        note("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
+    except SystemExit as e:
+        if e.code == ExitCode.INTERRUPTED:  # typer's own, without a word
+            note("interrupted")
+        raise
     except Exception:  # noqa: BLE001 - a fault of ours must not look like a finding
         import traceback
 

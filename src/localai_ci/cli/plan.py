@@ -10,7 +10,7 @@ import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
-from localai_ci.cli.registries import RegistriesPath, load_registries
+from localai_ci.cli.options import RegistriesPath, load_registries, transport_to
 from localai_ci.errors import InputError
 from localai_ci.plan.event import likely, parse
 from localai_ci.plan.form import PlanFormat
@@ -184,18 +184,15 @@ def _without_built(
     from localai_ci.backends.input_hash import this_week
     from localai_ci.bases.mirrors import Mirrors
     from localai_ci.bases.recipe import CurrentBases
-    from localai_ci.oci.credentials import Keyring
     from localai_ci.oci.lookup import PATIENCE, Lookup
-    from localai_ci.oci.transport import Transport
     from localai_ci.plan.built import PublishedImages, without_built
     from localai_ci.plan.sources import snapshot
-    from localai_ci.release.targets import auth_hosts, plain_http
 
     tree = snapshot(request, known)
     named = asked.file.registries.get(asked.registry)
     if not named and "/" not in asked.registry:
         raise InputError(
-            f"{asked.registry!r} is no registry of registries.yaml",
+            f"{asked.registry!r} is not a registry of registries.yaml",
             where="--built",
             remedy=f"Give one of {', '.join(asked.file.registries)}, or HOST/PATH.",
         )
@@ -203,13 +200,7 @@ def _without_built(
     bases = CurrentBases(Mirrors(epoch=asked.epoch, apt_snapshot=asked.apt_snapshot))
 
     async def ask() -> "Plan":
-        async with Transport(
-            Keyring.default(),
-            policy=PATIENCE,
-            plain_http=plain_http(asked.file),
-            auth_hosts=auth_hosts(asked.file),
-            read_only=True,
-        ) as transport:
+        async with transport_to(asked.file, dry_run=True, policy=PATIENCE) as transport:
             lookup = Lookup(transport)
             where = PublishedImages(lookup, images, bases, asked.refresh or this_week())
             left = await without_built(decided, tree, where)

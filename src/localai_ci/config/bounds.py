@@ -6,6 +6,9 @@ Far above what LocalAI has (in brackets, 2026-08-22), and far below what hurts.
 FILE_BYTES = 16 << 20
 """Bytes of a file of a tree that is looked into [235,000]."""
 
+LIST_BYTES = 64 << 20
+"""Bytes of a list of changed files [300,000 for all of the tree]."""
+
 YAML_BYTES = 4 << 20
 """Bytes of a YAML file [235,000]."""
 

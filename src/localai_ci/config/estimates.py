@@ -5,8 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from localai_ci.config.data import data_dir
-from localai_ci.config.reader import Strict, load
+from localai_ci.config.reader import Strict, load_table
 
 LONGEST = 24 * 60
 """Minutes that anything may take."""
@@ -36,13 +35,5 @@ class Estimates(Strict):
 
 
 def load_estimates(path: Path | None = None, data: bytes | None = None) -> Estimates:
-    """Read estimates.yaml, by default the installed one.
-
-    Args:
-        path: The file; only its name where ``data`` is given.
-        data: The content, of a file that is not on disk.
-
-    Raises:
-        InputError: a fault in it, with file and line.
-    """
-    return load(path or data_dir() / "estimates.yaml", Estimates, data)[0]
+    """estimates.yaml, by default the installed one: `load_table` says more."""
+    return load_table("estimates.yaml", Estimates, path, data)[0]

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from localai_ci.config.data import data_dir
-from localai_ci.config.reader import Document, Strict, load
+from localai_ci.config.reader import Document, Strict, load_table
 from localai_ci.config.variants import Arch, Variant
 from localai_ci.errors import InputError
 from localai_ci.text import table
@@ -105,7 +104,7 @@ def load_upstreams(path: Path | None = None) -> tuple[Upstreams, Document]:
     Raises:
         InputError: each fault with file and line.
     """
-    return load(path or data_dir() / "upstreams.yaml", Upstreams)
+    return load_table("upstreams.yaml", Upstreams, path)
 
 
 def unverified(upstreams: Upstreams) -> list[Download | GitRepository]:

@@ -7,8 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from localai_ci.config.data import data_dir
-from localai_ci.config.reader import Strict, load
+from localai_ci.config.reader import Strict, load_table
 from localai_ci.errors import InputError
 from localai_ci.text import table
 
@@ -128,7 +127,7 @@ def load_variants(path: Path | None = None) -> Variants:
     Raises:
         InputError: each fault with file and line.
     """
-    file, document = load(path or data_dir() / "variants.yaml", Variants)
+    file, document = load_table("variants.yaml", Variants, path)
     seen: dict[str, int] = {}
     for index, variant in enumerate(file.variants):
         loc = ("variants", index, "name")

@@ -13,7 +13,7 @@ from localai_ci.text import quoted
 
 @dataclass(frozen=True)
 class Tree:
-    """The tracked files of a folder (all files where it is no checkout)."""
+    """The tracked files of a folder (all files where it is not a checkout)."""
 
     root: Path
 
@@ -46,7 +46,7 @@ class Tree:
         """A file's content; None if it is not there or is a folder (a submodule).
 
         Raises:
-            InputError: a link out of the tree, what is no plain file, or one that is too large.
+            InputError: a link out of the tree, what is not a plain file, or one that is too large.
         """
         return read_inside(self.root, path)
 
@@ -62,7 +62,7 @@ def read_inside(root: Path, path: str) -> bytes | None:
     """A file of a folder, None if it is not there; links count as long as they stay inside.
 
     Raises:
-        InputError: it leads out of the folder, is no plain file, or is too large.
+        InputError: it leads out of the folder, is not a plain file, or is too large.
     """
     try:
         top = root.resolve(strict=True)
@@ -78,7 +78,7 @@ def read_inside(root: Path, path: str) -> bytes | None:
     if real.is_dir():
         return None
     if not real.is_file():
-        raise InputError("it is no plain file", where=quoted(path), remedy="Put a file there.")
+        raise InputError("it is not a plain file", where=quoted(path), remedy="Put a file there.")
     with real.open("rb") as file:
         content = file.read(bounds.FILE_BYTES + 1)
     if len(content) > bounds.FILE_BYTES:

@@ -31,7 +31,7 @@ def origin(url: str) -> Origin:
     """The origin of an absolute address.
 
     Raises:
-        ValueError: it is no address of HTTP with a host, or it carries a user name.
+        ValueError: it is not an address of HTTP with a host, or it carries a user name.
     """
     parts = urlsplit(url)
     scheme, host = parts.scheme.lower(), parts.hostname or ""
@@ -93,14 +93,14 @@ def literal(host: str) -> IP | None:
         return None
 
 
-def room(address: IP) -> str:
+def net_kind(address: IP) -> str:
     """``public``, or the kind of net behind which an address hides."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
         if address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
-            return room(inner)
+            return net_kind(inner)
     if address.is_loopback:
         return "loopback"
     if address.is_link_local:
@@ -108,11 +108,11 @@ def room(address: IP) -> str:
     return "public" if address.is_global and not address.is_multicast else "private"
 
 
-def room_of_name(host: str) -> str:
+def net_kind_of_name(host: str) -> str:
     """What a host's name says by itself: the kind of net of a literal, ``loopback``, or nothing."""
     address = literal(host)
     if address is not None:
-        return room(address)
+        return net_kind(address)
     plain = host.rstrip(".").lower()
     return "loopback" if plain == "localhost" or plain.endswith(".localhost") else ""
 
@@ -120,7 +120,7 @@ def room_of_name(host: str) -> str:
 def proxy_of(url: str) -> str | None:
     """The proxy that the environment names for an address; never for this machine."""
     scheme, host, port = origin(url)
-    if room_of_name(host) == "loopback":
+    if net_kind_of_name(host) == "loopback":
         return None
     known = urllib.request.getproxies_environment()
     found = known.get(scheme) or known.get("all")

@@ -114,7 +114,7 @@ def read(text: str | bytes, where: str) -> Config:
     """Read a configuration.
 
     Raises:
-        InputError: it is none; the message says which part, and nothing of its content.
+        InputError: it is not one; the message says which part, and nothing of its content.
     """
     if len(text) > limits.CONFIG_BYTES:
         raise _unreadable(f"longer than {limits.CONFIG_BYTES} bytes", where)
@@ -167,13 +167,15 @@ def _entries(
         if not entry:
             entry = {}  # noqa: PLW2901 - docker notes so that a helper has it
         if not isinstance(entry, dict):
-            raise _unreadable(f"its `auths` entry of {Place.of(key).registry} is no object", where)
+            raise _unreadable(
+                f"its `auths` entry of {Place.of(key).registry} is not an object", where
+            )
         fields = {name.lower(): value for name, value in entry.items()}
         for name in ("auth", "identitytoken", "username", "password"):
             if not isinstance(fields.get(name) or "", str):
                 place = Place.of(key).registry
                 raise _unreadable(
-                    f"its `auths` entry of {place} has a `{name}` that is no text", where
+                    f"its `auths` entry of {place} has a `{name}` that is not text", where
                 )
         yield key, Place.of(key), fields
 

@@ -52,7 +52,7 @@ class DigestError(RegistryError):
 
 
 def answered(status: int, body: bytes, *, doing: str, where: str, host: str) -> RegistryError:
-    """The error for an answer that is no success.
+    """The error for an answer that is not a success.
 
     Args:
         status: HTTP status.
@@ -62,8 +62,8 @@ def answered(status: int, body: bytes, *, doing: str, where: str, host: str) -> 
         host: The registry, for the remedy.
     """
     faults = _faults(body)
-    told = "; ".join(f"{code}: {message}" if message else code for code, message in faults)
-    said = cut(told) if faults else excerpt(body)
+    listed = "; ".join(f"{code}: {message}" if message else code for code, message in faults)
+    said = cut(listed) if faults else excerpt(body)
     return RegistryError(
         f"{doing}: the registry answered {phrase(status)}" + (f" ({said})" if said else ""),
         where=where,

@@ -56,7 +56,7 @@ def parts(manifest: Manifest) -> tuple[Descriptor, tuple[Descriptor, ...]]:
     """The configuration and the layers of an image manifest.
 
     Raises:
-        ValueError: it is no image manifest.
+        ValueError: it is not an image manifest.
     """
     try:
         data = json.loads(manifest.raw)
@@ -92,17 +92,17 @@ async def find(transport: Transport, image: Reference) -> str | None:
         return found.digest if found else None
     if answer.status == HTTPStatus.NOT_FOUND:
         return None
-    told = answer.headers.get("Docker-Content-Digest")
+    reported = answer.headers.get("Docker-Content-Digest")
     # Some registries forbid HEAD of what is missing (JFrog), some send no digest with it.
-    unclear = answer.ok and (not is_digest(told) or answer.media_type in _PAGES)
+    unclear = answer.ok and (not is_digest(reported) or answer.media_type in _PAGES)
     if answer.status == HTTPStatus.FORBIDDEN or unclear:
         there = await get(transport, image)
         return there.digest if there else None
     if not answer.ok:
         raise _refused(answer, "HEAD manifest", image)
-    if image.digest and told != image.digest:
-        raise DigestError(f"the registry says that this is {told}", where=str(image))
-    return told
+    if image.digest and reported != image.digest:
+        raise DigestError(f"the registry says that this is {reported}", where=str(image))
+    return reported
 
 
 async def head_confirmed(
@@ -150,8 +150,8 @@ def _read(answer: Answer, image: Reference) -> Manifest | None:
         return None
     if not answer.ok:
         raise _refused(answer, "GET manifest", image)
-    told = answer.headers.get("Docker-Content-Digest")
-    for expected in (image.digest, told):
+    reported = answer.headers.get("Docker-Content-Digest")
+    for expected in (image.digest, reported):
         if expected and digest_like(expected, answer.body) != expected:
             raise DigestError(
                 f"{cut(expected)} was announced, the bytes are {digest_of(answer.body)}",
@@ -164,7 +164,7 @@ def _media_type(answer: Answer, image: Reference) -> str:
     """What kind of manifest it is: by its header, else by its own word, else by its fields.
 
     Raises:
-        RegistryError: it is no manifest at all, or of two kinds at once (CVE-2021-41190).
+        RegistryError: it is not a manifest at all, or of two kinds at once (CVE-2021-41190).
     """
     try:
         data = json.loads(answer.body)
@@ -180,7 +180,7 @@ def _media_type(answer: Answer, image: Reference) -> str:
         if answer.media_type not in _PAGES and kind in _KNOWN and agreed:
             return kind
     raise RegistryError(
-        f"it answered what is no manifest: {cut(answer.media_type) or 'bytes of no type'} "
+        f"it answered what is not a manifest: {cut(answer.media_type) or 'bytes of no type'} "
         f"({excerpt(answer.body)})",
         where=str(image),
         remedy=f"See what {image.repository.registry} is, or what stands in front of it.",
@@ -235,10 +235,10 @@ async def put(
         there = await find(transport, image) if answer.status in _IMMUTABLE else None
         if there != manifest.digest:
             raise _refused(answer, "PUT manifest", image)
-    told = answer.headers.get("Docker-Content-Digest") or manifest.digest
-    if answer.ok and told != manifest.digest:
+    reported = answer.headers.get("Docker-Content-Digest") or manifest.digest
+    if answer.ok and reported != manifest.digest:
         raise DigestError(
-            f"{manifest.digest} was written, the registry says {told}", where=str(image)
+            f"{manifest.digest} was written, the registry says {reported}", where=str(image)
         )
     return answer
 
@@ -300,7 +300,7 @@ def _tags_of(answer: Answer, repository: Repository) -> list[str]:
         return [str(name) for name in json.loads(answer.body)["tags"] or []]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise RegistryError(
-            f"what it answered is no list of tags ({excerpt(answer.body)})",
+            f"what it answered is not a list of tags ({excerpt(answer.body)})",
             where=str(repository),
             remedy="See whether this address is a registry, and run it again.",
         ) from None

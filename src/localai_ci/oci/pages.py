@@ -16,7 +16,7 @@ _NEXT = re.compile(r";\s*rel\s*=\s*\"?(?:[^\";]*\s)?next(?![\w-])", re.IGNORECAS
 async def pages(
     transport: Transport, repository: Repository, first: str, doing: str
 ) -> AsyncGenerator[Answer]:
-    """The answers of all pages of a list; what is no success is the last one.
+    """The answers of all pages of a list; what is not a success is the last one.
 
     Args:
         transport: The way out.

@@ -146,6 +146,6 @@ class Reference:
 def without_tls(host: str, declared: frozenset[str] = frozenset()) -> bool:
     """Whether ``host`` (with its port, if it has one) is reached by plain HTTP.
 
-    So is this machine, where that is no danger, and what is declared so.
+    So is this machine, where that is safe, and what is declared so.
     """
     return host in declared or urlsplit(f"//{host}").hostname in _LOOPBACK

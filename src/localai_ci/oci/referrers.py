@@ -119,7 +119,9 @@ def _rows(raw: bytes, image: Reference) -> list[Row]:
         rows = json.loads(raw)["manifests"] or []
         found = [row for row in rows if isinstance(row["digest"], str)]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise RegistryError("its list of referrers is no image index", where=str(image)) from None
+        raise RegistryError(
+            "its list of referrers is not an image index", where=str(image)
+        ) from None
     return _bounded(found, image)
 
 

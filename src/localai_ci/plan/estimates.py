@@ -6,8 +6,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import median
 
+from localai_ci.config import bounds
 from localai_ci.config.estimates import LONGEST, Estimates
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
 from localai_ci.matrix.entry import Entry
 from localai_ci.text import quoted
 
@@ -58,8 +60,8 @@ def from_receipts(folder: Path) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for path in sorted(folder.rglob("*.json")):
         try:
-            receipt = json.loads(path.read_bytes())
-        except (ValueError, RecursionError, OSError) as e:
+            receipt = json.loads(read_file(path, bounds.FILE_BYTES, "Drop it, or correct it."))
+        except (ValueError, RecursionError) as e:
             raise InputError(
                 f"not JSON: {quoted(e)}", where=str(path), remedy="Drop it, or correct it."
             ) from None

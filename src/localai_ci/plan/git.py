@@ -142,7 +142,7 @@ class Checkout:
             ) from None
         if b"not a git repository" in done.stderr:
             raise InputError(
-                "this is no git checkout",
+                "this is not a git checkout",
                 where=str(self.path),
                 remedy="Give a clone of LocalAI as --source, or --changed-files without it.",
             )

@@ -119,7 +119,7 @@ def _bytes(path: Path) -> bytes:
     """A regular file's content.
 
     Raises:
-        ValueError: it is none, or too large.
+        ValueError: it is not one, or too large.
         OSError: it cannot be read.
     """
     kind = path.lstat().st_mode

@@ -25,7 +25,7 @@ CREATED = "org.opencontainers.image.created"
 """The annotation with the day of the run, which `gc` reads."""
 
 UNKNOWN = Run(id="", day=dt.date(1970, 1, 1))
-"""The run of a leg whose first receipt nobody kept: nothing is told of it."""
+"""The run of a leg whose first receipt nobody kept: nothing is recorded of it."""
 
 
 async def keep(transport: Transport, leg: Reference, receipt: Receipt) -> bool:
@@ -87,12 +87,12 @@ async def with_origin(
     """
     for place in places:
         if first := await find(transport, place, receipt):
-            told = {
+            origin = {
                 "built": first.origin,
                 "built_by": first.built_by,
                 "input_hash": receipt.input_hash or first.input_hash,
             }
-            return receipt.model_copy(update=told)
+            return receipt.model_copy(update=origin)
     revision = binding.revision_of(receipt)
     return receipt.model_copy(update={"built": UNKNOWN.model_copy(update={"revision": revision})})
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
 from localai_ci.names import is_entry_id
 from localai_ci.release.merge_plan import Promised
 
@@ -41,19 +42,10 @@ def read_promise(path: Path) -> Promise:
     """Read a plan.
 
     Raises:
-        InputError: it is not there, cannot be read, or is none.
+        InputError: it is not there, cannot be read, or is not a plan.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(_LIMIT + 1)
-    except FileNotFoundError:
-        raise InputError("there is no such file", where=str(path), remedy=_REMEDY) from None
-    except OSError as e:
-        raise InputError(
-            f"it cannot be read: {e.strerror}", where=str(path), remedy=_REMEDY
-        ) from None
-    try:
-        plan = json.loads(text if len(text) <= _LIMIT else "")
+        plan = json.loads(read_file(path, _LIMIT, _REMEDY))
         built = {_entry(name): _text(image) for name, image in plan.get("built", {}).items()}
         return Promise(
             _ids(plan["entries"]),

@@ -99,14 +99,14 @@ async def prove_and_receipt(
 def _the_same_everywhere(
     entry: str, anchors: Mapping[str, Reference], found: Mapping[str, Manifest | None]
 ) -> Manifest:
-    told = "; ".join(
+    shown = "; ".join(
         f"{anchors[name]} has {manifest.digest if manifest else 'nothing'}"
         for name, manifest in sorted(found.items())
     )
     present = [manifest for manifest in found.values() if manifest]
     if len(present) < len(found) or len({manifest.digest for manifest in present}) != 1:
         raise RegistryError(
-            f"the push is not the same image in every registry: {told}",
+            f"the push is not the same image in every registry: {shown}",
             where=entry,
             remedy="Publish it again; nothing was tagged.",
         )

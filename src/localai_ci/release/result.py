@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
+
+_LIMIT = 64 * 1024 * 1024  # bytes; of all of LocalAI's images it is below 2 MB
+_REMEDY = "Give merge's --result file."
 
 
 class Status(StrEnum):
@@ -58,7 +62,7 @@ class TagRow(_ResultRow):
     digest: str
     state: TagState
     new: bool = Field(
-        default=False, description="Two different looks found no such tag, so undoing deletes it."
+        default=False, description="Two different answers found no such tag, so undoing deletes it."
     )
 
 
@@ -71,7 +75,7 @@ class ImageRow(_ResultRow):
     digest: str = ""
     index: str = Field(default="", description="The exact text of the index.")
     legs: list[str] = Field(default_factory=list)
-    healed: list[str] = Field(default_factory=list)
+    restored: list[str] = Field(default_factory=list)
     tags: list[TagRow] = Field(default_factory=list)
     provenance: str = Field(default="", description="The digest of what was attached, if it was.")
     signed: list[str] = Field(default_factory=list)
@@ -91,7 +95,7 @@ class MergeResult(_ResultRow):
     dry_run: bool = False
     images: list[ImageRow] = Field(default_factory=list)
     unusable: list[str] = Field(
-        default_factory=list, description="Files among the receipts that are none, and why."
+        default_factory=list, description="Files among the receipts that are not receipts, and why."
     )
     requests: dict[str, int] = Field(default_factory=dict)
     writes: int = 0
@@ -116,16 +120,12 @@ class MergeResult(_ResultRow):
         """Read one back.
 
         Raises:
-            InputError: the file is missing or is none.
+            InputError: the file is missing, or is not one.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            raise InputError("there is no such file", where=str(path)) from None
+            return cls.model_validate_json(read_file(path, _LIMIT, _REMEDY))
         except ValidationError:
-            raise InputError(
-                "not the result of a merge", where=str(path), remedy="Give merge's --result file."
-            ) from None
+            raise InputError("not the result of a merge", where=str(path), remedy=_REMEDY) from None
 
 
 def write_durably(path: Path, text: str) -> None:

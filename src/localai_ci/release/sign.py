@@ -165,10 +165,10 @@ class Cosign:
                 raise LocalaiCiError(f"cosign {command[1]} took over 300 s") from None
 
 
-def _demand_version(told: str) -> None:
+def _demand_version(answer: str) -> None:
     """Compare what ``cosign version --json`` says with the major version of `COSIGN`."""
     try:
-        found = str(json.loads(told)["gitVersion"])
+        found = str(json.loads(answer)["gitVersion"])
     except (ValueError, KeyError, TypeError):
         found = "of an unknown version"
     if found.removeprefix("v").partition(".")[0] != COSIGN[1:].partition(".")[0]:

@@ -222,7 +222,14 @@ def mirror(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "log").touch()
     www.mkdir()
     server = subprocess.Popen(
-        [sys.executable, REPO / "tests/standin/server.py", www, "127.0.0.1", port, tmp_path / "log"]
+        [
+            sys.executable,
+            REPO / "tests/fake_upstreams/server.py",
+            www,
+            "127.0.0.1",
+            port,
+            tmp_path / "log",
+        ]
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -270,7 +277,7 @@ def test_a_commit_and_its_submodules_are_really_fetched_through_the_mirror(
     outer = commit(
         tmp_path / "www/github.com/example/llama", {".gitmodules": modules}, ("sub", inner)
     )
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login standin password canary-of-a-mirror")
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login fake password canary-of-a-mirror")
     mirrors = Mirrors(f"{mirror}/~auth~example")
     pin = Pin("https://github.com/example/llama", outer)
     target = tmp_path / "target"

@@ -134,7 +134,7 @@ def test_a_registry_that_nobody_declared_is_an_error_that_names_the_others(
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
     said = run("plan", "--source", str(tmp_path), "--built", "Quay", code=2)
-    assert "'Quay' is no registry of registries.yaml" in said
+    assert "'Quay' is not a registry of registries.yaml" in said
     assert "quay, dockerhub" in said
 
 

@@ -92,7 +92,7 @@ def test_origins_are_scheme_host_and_port(one: str, other: str, same: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("ip", "room"),
+    ("ip", "kind"),
     [
         ("8.8.8.8", "public"), ("2606:4700::1111", "public"), ("127.0.0.1", "loopback"),
         ("127.9.9.9", "loopback"), ("::1", "loopback"), ("::ffff:127.0.0.1", "loopback"),
@@ -103,8 +103,8 @@ def test_origins_are_scheme_host_and_port(one: str, other: str, same: bool) -> N
         ("255.255.255.255", "private"), ("::", "private"), ("64:ff9b::7f00:1", "loopback"),
     ],
 )  # fmt: skip
-def test_addresses_are_told_apart_by_where_they_lead(ip: str, room: str) -> None:
-    assert address.room(ip_address(ip)) == room
+def test_addresses_are_told_apart_by_where_they_lead(ip: str, kind: str) -> None:
+    assert address.net_kind(ip_address(ip)) == kind
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -95,6 +96,14 @@ def test_paths_cannot_break_out_of_the_page(text: str) -> None:
 def test_the_grid_has_a_cell_for_every_entry(text: str) -> None:
     ids = set(re.findall(r'data-id="([^"]+)"', text))
     assert ids == {e.id for e in MATRIX.entries}
+
+
+def test_a_cell_says_whether_its_image_is_to_be_built_exists_or_stays_as_it_is() -> None:
+    found = replace(plan("backend/go/whisper/a.go"), built={"cpu-ced/amd64": "a.test/b:c"})
+    titles = dict(re.findall(r'data-id="([^"]+)"[^>]*title="[^"]*: ([^"]+)"', rendered(found)))
+    assert titles["cpu-whisper/amd64"] == "to build"
+    assert titles["cpu-ced/amd64"] == "exists already"
+    assert titles["cpu-ced/arm64"] == "not built"
 
 
 def test_the_whole_matrix_fits_into_a_page_of_a_megabyte() -> None:

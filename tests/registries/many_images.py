@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import anyio
 
-from lab.legs import Scene
 from localai_ci.release.receipt import Receipt
+from registries.legs import Scene
 
 
 def entries(images: int, pairs: int) -> list[tuple[str, ...]]:
     """The legs of each image: the first ``pairs`` have two."""
     return [
-        tuple(f"crowd-{n}/{arch}" for arch in (("amd64", "arm64") if n < pairs else ("amd64",)))
+        tuple(f"image-{n}/{arch}" for arch in (("amd64", "arm64") if n < pairs else ("amd64",)))
         for n in range(images)
     ]
 

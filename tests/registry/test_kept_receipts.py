@@ -4,11 +4,11 @@ import datetime as dt
 import json
 
 import pytest
-from lab.legs import SHA, Scene, place
-from lab.oci import oci_registry
-from lab.proxy import Fault, Proxy, answering
-from lab.rooms import Lab
-from lab.shop import Shop
+from registries.console import Console
+from registries.legs import SHA, Scene, place
+from registries.oci import oci_registry
+from registries.proxy import Fault, Proxy, answering
+from registries.session import Servers
 
 from localai_ci.names import input_tag, kept_receipt_tag
 from localai_ci.oci import copy, manifests
@@ -25,8 +25,10 @@ TAG = input_tag("0123456789ab", "-cpu-test", "amd64")
 
 
 @pytest.fixture
-def scene(lab: Lab, transport: Transport) -> Scene:
-    return Scene(transport, (place("own", lab.own.address), place("basic", lab.basic.address)))
+def scene(servers: Servers, transport: Transport) -> Scene:
+    return Scene(
+        transport, (place("own", servers.own.address), place("basic", servers.basic.address))
+    )
 
 
 async def named(scene: Scene, *, keep: bool = True, labelled: bool = True) -> Receipt:
@@ -148,7 +150,7 @@ async def test_a_receipt_whose_leg_is_gone_is_collected(scene: Scene) -> None:
 
 
 async def test_a_registry_that_deletes_no_tags_is_told_and_nothing_is_lost(
-    lab: Lab, front: Proxy, transport: Transport
+    servers: Servers, front: Proxy, transport: Transport
 ) -> None:
     scene = Scene(transport, (place("basic", front.address),))
     await named(scene)
@@ -159,21 +161,21 @@ async def test_a_registry_that_deletes_no_tags_is_told_and_nothing_is_lost(
         lambda tag, what: told.append(f"{tag}: {what}"), dry_run=False,
     )  # fmt: skip
     assert any("deletes no tags by name" in line for line in told)
-    assert lab.basic.address
+    assert servers.basic.address
 
 
 def test_gc_collects_names_of_inputs_only_with_a_plan_of_everything(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
+    console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with oci_registry() as registry:
-        target = shop.stock(registry)
-        where = ["gc", "--older-than", "1", "--registries", str(shop.file)]
-        assert shop.run(*where) == 0
+        target = console.set_up(registry)
+        where = ["gc", "--older-than", "1", "--registries", str(console.file)]
+        assert console.run(*where) == 0
         assert "in-… tags stay" in capsys.readouterr().err
-        plan = shop.folder / "plan.json"
+        plan = console.folder / "plan.json"
         built = {ENTRY: f"{target.repository}:{TAG}"}
         plan.write_text(json.dumps({"entries": [], "built": built, "complete": False}))
-        assert shop.run(*where, "--plan", str(plan)) == 2
+        assert console.run(*where, "--plan", str(plan)) == 2
         assert "a plan of a change" in capsys.readouterr().err
         plan.write_text(json.dumps({"entries": [], "built": built, "complete": True}))
-        assert shop.run(*where, "--plan", str(plan)) == 0
+        assert console.run(*where, "--plan", str(plan)) == 0

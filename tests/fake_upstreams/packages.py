@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-VERSION = "99.0-standin"  # above anything a distribution has
+VERSION = "99.0-fake"  # above anything a distribution has
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Key:
         home.mkdir(mode=0o700)
         self._home = home
         self._gpg = ("gpg", "--homedir", str(home), "--batch", "--yes", "--quiet")
-        uid = "standin <standin@localhost>"
+        uid = "fake <fake@localhost>"
         run(*self._gpg, "--passphrase", "", "--quick-generate-key", uid, "ed25519", "sign", "1d")
 
     def public(self, *, armored: bool) -> bytes:
@@ -59,7 +59,7 @@ def build(package: Package, target: Path) -> Path:
         "Package": package.name,
         "Version": VERSION,
         "Architecture": "all",
-        "Maintainer": "standin <standin@localhost>",
+        "Maintainer": "fake <fake@localhost>",
         "Depends": package.depends,
         "Description": f"stands in for {package.name}",
     }

@@ -7,19 +7,19 @@ from pathlib import Path
 import anyio
 import pytest
 
-from lab.legs import SHA, Scene, place
-from lab.oci import Registry
-from lab.rooms import QUICK
 from localai_ci.cli import app
 from localai_ci.oci.transport import Transport
 from localai_ci.release.receipt import Receipt
 from localai_ci.release.result import ImageRow, MergeResult
 from localai_ci.release.targets import Target
+from registries.legs import SHA, Scene, place
+from registries.oci import Registry
+from registries.session import QUICK
 
 EVENT = ["--event", "push", "--ref", "refs/tags/v4.2.2", "--sha", SHA]
 
 
-class Shop:
+class Console:
     """One registry, two receipts, and the console."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -28,7 +28,7 @@ class Shop:
         self.result = folder / "result.json"
         self.receipts = folder / "receipts"
 
-    def stock(self, registry: Registry) -> Target:
+    def set_up(self, registry: Registry) -> Target:
         target = place("own", registry.address)
         self.file.write_text(
             f"registries:\n  own:\n    backends: {target.repository}\n"

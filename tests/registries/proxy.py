@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from lab.http11 import Answer, Cut, Request, Response, serving
+from registries.http11 import Answer, Cut, Request, Response, serving
 
 Before = Callable[[Request], Request | Answer]
 After = Callable[[Request, Response], Answer]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.http11 import Answer, Request, Response, serving
+from registries.http11 import Answer, Request, Response, serving
 
 _ROUTE = re.compile(
     r"/v2/(?P<name>[a-z0-9._/-]+?)/(?P<kind>blobs/uploads|blobs|manifests|tags|referrers)/(?P<what>[^/]*)"

@@ -3,7 +3,7 @@
 A path that starts with ``/~FAULT~TEXT/`` serves what follows, except that requests whose path
 holds TEXT meet the fault: ``404``, ``hang`` (no byte ever comes), ``cut`` (half of the bytes),
 ``other`` (another file: the one of that path below ``/other``), ``auth`` (who does not sign in
-as ``standin`` with the password ``canary-of-a-mirror`` is refused). Any other word is no fault: it
+as ``fake`` with the password ``canary-of-a-mirror`` is refused). Any other word is not a fault: it
 only tells one test's requests from another's in the log.
 So one server answers for a sound mirror and for every broken one, by its URL.
 
@@ -21,7 +21,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 HANG_SECONDS = 600
-AUTHORIZATION = "Basic " + base64.b64encode(b"standin:canary-of-a-mirror").decode()
+AUTHORIZATION = "Basic " + base64.b64encode(b"fake:canary-of-a-mirror").decode()
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -43,7 +43,7 @@ class Handler(SimpleHTTPRequestHandler):
             self.fault = fault if text in self.path else ""
         if self.fault == "auth" and self.headers.get("Authorization") != AUTHORIZATION:
             self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="standin"')
+            self.send_header("WWW-Authenticate", 'Basic realm="fake"')
             self.send_header("Content-Length", "0")
             self.end_headers()
             return False

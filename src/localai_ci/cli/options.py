@@ -1,13 +1,20 @@
-"""What commands about released images share: the event of a run, and the way to registries."""
+"""What commands share: which registries.yaml, the way to registries, the event of a run."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
+    from localai_ci.oci.retry import Policy
     from localai_ci.oci.transport import Transport
     from localai_ci.release.tags import GitEvent
+
+RegistriesPath = Annotated[
+    Path | None,
+    typer.Option("--registries", help="Another registries.yaml; the installed one if absent."),
+]
 
 EventName = Annotated[
     str, typer.Option("--event", help="What happened, as GitHub calls it: push, …")
@@ -18,6 +25,18 @@ Epoch = Annotated[
     int | None,
     typer.Option("--epoch", help="Seconds since 1970 for branch-epoch-sha: one value a run."),
 ]
+
+
+def load_registries(path: Path | None) -> "Registries":
+    """The registries.yaml that was named, else the installed one.
+
+    Raises:
+        InputError: the file is at fault, with file and line.
+    """
+    from localai_ci.config.reader import load
+    from localai_ci.config.registries import Registries, registries
+
+    return load(path, Registries)[0] if path else registries()
 
 
 def event_of(file: "Registries", event: str, ref: str, sha: str, epoch: int | None) -> "GitEvent":
@@ -31,15 +50,13 @@ def event_of(file: "Registries", event: str, ref: str, sha: str, epoch: int | No
     return GitEvent(event, ref, sha, file.default_branch, epoch)
 
 
-def transport_to(file: "Registries", *, dry_run: bool) -> "Transport":
+def transport_to(
+    file: "Registries", *, dry_run: bool, policy: "Policy | None" = None
+) -> "Transport":
     """The way out to the registries, signed in as `docker login` left it."""
     from localai_ci.oci.credentials import Keyring
-    from localai_ci.oci.transport import Transport
-    from localai_ci.release.targets import auth_hosts, plain_http
+    from localai_ci.oci.login import Login
+    from localai_ci.release.targets import login
 
-    return Transport(
-        Keyring.default(),
-        plain_http=plain_http(file),
-        auth_hosts=auth_hosts(file),
-        read_only=dry_run,
-    )
+    way = login(file, Login(Keyring.default(), insecure=False))
+    return way.transport((), policy, read_only=dry_run)

@@ -6,8 +6,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from standin import grpc
-from standin.packages import Key, Package, build, flat_repository, run, suite_repository
+from fake_upstreams import grpc
+from fake_upstreams.packages import Key, Package, build, flat_repository, run, suite_repository
 
 CUDA_DEV = ("libcufft", "libcurand", "libcublas", "libcusparse", "libcusolver")
 NVIDIA = "developer.download.nvidia.com/compute"
@@ -45,7 +45,7 @@ HEAVY = (
 
 @dataclass(frozen=True)
 class Internet:
-    """The stand-in: the URL that serves it as a mirror, and what was asked of it."""
+    """The fake upstreams: the URL that serves it as a mirror, and what was asked of it."""
 
     url: str
     log: Path
@@ -83,7 +83,7 @@ def _protoc(root: Path) -> None:
             info = zipfile.ZipInfo("bin/protoc")
             info.external_attr = 0o755 << 16
             archive.writestr(info, "#!/bin/sh\necho libprotoc 27.1\n")
-            archive.writestr("include/google/protobuf/any.proto", "standin\n")
+            archive.writestr("include/google/protobuf/any.proto", "fake\n")
 
 
 def _vulkan(root: Path) -> None:
@@ -98,7 +98,7 @@ ln -s libvulkan.so.1 x86_64/lib/libvulkan.so
 printf '#!/bin/sh\\necho shaderc v2025.5\\n' >x86_64/bin/glslc
 chmod +x x86_64/bin/glslc
 echo '#define VK_HEADER_VERSION 335' >x86_64/include/vulkan/vulkan_core.h
-echo standin >x86_64/share/vulkan/standin
+echo fake >x86_64/share/vulkan/fake
 """
     lunarg = root / "sdk.lunarg.com/sdk/download/1.4.335.0/linux"
     _tar(lunarg / "vulkansdk-linux-x86_64-1.4.335.0.tar.xz", {"vulkansdk": script})
@@ -107,7 +107,7 @@ echo standin >x86_64/share/vulkan/standin
         "aarch64/bin/glslc": "#!/bin/sh\necho shaderc v2025.5\n",
         "aarch64/lib/libvulkan.so.1": "no library, only its place\n",
         "aarch64/include/vulkan/vulkan_core.h": "#define VK_HEADER_VERSION 335\n",
-        "aarch64/share/vulkan/standin": "standin\n",
+        "aarch64/share/vulkan/fake": "fake\n",
     }
     _tar(arm / "vulkansdk-ubuntu-24.04-arm-1.4.335.0.tar.xz", files)
 

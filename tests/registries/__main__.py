@@ -1,9 +1,9 @@
-"""`python -m lab` (in tests/): the own registry by itself, to judge it with other programs."""
+"""`python -m registries` in tests/: the own registry alone, to judge it with other programs."""
 
 import sys
 import time
 
-from lab.oci import oci_registry
+from registries.oci import oci_registry
 
 with oci_registry() as registry:
     sys.stdout.write(f"{registry.address}\n")

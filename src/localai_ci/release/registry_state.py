@@ -28,8 +28,8 @@ Answer = tuple[str | None, bool]
 
 
 @dataclass(frozen=True)
-class Looks:
-    """Looks at all registries of one image.
+class RegistryReader:
+    """Reads all registries of one image.
 
     Args:
         transport: The way out.
@@ -56,11 +56,11 @@ class Looks:
     async def last(self, before: Sequence[RegistryState]) -> list[RegistryState]:
         """All tags as they are right before they move, and what release ``latest`` is."""
         manifest_of: dict[str, Manifest] = {}
-        seen = await run_all(
+        states = await run_all(
             partial(self._last, one, manifest_of, whole=number == 0)
             for number, one in enumerate(before)
         )
-        return await self._with_versions(seen, manifest_of)
+        return await self._with_versions(states, manifest_of)
 
     async def _first(self, target: Target, remembered: ImageRow | None) -> RegistryState:
         names, digest = self.image.tags.names, self.index.digest
@@ -148,12 +148,12 @@ class Looks:
         return there.digest, False
 
     async def _with_versions(
-        self, seen: Sequence[RegistryState], manifest_of: dict[str, Manifest]
+        self, states: Sequence[RegistryState], manifest_of: dict[str, Manifest]
     ) -> list[RegistryState]:
         latest = self.image.tags.latest
         versions: dict[str | None, str] = {None: "", self.index.digest: ""}
         found = []
-        for one in seen:
+        for one in states:
             digest = one.tags.get(latest) if latest else None
             if digest and digest not in versions:
                 versions[digest] = await self.version(one.target, digest, manifest_of.get(digest))

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from native.home import Home, home
+from native.record import running
+
 REPO = Path(__file__).parents[1]
 Done = subprocess.CompletedProcess[str]
 
@@ -175,6 +178,29 @@ def module_copy(folder: Path) -> Path:
     for part in ("dagger.json", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
         shutil.copy(REPO / part, copy / part)
     return copy
+
+
+@contextmanager
+def fresh_engine(base: Path, *, before: Sequence[str] = ()) -> Iterator[Engine]:
+    """A native engine whose programs are the shared one's and whose state is empty.
+
+    Args:
+        base: Its cache folder; must not exist, and is gone afterwards.
+        before: A command in front of the engine's own, such as ``nice``.
+    """
+    where = Home(base)
+    where.folder.mkdir(parents=True)
+    subprocess.run(["cp", "-al", home().steps, where.steps], check=True)
+    environ = os.environ | {"LOCALAI_CI_CACHE": str(base), "LOCALAI_CI_ENGINE": "native"}
+    command = [*before, str(REPO / "daggerw"), "engine"]
+    try:
+        subprocess.run([*command, "start"], env=environ, check=True, capture_output=True)
+        record = running(where)
+        assert record is not None
+        yield Engine(environ, record.address)
+    finally:
+        subprocess.run([*command, "stop"], env=environ, check=True, capture_output=True)
+        shutil.rmtree(base)
 
 
 def _wait_for(url: str, process: subprocess.Popen[str]) -> None:

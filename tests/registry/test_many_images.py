@@ -2,9 +2,9 @@
 
 import anyio
 import pytest
-from lab.crowd import entries, push
-from lab.legs import Scene, place
-from lab.rooms import Lab
+from registries.legs import Scene, place
+from registries.many_images import entries, push
+from registries.session import Servers
 
 from localai_ci.oci.transport import Transport
 from localai_ci.release.result import Status
@@ -12,8 +12,10 @@ from localai_ci.release.result import Status
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
-async def test_four_hundred_images_merge_in_one_process(lab: Lab, transport: Transport) -> None:
-    targets = (place("a", lab.basic.address), place("own", lab.own.address))
+async def test_four_hundred_images_merge_in_one_process(
+    servers: Servers, transport: Transport
+) -> None:
+    targets = (place("a", servers.basic.address), place("own", servers.own.address))
     scene = Scene(transport, targets)
     with anyio.fail_after(240):
         receipts = await push(scene, entries(400, 60))

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from standin.packages import run
+from fake_upstreams.packages import run
 
 _CMAKE = """\
 cmake_minimum_required(VERSION 3.15)
@@ -102,7 +102,7 @@ absl_cc_library(
 )
 """
 _SOURCES = {
-    "src/grpc.cc": 'namespace grpc { const char* Version() { return "standin"; } }\n',
+    "src/grpc.cc": 'namespace grpc { const char* Version() { return "fake"; } }\n',
     "src/main.cc": "int main() {}\n",
 }
 
@@ -172,7 +172,7 @@ def _commit(folder: Path, files: dict[str, str], tag: str) -> Path:
         path.write_text(content)
     run("git", "init", "--quiet", "--initial-branch", "master", folder)
     _git(folder, "add", ".")
-    _git(folder, "commit", "--quiet", "--message", "standin")
+    _git(folder, "commit", "--quiet", "--message", "fake")
     _git(folder, "tag", tag)
     return folder
 
@@ -185,5 +185,5 @@ def _publish(work: Path, bare: Path) -> None:
 
 
 def _git(folder: Path, *args: str) -> str:
-    identity = ("-c", "user.name=standin", "-c", "user.email=standin@localhost")
+    identity = ("-c", "user.name=fake", "-c", "user.email=fake@localhost")
     return run("git", "-C", folder, *identity, *args)

@@ -5,26 +5,47 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from lab.images import publish
-from lab.rooms import fresh
 from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import TagRule
 from localai_ci.names import anchor_tag, leg_labels, split_entry_id
+from localai_ci.oci.manifests import OCI_MANIFEST, parts
 from localai_ci.oci.transport import Transport
 from localai_ci.release.merge import Merge
 from localai_ci.release.merge_image import Options, Signer
 from localai_ci.release.merge_plan import Image, images
 from localai_ci.release.proof import prove_and_receipt
-from localai_ci.release.receipt import Receipt, Run
+from localai_ci.release.receipt import Platform, Publication, Receipt, Run
 from localai_ci.release.result import ImageRow, MergeResult
 from localai_ci.release.tags import GitEvent, TagSet, tags
 from localai_ci.release.targets import Target
+from registries.images import image, publish
+from registries.session import fresh
 
 SHA = "a1b2c3d" + "0" * 33
 RUN = Run(id="4711", day=dt.date(2026, 11, 20), revision=SHA)
 RELEASE = GitEvent("push", "refs/tags/v4.2.2", SHA)
 BRANCH = GitEvent("push", "refs/heads/master", SHA)
 BOTH = ("cpu-test/amd64", "cpu-test/arm64")
+
+
+def leg(arch: str, variant: str = "", media_type: str = OCI_MANIFEST, text: str = "") -> Receipt:
+    """The receipt of a leg that nobody pushed, for pure functions."""
+    manifest, _ = image(text or arch, arch, media_type)
+    config, layers = parts(manifest)
+    entry = f"cpu-test/{arch}{variant}"
+    return Receipt(
+        entry=entry,
+        legs=(entry,),
+        platform=Platform(os="linux", architecture=arch, variant=variant),
+        digest=manifest.digest,
+        size=len(manifest.raw),
+        media_type=media_type,
+        manifest=manifest.raw.decode(),
+        config=config,
+        layers=layers,
+        publications=(Publication(registry="a", anchor="a.test/b:c", digest=manifest.digest),),
+        run=RUN,
+    )
 
 
 def place(name: str, address: str, *, own_anchors: bool = False) -> Target:

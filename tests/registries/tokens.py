@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from lab.debian import program
-from lab.http11 import Answer, Request, Response, serving
+from registries.debian import program
+from registries.http11 import Answer, Request, Response, serving
 
 
 @dataclass

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from lab.debian import output
-from lab.legs import Scene, place
-from lab.rooms import Lab
-from lab.tools import TOOLS, built
+from registries.debian import output
+from registries.legs import Scene, place
+from registries.session import Servers
+from registries.tools import TOOLS, built
 
 from localai_ci.oci.transport import Transport
 
@@ -20,13 +20,17 @@ def client(request: pytest.FixtureRequest) -> str:
 
 
 async def test_the_index_and_its_legs_are_read(
-    client: str, lab: Lab, transport: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: str,
+    servers: Servers,
+    transport: Transport,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PATH", str(TOOLS), prepend=":")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("DOCKER_CONFIG", str(lab.authfile(tmp_path).parent))
+    monkeypatch.setenv("DOCKER_CONFIG", str(servers.authfile(tmp_path).parent))
     # not the one with tokens: crane refuses a token service on loopback
-    targets = (place("a", lab.basic.address), place("own", lab.own.address))
+    targets = (place("a", servers.basic.address), place("own", servers.own.address))
     scene = Scene(transport, targets)
     row = (await scene.merge(await scene.both())).images[0]
     for target in scene.targets:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from lab import debian, tokens
-from lab.oci import Registry, oci_registry
 from localai_ci.oci.credentials import Credential, Keyring, docker_config
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.retry import Policy
+from registries import debian, tokens
+from registries.oci import Registry, oci_registry
 
 USER = "pusher"
 CANARY = "canary-7f3a-do-not-print-me"
@@ -21,7 +21,7 @@ _numbers = count(1)
 
 
 @dataclass
-class Lab:
+class Servers:
     """A registry with basic authentication, one with tokens, one open with referrers."""
 
     basic: debian.Process
@@ -43,7 +43,7 @@ class Lab:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Lab]:
+def started(folder: Path) -> Iterator[Servers]:
     """Start all three."""
     with (
         tokens.token_service(folder / "tokens", USER, CANARY) as service,
@@ -51,7 +51,7 @@ def opened(folder: Path) -> Iterator[Lab]:
         debian.registry(folder / "token", service.auth) as token,
         oci_registry() as own,
     ):
-        yield Lab(basic, token, service, own)
+        yield Servers(basic, token, service, own)
 
 
 def fresh(address: str, name: str = "test") -> Repository:
