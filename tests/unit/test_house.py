@@ -48,6 +48,7 @@ SHARED_NAMES = {
     "report.py": "bases, backends and plan: what was made or decided, told",
     "estimates.py": "the model of a file, what is reckoned with it, and the command that fills it",
     "merge.py": "what merges, and its command",
+    "receipt.py": "the model, and the command that makes one of what was built elsewhere",
 }
 """File names that stand more than once, because each does for its room what the others do."""
 

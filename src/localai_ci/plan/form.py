@@ -62,9 +62,16 @@ def render(
         case PlanFormat.github:
             from localai_ci.plan import github
 
-            complete = report.plan.complete
             return github.render(
-                github.outputs(report.jobs, run_all=complete, size=shard_size, blocks=blocks)
+                github.outputs(
+                    report.jobs,
+                    report.server_jobs,
+                    run_all=report.plan.complete,
+                    darwin=report.darwin,
+                    built=report.plan.built,
+                    size=shard_size,
+                    blocks=blocks,
+                )
             )
         case PlanFormat.markdown | PlanFormat.table:
             from localai_ci.plan.report import markdown

@@ -15,7 +15,7 @@ def runs(report: Report) -> dict[str, dict[str, object]]:
     one = single(entries, report.estimates)
     pack = best_packing(entries, report.estimates, report.runners)
     found = {
-        "as planned": (report.jobs, report.run),
+        "as planned": (report.all_jobs, report.run),
         "one image a job": (
             one,
             simulate(one, report.runners, report.estimates, one_merge=False),

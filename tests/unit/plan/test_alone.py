@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.plan.deciding import plan
 
-from localai_ci.config.estimates import load_estimates
 from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.tables import Tables
 from localai_ci.plan.alone import alone
 from localai_ci.plan.event import Event
 from localai_ci.plan.report import alone_text, as_json, markdown, report_of
@@ -28,7 +28,8 @@ PATHS = [
     "README.md",
     "docs/x.md",
 ]
-ESTIMATES = load_estimates()
+KNOWN = Tables()
+ESTIMATES = KNOWN.estimates
 
 
 @settings(max_examples=8, deadline=None)
@@ -40,10 +41,10 @@ def test_what_a_file_builds_alone_is_what_a_plan_of_that_file_builds(
     paths: list[str], event: Event
 ) -> None:
     weighed = {one.path: one for one in report_of(
-        plan(*paths, event=event), ESTIMATES, 20, pack=False
+        plan(*paths, event=event), KNOWN, 20, pack=False
     ).alone}  # fmt: skip
     for path in paths:
-        single = report_of(plan(path, event=event), ESTIMATES, 20, pack=False)
+        single = report_of(plan(path, event=event), KNOWN, 20, pack=False)
         entries = tuple(p.entry for p in single.plan.entries)
         if not entries:
             assert path not in weighed
@@ -56,7 +57,7 @@ def test_what_a_file_builds_alone_is_what_a_plan_of_that_file_builds(
 
 def test_the_dearest_file_comes_first_and_says_images_jobs_and_hours() -> None:
     report = report_of(
-        plan("backend/go/whisper/main.go", "pkg/grpc/server.go"), ESTIMATES, 20, pack=False
+        plan("backend/go/whisper/main.go", "pkg/grpc/server.go"), KNOWN, 20, pack=False
     )
     assert [one.path for one in report.alone] == [
         "pkg/grpc/server.go",
@@ -70,7 +71,7 @@ def test_the_dearest_file_comes_first_and_says_images_jobs_and_hours() -> None:
 
 
 def test_a_packed_plan_counts_packed_jobs() -> None:
-    report = report_of(plan("pkg/grpc/server.go"), ESTIMATES, 20, budget=300.0, pack=True)
+    report = report_of(plan("pkg/grpc/server.go"), KNOWN, 20, budget=300.0, pack=True)
     (one,) = report.alone
     assert one.jobs == len(report.jobs) < len(one.entries)
 
@@ -88,4 +89,4 @@ def test_files_of_one_folder_are_weighed_once() -> None:
 
 
 def test_without_a_known_change_no_file_is_weighed() -> None:
-    assert report_of(plan(event=Event.schedule), ESTIMATES, 20, pack=False).alone == ()
+    assert report_of(plan(event=Event.schedule), KNOWN, 20, pack=False).alone == ()

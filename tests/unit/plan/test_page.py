@@ -6,16 +6,17 @@ from dataclasses import replace
 import pytest
 from unit.plan.deciding import MATRIX, plan
 
-from localai_ci.config.estimates import load_estimates
+from localai_ci.matrix.tables import Tables
 from localai_ci.plan.decide import Plan
 from localai_ci.plan.html import page
 from localai_ci.plan.report import report_of
 
-ESTIMATES = load_estimates()
+KNOWN = Tables()
+ESTIMATES = KNOWN.estimates
 
 
 def rendered(found: Plan) -> str:
-    return page(report_of(found, ESTIMATES, 20, pack=False))
+    return page(report_of(found, KNOWN, 20, pack=False))
 
 
 @pytest.fixture(scope="module")

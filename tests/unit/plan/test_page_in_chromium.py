@@ -12,8 +12,8 @@ import pytest
 from registries.browser import Tab, browser, chromium
 from unit.plan.deciding import MATRIX, plan
 
-from localai_ci.config.estimates import load_estimates
 from localai_ci.matrix.entry import Matrix
+from localai_ci.matrix.tables import Tables
 from localai_ci.plan.decide import Plan
 from localai_ci.plan.event import Event
 from localai_ci.plan.html import page
@@ -22,7 +22,8 @@ from localai_ci.plan.saved_plan import SavedPlan
 
 pytestmark = pytest.mark.skipif(not chromium(), reason="no Chromium here: apt-get install chromium")
 
-ESTIMATES = load_estimates()
+KNOWN = Tables()
+ESTIMATES = KNOWN.estimates
 FILES = ("backend/go/whisper/a.go", "backend/go/ced/<b>&\udce9.go", "pkg/grpc/server.go",
          "docs/</script>x.md", "backend/go/whisper/" + "long" * 50 + ".go")  # fmt: skip
 WIDTHS = (1000, 1440, 1920)
@@ -33,9 +34,9 @@ Act = Callable[[Tab], Awaitable[Any]]
 def text_of(found: Plan, old: Plan | None = None, *, pack: bool = False) -> str:
     earlier = None
     if old:
-        data = as_json(report_of(old, ESTIMATES, 20, pack=False))
+        data = as_json(report_of(old, KNOWN, 20, pack=False))
         earlier = SavedPlan.model_validate(data)
-    return page(report_of(found, ESTIMATES, 20, pack=pack), earlier)
+    return page(report_of(found, KNOWN, 20, pack=pack), earlier)
 
 
 def show(folder: Path, text: str, act: Act) -> Any:

@@ -10,20 +10,21 @@ from typer.testing import CliRunner
 from unit.plan.deciding import plan
 
 from localai_ci.cli import commands
-from localai_ci.config.estimates import load_estimates
 from localai_ci.errors import InputError
+from localai_ci.matrix.tables import Tables
 from localai_ci.plan.html import page
 from localai_ci.plan.plan_diff import as_json, as_markdown, as_text, plan_diff
 from localai_ci.plan.report import as_json as plan_json
 from localai_ci.plan.report import report_of
 from localai_ci.plan.saved_plan import SavedPlan, load_plan, read_plan
 
-ESTIMATES = load_estimates()
+KNOWN = Tables()
+ESTIMATES = KNOWN.estimates
 PATHS = ["backend/go/whisper/a.go", "backend/go/ced/a.go", "backend/python/vllm/a", "README.md"]
 
 
 def saved(*paths: str, built: dict[str, str] | None = None) -> SavedPlan:
-    data = plan_json(report_of(plan(*paths), ESTIMATES, 20, pack=False))
+    data = plan_json(report_of(plan(*paths), KNOWN, 20, pack=False))
     return SavedPlan.model_validate(data | {"built": built or {}})
 
 
@@ -102,7 +103,7 @@ def test_the_command_exits_with_1_where_plans_differ_and_with_0_where_not(tmp_pa
     for number, paths in enumerate([PATHS[:1], PATHS[:2]]):
         file = tmp_path / f"{number}.json"
         file.write_text(
-            json.dumps(plan_json(report_of(plan(*paths), ESTIMATES, 20, pack=False))), "utf-8"
+            json.dumps(plan_json(report_of(plan(*paths), KNOWN, 20, pack=False))), "utf-8"
         )
         files.append(str(file))
     run = CliRunner().invoke
@@ -113,7 +114,7 @@ def test_the_command_exits_with_1_where_plans_differ_and_with_0_where_not(tmp_pa
 
 
 def test_a_page_shows_the_difference_and_marks_the_images() -> None:
-    report = report_of(plan(*PATHS[1:2]), ESTIMATES, 20, pack=False)
+    report = report_of(plan(*PATHS[1:2]), KNOWN, 20, pack=False)
     text = page(report, saved(PATHS[0]))
     assert "Against the earlier plan" in text
     assert "12 images more to build, 12 images not built any more." in text
