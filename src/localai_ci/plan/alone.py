@@ -14,7 +14,7 @@ Weigh = Callable[[Sequence[Entry]], tuple[int, float]]
 
 @dataclass(frozen=True)
 class AloneFile:
-    """A changed file that builds something.
+    """A changed file that builds backends; the server image is told once, for all files.
 
     Attributes:
         path: The file.

@@ -43,6 +43,16 @@ def page_data(report: Report, minutes: dict[str, float]) -> dict[str, object]:
             "why": [reasons.setdefault(text, len(reasons)) for text in why],
             "built": plan.built.get(entry.id, ""),
         }
+    server = report.images.reason
+    for leg in report.images.legs:  # no cell of the grid, but a job of the run
+        entries[leg.id] = {
+            "row": {},
+            "names": {},
+            "minutes": round(report.estimates.server_image),
+            "why": [reasons.setdefault(printable(str(server)), len(reasons))],
+            "built": "",
+            "kind": server.kind.value if server else "",
+        }
     of_file = {
         printable(one.path): [e.id for e in one.entries] for one in report.alone[:FILES_LISTED]
     }

@@ -27,7 +27,7 @@ const filter = () => {
   $("empty").hidden = rows > 0;
   $("count").textContent = `${planned} to build, of ${shown} shown`;
   for (const bar of all(".bar"))
-    bar.classList.toggle("dim", !bar.job.entries.some(id => !cellOf.get(id).classList.contains("dim")));
+    bar.classList.toggle("dim", !bar.job.entries.some(id => !cellOf.get(id)?.classList.contains("dim")));
   $("file-filter").hidden = !file;
   $("file-filter").textContent = file && `× ${file.split("/").pop()}`;
   $("file-filter").title = file && `Only what ${file} builds; click to see all`;

@@ -46,7 +46,9 @@ const bar = (job, start, end, lane, x, y, width) => {
   const made = drawing("g", { class: "bar", role: "button", tabindex: -1, "aria-label": label },
     drawing("title", {}, label),
     drawing("rect", { x: x + .5, y, width: Math.max(width - 1, 1), height: LANE - 3, rx: 2.5 }));
-  made.dataset.kind = cellOf.get(job.entries[0]).dataset.kind;
+  // A leg of the server image has no cell.
+  const first = job.entries[0];
+  made.dataset.kind = cellOf.get(first)?.dataset.kind ?? data.entries[first].kind;
   // How long a job takes its length says; the colour tells whether one long build is in it.
   made.dataset.step = stepOf(Math.max(...job.entries.map(id => data.entries[id].minutes)));
   Object.assign(made, { job, lane });
