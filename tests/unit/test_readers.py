@@ -190,6 +190,26 @@ def test_a_descriptor_of_other_kinds_is_none(config: object) -> None:
         parts(Manifest(raw, ""))
 
 
+GOOD = {"mediaType": "x", "digest": "sha256:" + "0" * 64, "size": 1}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"config": GOOD, "layers": [GOOD], "Layers": [GOOD | {"size": 2}]},
+        {"config": GOOD, "CONFIG": GOOD, "layers": []},
+        {"config": GOOD, "layers": [GOOD | {"Digest": "sha256:" + "1" * 64}]},
+        {"config": GOOD, "layers": [], "Manifests": []},
+        *([1], "config", 5, None, {"config": [5], "layers": []}, {"config": GOOD, "layers": [7]}),
+    ],
+)
+def test_a_manifest_that_other_readers_take_for_another_image_is_none(odd: object) -> None:
+    with pytest.raises(ValueError, match="not the manifest"):
+        parts(Manifest(json.dumps(odd).encode(), ""))
+    plain = {"config": GOOD | {"annotations": {"Digest": "x"}}, "layers": [], "Foo": 1, "foo": 2}
+    assert parts(Manifest(json.dumps(plain).encode(), ""))
+
+
 def test_a_long_challenge_is_refused() -> None:
     from localai_ci.oci.auth import _read_challenge
 

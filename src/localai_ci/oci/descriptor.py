@@ -1,6 +1,6 @@
 """What names content anywhere in OCI: in manifests, indexes, lists of referrers, receipts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,16 @@ from localai_ci.oci.digest import digest_of
 
 BYTES = "application/octet-stream"
 """The media type of content of which nothing more is known."""
+
+
+def spelled_plainly(said: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether no key is one of these names but for its case.
+
+    Readers written in Go take ``Layers`` for ``layers``, and the last of both counts: they would
+    see another image than the one that was proven.
+    """
+    known = {name.lower(): name for name in names}
+    return all(known.get(key.lower(), key) == key for key in said)
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,8 @@ class Descriptor:
             KeyError: a field is missing.
             TypeError: one is of another kind.
         """
+        if not spelled_plainly(said, ("mediaType", "digest", "size", "urls", "platform")):
+            raise TypeError("not a descriptor")
         media_type, digest, size = said["mediaType"], said["digest"], said["size"]
         if not (isinstance(media_type, str) and isinstance(digest, str) and type(size) is int):
             raise TypeError("not a descriptor")

@@ -13,7 +13,7 @@ from localai_ci import json_text
 from localai_ci.errors import InputError
 from localai_ci.oci import limits
 from localai_ci.oci.answer import Answer
-from localai_ci.oci.descriptor import Descriptor
+from localai_ci.oci.descriptor import Descriptor, spelled_plainly
 from localai_ci.oci.digest import digest_like, digest_of, is_digest
 from localai_ci.oci.errors import DigestError, RegistryError, answered, cut, excerpt
 from localai_ci.oci.heads import ask, distrust
@@ -26,6 +26,7 @@ OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 _KNOWN = frozenset({OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST})
+_NAMES = ("schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "annotations")
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 ACCEPT = f"{OCI_MANIFEST}, {OCI_INDEX}, {DOCKER_MANIFEST}, {DOCKER_LIST}"
 
@@ -62,8 +63,10 @@ def parts(manifest: Manifest) -> tuple[Descriptor, tuple[Descriptor, ...]]:
     try:
         data = json_text.read(manifest.raw)
         config, *layers = (Descriptor.read(part) for part in (data["config"], *data["layers"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError("not the manifest of one image") from None
+    if not spelled_plainly(data, _NAMES):
+        raise ValueError("not the manifest of one image")
     return config, tuple(layers)
 
 
@@ -169,7 +172,7 @@ def _media_type(answer: Answer, image: Reference) -> str:
         data = json_text.read(answer.body)
     except ValueError:
         data = None
-    if isinstance(data, dict):
+    if isinstance(data, dict) and spelled_plainly(data, _NAMES):
         index, single = "manifests" in data, "layers" in data or "config" in data
         shape = {(True, False): OCI_INDEX, (False, True): OCI_MANIFEST}.get((index, single), "")
         said = data.get("mediaType") or ""
