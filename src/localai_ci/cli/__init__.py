@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localai_ci.cli import bases, estimates, matrix, merge, plan, upkeep
+from localai_ci.cli import bases, ci, estimates, matrix, merge, plan, upkeep
 from localai_ci.cli.output import ExitCode, Format, FormatOption, note
 from localai_ci.errors import InputError, LocalaiCiError
 
@@ -28,6 +28,7 @@ plan.register(commands)
 commands.add_typer(estimates.app, name="estimates")
 merge.register(commands)
 upkeep.register(commands)
+ci.register(commands)
 
 
 def _version(asked: bool) -> None:

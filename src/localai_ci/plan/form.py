@@ -20,6 +20,9 @@ class PlanFormat(StrEnum):
     github = "github"
     """Outputs of a GitHub job: matrices and flags."""
 
+    gitlab = "gitlab"
+    """A GitLab child pipeline: the plan's jobs and the merge."""
+
     markdown = "markdown"
     """A step summary."""
 
@@ -29,7 +32,12 @@ class PlanFormat(StrEnum):
     @property
     def suffix(self) -> str:
         """How a file of this form is called: ``plan.`` and this."""
-        known = {PlanFormat.json: "json", PlanFormat.html: "html", PlanFormat.github: "txt"}
+        known = {
+            PlanFormat.json: "json",
+            PlanFormat.html: "html",
+            PlanFormat.github: "txt",
+            PlanFormat.gitlab: "yml",
+        }
         return known.get(self, "md")
 
 
@@ -53,10 +61,21 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
         case PlanFormat.github:
             from localai_ci.plan import github
 
-            complete = report.plan.complete
-            return github.render(
-                github.outputs(report.jobs, run_all=complete, size=shard_size, blocks=blocks)
+            complete, matrix = report.plan.complete, report.plan.matrix
+            found = github.outputs(report.jobs, run_all=complete, size=shard_size, blocks=blocks)
+            names = (e.backend for e in matrix.entries)
+            return github.render(github.with_backends(found, report.jobs, names))
+        case PlanFormat.gitlab:
+            from localai_ci.plan.gitlab import child_pipeline
+
+            built = any(not entry.endswith("/darwin-arm64") for entry in report.plan.built)
+            made = child_pipeline(
+                report.jobs,
+                merges=built or any(job.os == "linux" for job in report.jobs),
+                publishes=report.plan.change.event.publishes,
             )
+            # JSON is YAML, and has one way to be read.
+            return json.dumps(made, indent=1) + "\n"
         case PlanFormat.markdown | PlanFormat.table:
             from localai_ci.plan.report import markdown
 
