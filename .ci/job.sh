@@ -18,6 +18,11 @@ out=${OUT:-out}
 mkdir -p "$(dirname "$out")"
 out=$(cd "$(dirname "$out")" && pwd)/$(basename "$out")
 
+if [ "${PUBLISH:-false}" = true ] && [ "${TRUST:-}" = pull-request ]; then
+  # Never where images are published, whatever a tree says: repositories that are emptied every week.
+  localai-ci registries pull-requests ${REGISTRIES:+--registries "$REGISTRIES"} >"$out.registries.json"
+  REGISTRIES=$out.registries.json
+fi
 # shellcheck source=settings.sh
 . "$(dirname "$0")/settings.sh"
 job=() last=(build)
@@ -34,6 +39,12 @@ cd "$home"
 ./daggerw --progress=plain -m . call -o "$out" "${settings[@]}" \
   job "--source=$tree" "--kind=${KIND:-backends}" "--entries=$ENTRIES" "${job[@]}" "${last[@]}"
 
+if [ "${PUBLISH:-false}" = true ] && [ "${TRUST:-}" = pull-request ]; then
+  {
+    printf '\nTo be pulled for a week:\n\n'
+    sed -n 's/^ *"\([^"]*\)": "\([^"]*:keepalive-[^"]*\)",\{0,1\}$/    docker pull \2/p' "$out"/receipts/*.json
+  } >>"$out/summary.md"
+fi
 if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then cat "$out/summary.md" >>"$GITHUB_STEP_SUMMARY"; fi
 # Elsewhere a job is one script; in GitHub the receipts are kept first, then a step looks.
 if [ -z "${GITHUB_ACTIONS:-}" ] && [ -e "$out/failed" ]; then
