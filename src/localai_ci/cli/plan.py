@@ -214,7 +214,7 @@ def _report(
     decided = decide(known.matrix, known.rules, change)
     if asked:
         decided = _without_built(decided, request, known, asked)
-    return report_of(decided, known.estimates, runners, budget, pack=pack)
+    return report_of(decided, known, runners, budget, pack=pack)
 
 
 @dataclass(frozen=True)

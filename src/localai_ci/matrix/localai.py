@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from localai_ci.config.backends import Build
+from localai_ci.config.profiles import DarwinWorkflow
 from localai_ci.config.reader import Document, load
 from localai_ci.matrix.entry import DARWIN, Entry
 from localai_ci.names import base_tag
@@ -59,6 +60,21 @@ def row(entry: Entry) -> dict[str, str]:
         "context": entry.context,
         "ubuntu-version": entry.ubuntu,
         **{k: v for k, v in optional.items() if v},
+        **dict(entry.extra),
+    }
+
+
+def darwin_inputs(entry: Entry, workflow: DarwinWorkflow) -> dict[str, str]:
+    """What LocalAI's backend_build_darwin.yml takes, by its own names of the inputs."""
+    said = row(entry)
+    return {
+        "backend": entry.backend,
+        "build-type": entry.build_type,
+        "lang": said.get("lang") or "python",
+        "use-pip": str(entry.backend in workflow.use_pip).lower(),
+        "go-version": workflow.go_version,
+        "tag-suffix": entry.suffix,
+        "runs-on": entry.runner,
         **dict(entry.extra),
     }
 

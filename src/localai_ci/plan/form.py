@@ -61,17 +61,26 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
         case PlanFormat.github:
             from localai_ci.plan import github
 
-            complete, matrix = report.plan.complete, report.plan.matrix
-            found = github.outputs(report.jobs, run_all=complete, size=shard_size, blocks=blocks)
-            names = (e.backend for e in matrix.entries)
+            plan = report.plan
+            found = github.outputs(
+                report.jobs,
+                report.server_jobs,
+                run_all=plan.complete,
+                darwin=report.darwin,
+                size=shard_size,
+                blocks=blocks,
+            )
+            if plan.built:  # what was built before gets the tags of this run too
+                found["has_merges"] = "true"
+            names = (e.backend for e in plan.matrix.entries)
             return github.render(github.with_backends(found, report.jobs, names))
         case PlanFormat.gitlab:
             from localai_ci.plan.gitlab import child_pipeline
 
-            built = any(not entry.endswith("/darwin-arm64") for entry in report.plan.built)
+            jobs = [*report.jobs, *report.server_jobs]
             made = child_pipeline(
-                report.jobs,
-                merges=built or any(job.os == "linux" for job in report.jobs),
+                jobs,
+                merges=bool(report.plan.built) or any(job.os == "linux" for job in jobs),
                 publishes=report.plan.change.event.publishes,
             )
             # JSON is YAML, and has one way to be read.

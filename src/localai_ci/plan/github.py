@@ -6,39 +6,54 @@ test-extra.yml reads of the step that decides.
 Output names: ``run_all``, ``has_backends``, ``has_linux``, ``has_darwin``, ``has_merges``,
 ``linux_shards`` and ``darwin_shards`` (lists of numbers), and for each shard n ``has_linux_n``
 with ``linux_n`` (a matrix for ``fromJSON``), the same for darwin, and ``merges`` (tag suffixes).
+``has_images`` and ``images`` (a matrix) are of the server image.
+
+A row of a matrix has ``name``, ``runner``, ``entries``, ``minutes``, ``kind`` and ``artifact``; of
+Darwin also the inputs of LocalAI's own workflow, by their names.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from localai_ci.config.profiles import AS_LOCALAI, DarwinWorkflow
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
+from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.localai import darwin_inputs
 from localai_ci.plan.jobs import SHARD, Job, shards
 
 
 def outputs(
-    jobs: Iterable[Job], *, run_all: bool, size: int = SHARD, blocks: int = 0
+    jobs: Iterable[Job],
+    server: Iterable[Job] = (),
+    *,
+    run_all: bool,
+    darwin: DarwinWorkflow = AS_LOCALAI,
+    size: int = SHARD,
+    blocks: int = 0,
 ) -> dict[str, str]:
     """The outputs, by name.
 
     Args:
-        jobs: All jobs of the plan.
+        jobs: All jobs of backends.
+        server: All jobs of the server image.
         run_all: Whether the plan builds the whole matrix.
+        darwin: What its workflow is called with beside a row's own fields.
         size: Most jobs of one shard.
         blocks: How many shards the workflow has jobs for, per system; 0 is as many as needed.
 
     Raises:
         InputError: more shards than the workflow has, or outputs above GitHub's limits.
     """
-    listed = list(jobs)
-    # Darwin's images are pushed by their own jobs: there is nothing of theirs to merge.
-    linux = (e for j in listed for e in j.entries if e.os == "linux")
-    suffixes = list(dict.fromkeys(e.suffix for e in linux))
+    listed, images = list(jobs), list(server)
+    suffixes = list(dict.fromkeys(e.suffix for j in listed for e in j.entries))
     result = {
         "run_all": _flag(run_all),
         "has_backends": _flag(listed),
-        "has_merges": _flag(suffixes),
+        "has_images": _flag(images),
+        "has_merges": _flag(suffixes or images),
         "merges": _compact(suffixes),
+        "images": _matrix(images, darwin),
     }
     for system in ("linux", "darwin"):
         parts = shards([j for j in listed if j.os == system], size)
@@ -48,7 +63,7 @@ def outputs(
         for number in range(1, max(len(parts), blocks) + 1):
             part = parts[number - 1] if number <= len(parts) else ()
             result[f"has_{system}_{number}"] = _flag(part)
-            result[f"{system}_{number}"] = _compact({"include": [j.as_json() for j in part]})
+            result[f"{system}_{number}"] = _matrix(part, darwin)
     check_sizes(result)
     return result
 
@@ -61,7 +76,7 @@ def with_backends(
     Raises:
         InputError: a backend is called like another output, or all together are too long.
     """
-    built = {e.backend for j in jobs for e in j.entries}
+    built = {e.backend for j in jobs for e in j.entries if isinstance(e, Entry)}
     found = dict(result) | {"run-all": result["run_all"]}
     for name in sorted(set(backends)):
         if name in found:
@@ -72,6 +87,16 @@ def with_backends(
         found[name] = _flag(result["run_all"] == "true" or name in built)
     check_sizes(found)
     return found
+
+
+def _matrix(jobs: Iterable[Job], darwin: DarwinWorkflow) -> str:
+    return _compact({"include": [_row(job, darwin) for job in jobs]})
+
+
+def _row(job: Job, darwin: DarwinWorkflow) -> dict[str, object]:
+    """A row of a matrix; Darwin's are jobs of one entry each."""
+    inputs = [darwin_inputs(e, darwin) for e in job.entries if isinstance(e, Entry)]
+    return job.as_json() | (inputs[0] if job.os == "darwin" else {})
 
 
 def check_sizes(result: Mapping[str, str]) -> int:

@@ -140,7 +140,11 @@ def _data(report: Report) -> dict[str, object]:
     one = single(planned_entries, report.estimates)
     pack = best_packing(planned_entries, report.estimates, report.runners)
     runs = {
-        "as planned": (report.jobs, report.run),
+        # The grid has no cells for the server image's legs, which are jobs of the run too.
+        "as planned": (
+            report.jobs,
+            simulate(report.jobs, report.runners, report.estimates, one_merge=True),
+        ),
         "one entry a job": (one, simulate(one, report.runners, report.estimates, one_merge=False)),
         "packed": (pack, simulate(pack, report.runners, report.estimates, one_merge=True)),
     }

@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localai_ci.config.estimates import Estimates
+from localai_ci.config.profiles import AS_LOCALAI, DarwinWorkflow
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
+from localai_ci.matrix.server_image import ServerLeg
+from localai_ci.matrix.tables import Tables
 from localai_ci.plan.decide import FORCED, Plan, Planned
 from localai_ci.plan.estimates import build_minutes
-from localai_ci.plan.jobs import Job, packed, single
+from localai_ci.plan.jobs import Job, packed, server_jobs, single
+from localai_ci.plan.server_legs import NO_SERVER_IMAGE, ServerImagePlan, decide_images
 from localai_ci.plan.simulate import SimulatedRun, best_packing, simulate
 from localai_ci.text import listed, markdown_code, markdown_text, plural
 
@@ -25,16 +29,23 @@ class Report:
     run: SimulatedRun
     runners: int
     estimates: Estimates
+    images: ServerImagePlan = NO_SERVER_IMAGE
+    darwin: DarwinWorkflow = AS_LOCALAI
+
+    @property
+    def server_jobs(self) -> tuple[Job, ...]:
+        """The jobs of the server image, one a leg."""
+        return server_jobs(self.images.legs, self.estimates)
 
 
 def report_of(
-    plan: Plan, estimates: Estimates, runners: int, budget: float | None = None, *, pack: bool
+    plan: Plan, known: Tables, runners: int, budget: float | None = None, *, pack: bool
 ) -> Report:
     """The jobs of a plan, and what they take.
 
     Args:
         plan: What is built.
-        estimates: How long things take.
+        known: The tables of the tree: how long things take, and what else it builds.
         runners: How many jobs run at once.
         budget: Minutes of a packed job.
         pack: Several entries a job, in jobs that end first on these runners if no budget is given.
@@ -48,15 +59,17 @@ def report_of(
             where="--budget",
             remedy=f"GitHub ends a job after {limits.JOB_MINUTES} minutes; give at most that.",
         )
-    entries = [p.entry for p in plan.entries]
+    entries, estimates = [p.entry for p in plan.entries], known.estimates
+    images = decide_images(known, plan.change)
     if budget is not None:
         jobs = packed(entries, estimates, budget)
     elif pack:
         jobs = best_packing(entries, estimates, runners)
     else:
         jobs = single(entries, estimates)
-    run = simulate(jobs, runners, estimates, one_merge=True)
-    return Report(plan, jobs, run, runners, estimates)
+    whole = (*jobs, *server_jobs(images.legs, estimates))
+    run = simulate(whole, runners, estimates, one_merge=True)
+    return Report(plan, jobs, run, runners, estimates, images, known.profiles.darwin)
 
 
 def entry_json(entry: Entry) -> dict[str, object]:
@@ -72,6 +85,19 @@ def entry_json(entry: Entry) -> dict[str, object]:
         "profile": entry.profile,
         "folders": list(entry.folders),
         "row": row(entry),
+    }
+
+
+def image_json(leg: ServerLeg, report: Report) -> dict[str, object]:
+    """A leg of the server image, as a merge demands it."""
+    reason = report.images.reason
+    return {
+        "id": leg.id,
+        "suffix": leg.suffix,
+        "arch": leg.arch,
+        "runner": leg.runner,
+        "minutes": report.estimates.server_image,
+        "reasons": [reason.as_json()] if reason else [],
     }
 
 
@@ -94,9 +120,11 @@ def as_json(report: Report) -> dict[str, object]:
             }
             for p in plan.entries
         ],
+        "images": [image_json(leg, report) for leg in report.images.legs],
+        "no_images": report.images.idle,
         "idle": plan.idle,
         "built": plan.built,
-        "jobs": [job.as_json() for job in report.jobs],
+        "jobs": [job.as_json() for job in (*report.jobs, *report.server_jobs)],
         "budget": {
             "runners": report.runners,
             "jobs": report.run.jobs,
@@ -115,14 +143,17 @@ def headline(report: Report) -> str:
     what = "" if paths is None else f" for {plural(len(paths), 'changed file')}"
     unknown = paths is None and plan.change.event not in FORCED
     why = f", because {plan.change.unknown}" if unknown else ""
-    return f"{number} to build ({systems['linux']} Linux, {systems['darwin']} Darwin){what}{why}."
+    legs = len(report.images.legs)
+    server = f"; and {plural(legs, 'leg')} of the server image" if legs else ""
+    kinds = f"({systems['linux']} Linux, {systems['darwin']} Darwin)"
+    return f"{number} to build {kinds}{what}{why}{server}."
 
 
 def budget_line(report: Report) -> str:
     """Jobs, runner time and wall clock."""
     run = report.run
     return (
-        f"{plural(len(report.jobs), 'build job')} and {plural(run.merges, 'merge job')}:"
+        f"{plural(run.jobs - run.merges, 'build job')} and {plural(run.merges, 'merge job')}:"
         f" {hours(run.runner_minutes)} of runner time, done after about {hours(run.makespan)}"
         f" on {plural(report.runners, 'runner')}."
     )
@@ -159,6 +190,8 @@ def markdown(report: Report) -> str:
         lines += ["| " + " | ".join(map(markdown_text, r)) + " |" for r in table_rows(plan.entries)]
         lines += ["", "<details><summary>All entries</summary>", ""]
         lines += [f"- {markdown_code(p.entry.id)}" for p in plan.entries] + ["", "</details>"]
+    if report.images.reason:
+        lines += ["", f"Server image: {markdown_text(str(report.images.reason))}."]
     if plan.idle:
         lines += ["", f"<details><summary>{len(plan.idle)} without effect</summary>", ""]
         lines += [

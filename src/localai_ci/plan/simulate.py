@@ -8,7 +8,8 @@ from statistics import median
 
 from localai_ci.config.estimates import Estimates
 from localai_ci.errors import InputError
-from localai_ci.matrix.entry import Entry, by_suffix
+from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.server_image import ServerLeg
 from localai_ci.plan.jobs import Job, packed
 
 
@@ -87,7 +88,9 @@ def simulate(
         raise InputError(f"{runners} runners cannot run anything", remedy="Give at least one.")
     slots = _schedule(jobs, runners, estimates)
     built = max((s.end for s in slots), default=0.0)
-    suffixes = len(by_suffix(e for j in jobs for e in j.entries if e.os == "linux"))
+    # Where every image has a merge job of its own, as at LocalAI, Darwin's builds push themselves.
+    tagged = (e for j in jobs for e in j.entries if one_merge or e.os == "linux")
+    suffixes = len({(isinstance(e, ServerLeg), e.suffix) for e in tagged})
     merges = min(1, suffixes) if one_merge else suffixes
     start_up = min(estimates.setup.values(), default=0.0)
     tagging = suffixes * estimates.merge + merges * start_up
