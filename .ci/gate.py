@@ -26,6 +26,8 @@ def verdict(needs: Mapping[str, Any]) -> list[str]:
     Args:
         needs: GitHub's ``needs`` context: for each job ``result`` and ``outputs``.
     """
+    if not isinstance(needs, Mapping):
+        raise TypeError(needs)
     if PLAN not in needs:
         return [f"the gate does not need the job {PLAN!r}: add it to its needs"]
     result = needs[PLAN].get("result")
@@ -56,12 +58,14 @@ def _against(job: str, result: str, outputs: Mapping[str, str]) -> list[str]:
 
 def main() -> int:
     """Read ``NEEDS``, print the verdict, and write it into the step summary."""
+    needs: dict[str, Any] = {}
     try:
-        needs = json.loads(os.environ["NEEDS"])
-        against = verdict(needs)
+        read = json.loads(os.environ["NEEDS"])
+        against = verdict(read)
+        needs = read
     except (KeyError, ValueError, AttributeError, TypeError):
-        needs, against = {}, ["NEEDS is not the needs context: give toJSON(needs)"]
-    jobs = [f"{job}: {told.get('result')}" for job, told in needs.items() if isinstance(told, dict)]
+        against = ["NEEDS is not the needs context: give toJSON(needs)"]
+    jobs = [f"{job}: {told.get('result')}" for job, told in needs.items()]
     lines = [*jobs, *(f"RED {one}" for one in against), "red" if against else "green"]
     sys.stdout.write("\n".join(lines) + "\n")
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):

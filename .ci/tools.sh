@@ -64,6 +64,10 @@ install_tool() { # NAME
 }
 
 for tool in "$@"; do
+  if [ "$tool" = dagger ] && [ "${LOCALAI_CI_ENGINE:-}" = native ]; then
+    echo "dagger: the native engine brings its own"
+    continue
+  fi
   install_tool "$tool"
   if [ "$tool" = dagger ] && [ -z "${_EXPERIMENTAL_DAGGER_RUNNER_HOST:-}" ] &&
     docker ps >/dev/null 2>&1; then
