@@ -2,12 +2,14 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import dagger
 from dagger import Doc, function, object_type
 
 from localai_ci.backends.builder import Builder
+from localai_ci.backends.smoke import SmokeChoice
+from localai_ci.config.kind import ImageKind
 from localai_ci.errors import LocalaiCiError
 from localai_ci.module.arguments import (
     AptMirror,
@@ -20,14 +22,18 @@ from localai_ci.module.arguments import (
     BaseVariant,
     CcacheRepository,
     ChangedFiles,
+    CloneDir,
     CompileTargets,
     DepsRefresh,
     DockerConfig,
     EntryId,
+    EntryIds,
     Epoch,
+    Family,
     Forced,
     Images,
     Insecure,
+    LegId,
     Mirror,
     MirrorCredentials,
     OwnSchemas,
@@ -36,6 +42,9 @@ from localai_ci.module.arguments import (
     RebuiltBases,
     RegistriesFile,
     RunEvent,
+    RunId,
+    RunUrl,
+    SmokeTested,
     SourceDir,
     ThirdParty,
     TreeBefore,
@@ -45,8 +54,13 @@ from localai_ci.module.arguments import (
 from localai_ci.module.backend import Backend
 from localai_ci.module.base import Base
 from localai_ci.module.caching import never_cached
+from localai_ci.module.job import PackedJob
+from localai_ci.module.server_object import ServerImage
 from localai_ci.module.settings import Settings
 from localai_ci.plan.form import PlanFormat
+
+if TYPE_CHECKING:
+    from localai_ci.plan.jobs import Job
 
 
 def _is_no_user_error(record: logging.LogRecord) -> bool:
@@ -146,6 +160,50 @@ class LocalaiCi:
         )
 
     @function
+    def image(
+        self, source: CloneDir, entry: LegId, base_image: BaseImage = None, images: Images = ""
+    ) -> ServerImage:
+        """A leg of LocalAI's server image: its container, what it is, smoke test, publishing."""
+        return ServerImage(
+            settings=self.settings,
+            source=source,
+            entry=entry,
+            base_image=base_image,
+            images=images,
+        )
+
+    @function
+    def job(
+        self,
+        source: CloneDir,
+        entries: EntryIds,
+        kind: Family = ImageKind.backends,
+        builder: Builder = Builder.auto,
+        base_image: BaseImage = None,
+        bases: BaseRepository = "",
+        images: Images = "",
+        ccache: CcacheRepository = "",
+        refresh: DepsRefresh = "",
+        trust: TrustDomain = "",
+        smoke: SmokeTested = SmokeChoice.auto,
+    ) -> PackedJob:
+        """Several entries on one engine, their base shared: `publish` them, or only `build`."""
+        return PackedJob(
+            settings=self.settings,
+            source=source,
+            entries=entries,
+            kind=kind,
+            builder=builder,
+            base_image=base_image,
+            bases=bases,
+            images=images,
+            ccache=ccache,
+            refresh=refresh,
+            trust=trust,
+            smoke=smoke,
+        )
+
+    @function
     async def plan(
         self,
         source: SourceDir,
@@ -216,6 +274,74 @@ class LocalaiCi:
             run_id,
         )
         return dagger.dag.file("merge-result.json", result.as_text())
+
+    @never_cached
+    async def run(
+        self,
+        source: CloneDir,
+        ref: Annotated[str, Doc("refs/heads/master, refs/tags/v4.2.2")],
+        sha: Annotated[str, Doc("The commit, 40 hex digits")],
+        run_id: RunId,
+        event: RunEvent = "push",
+        before: TreeBefore = None,
+        changed_files: ChangedFiles = None,
+        parallel: Annotated[int, Doc("How many jobs run at once")] = 1,
+        receipts: Annotated[
+            dagger.Directory | None,
+            Doc("Receipts of legs that other machines built: Darwin's, another architecture's"),
+        ] = None,
+        run_url: RunUrl = "",
+        epoch_seconds: Annotated[
+            int, Doc("Seconds since 1970 in the names of a branch's images; default: now")
+        ] = 0,
+        builder: Builder = Builder.auto,
+        base_image: BaseImage = None,
+        bases: BaseRepository = "",
+        ccache: CcacheRepository = "",
+        refresh: DepsRefresh = "",
+        smoke: SmokeTested = SmokeChoice.auto,
+        keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
+    ) -> dagger.Directory:
+        """Plan, build, publish and merge on this machine, as CI does on many.
+
+        Returns the folder that `job … publish` returns, with plan.json and merge-result.json. A
+        pull request or a merge group is built and started, and nothing is published.
+        """
+        import time
+
+        from localai_ci.module import publishing, running
+        from localai_ci.release.merge_image import Options
+        from localai_ci.release.tags import GitEvent
+
+        file = await self.settings.registries_file()
+        login = await self.settings.login()
+        moment = epoch_seconds or int(time.time())
+
+        def make(job: "Job", entries: str) -> PackedJob:
+            return self.job(
+                source=source,
+                entries=entries,
+                kind=job.kind,
+                builder=builder,
+                base_image=base_image,
+                bases=bases,
+                ccache=ccache,
+                refresh=refresh,
+                smoke=smoke,
+            )
+
+        told = running.WholeRun(
+            source,
+            before,
+            changed_files,
+            GitEvent(event, ref, sha, file.default_branch, moment),
+            publishing.PublishingRun(file, run_id, run_url, sha),
+            login,
+            parallel,
+            receipts,
+            Options(keep_anchors=keep_anchors),
+        )
+        return await running.run(told, make)
 
     @never_cached
     async def pin_upstreams(

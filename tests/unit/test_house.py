@@ -49,6 +49,7 @@ SHARED_NAMES = {
     "estimates.py": "the model of a file, what is reckoned with it, and the command that fills it",
     "registries.py": "the model of a file, and the option that names another",
     "merge.py": "what merges, and its command",
+    "receipt.py": "the model, and the command that makes one of what was built elsewhere",
 }
 """File names that stand more than once, because each does for its room what the others do."""
 
