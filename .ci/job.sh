@@ -6,7 +6,7 @@
 #   ENTRIES    ids, with blanks between them               PUBLISH  true or false
 #   OUT        where to; must not be there yet             WEEK     2026-W47, or empty
 #   REGISTRIES a registries.yaml, or empty                 TRUST    release or pull-request
-#   CCACHE, MIRROR, APT_MIRROR, APT_PORTS_MIRROR, SMOKE: as the flags, or empty
+#   CCACHE, MIRROR, APT_MIRROR, APT_PORTS_MIRROR, SMOKE, BASE_IMAGE: as the flags, or empty
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -30,6 +30,7 @@ flag job --refresh "${WEEK:-}"
 flag job --trust "${TRUST:-}"
 flag job --ccache "${CCACHE:-}"
 flag job --smoke "${SMOKE:-}"
+flag job --base-image "${BASE_IMAGE:-}"
 if [ "${PUBLISH:-false}" = true ]; then
   last=(publish "--run-id=$RUN_ID" "--run-url=$RUN_URL" "--revision=$SHA")
   if [ -n "${CCACHE:-}" ]; then last+=(--ccache-save); fi

@@ -1,8 +1,9 @@
 """Runs of the example's workflows with act: LocalAI's side in miniature, and its artifacts.
 
 act runs the files as they are. In the place of pinned actions it is given folders: stand-ins for
-GitHub's own, which copy instead of asking a server, and a copy of this repository for ours, of
-which only matrix/registries.yaml is another one.
+GitHub's own, which copy instead of asking a server, and a copy of this repository for ours. Two
+things are others in it: matrix/registries.yaml, and that images are not started before they count,
+for which they would need Ubuntu's image.
 """
 
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workflows.files import NOBODY, REPO, THEIRS, US
+from workflows.flat import flattened
 
 ACT = Path(sys.executable).with_name("act")
 FIXTURE = REPO / "tests/fixtures/localai"
@@ -104,6 +106,16 @@ class Tree:
         path.write_text(f"{path.read_text()}# {text}\n")
         return self.commit(text)
 
+    def rebase(self, backend: str, base_image: str) -> str:
+        """Let a backend start from another image, and commit that."""
+        path = self.path / ".github/backend-matrix.yml"
+        matrix = json.loads(path.read_text())
+        for one in matrix["include"]:
+            if one["backend"] == backend:
+                one["base-image"] = base_image
+        path.write_text(json.dumps(matrix))
+        return self.commit(f"{backend} from {base_image}")
+
 
 def module_copy(folder: Path, registries: Mapping[str, Any]) -> Path:
     """What a checkout of this repository has that workflows use; images go elsewhere."""
@@ -116,6 +128,11 @@ def module_copy(folder: Path, registries: Mapping[str, Any]) -> Path:
         else:
             shutil.copy(source, folder / part)
     (folder / "matrix/registries.yaml").write_text(json.dumps(registries))  # JSON is YAML
+    for name in ("build.yml", "pull-requests.yml"):
+        path = folder / ".github/workflows" / name
+        text = path.read_text()
+        assert text.count("default: auto") == 1
+        path.write_text(text.replace("default: auto", "default: never"))
     return folder
 
 
@@ -200,7 +217,7 @@ class Hub:
         payload: Payload | None = None,
         *,
         run_id: str = "",
-        secrets: bool = True,
+        flat: bool = False,
         variables: Mapping[str, str] | None = None,
         seconds: float = 1200,
     ) -> Outcome:
@@ -208,10 +225,11 @@ class Hub:
 
         Args:
             event: GitHub's name of it.
-            workflow: The file, below .github/workflows of the tree or an absolute path.
+            workflow: The file, below .github/workflows of the tree.
             payload: What GitHub would write of the event.
             run_id: An earlier run of which this is another attempt: it finds the artifacts.
-            secrets: Whether the run gets any: one of a fork gets none.
+            flat: Whether jobs of called workflows stand in the caller, as a run in which one
+                fails needs it: see `flattened`.
             variables: Added to what every step sees.
             seconds: How long it may take.
         """
@@ -230,8 +248,13 @@ class Hub:
             "LAB_TREE": str(self.tree.path),
             "GITHUB_RUN_ID": number,
         }  # fmt: skip
+        file = self.tree.path / ".github/workflows" / workflow
+        if flat:
+            text = flattened(file, self.module / ".github/workflows")
+            file = self.folder / f"flat-{self.runs}.yml"
+            file.write_text(text)
         command = [
-            str(ACT), event, "--workflows", str(self.tree.path / ".github/workflows" / workflow),
+            str(ACT), event, "--workflows", str(file),
             *("--platform", "ubuntu-24.04=-self-hosted"),
             *("--platform", "ubuntu-24.04-arm=-self-hosted"),
             *("--eventpath", str(told), "--action-offline-mode", "--no-cache-server"),
@@ -241,7 +264,7 @@ class Hub:
             command += ["--local-repository", f"{name}={folder}"]
         for name, value in given.items():
             command += ["--env", f"{name}={value}"]
-        for name, value in self.secrets.items() if secrets else ():
+        for name, value in self.secrets.items():
             command += ["--secret", f"{name}={value}"]
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
