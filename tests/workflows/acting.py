@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ MODULE = (
     *("requirements.lock", "README.md", "LICENSE"),
 )
 Payload = dict[str, Any]
+_numbers = count(4701)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -207,7 +209,6 @@ class Hub:
     folder: Path
     environ: Mapping[str, str]
     secrets: Mapping[str, str]
-    runs: int = 0
     artifacts: dict[str, Path] = field(default_factory=dict)
 
     def run(
@@ -233,12 +234,12 @@ class Hub:
             variables: Added to what every step sees.
             seconds: How long it may take.
         """
-        self.runs += 1
-        number = run_id or str(4700 + self.runs)
+        attempt = next(_numbers)
+        number = run_id or str(attempt)
         artifacts = self.folder / "artifacts" / number
         artifacts.mkdir(parents=True, exist_ok=True)
         self.artifacts[number] = artifacts
-        told = self.folder / f"event-{self.runs}.json"
+        told = self.folder / f"event-{attempt}.json"
         told.write_text(json.dumps(payload or {}))
         replaced = {f"{name}@{pin}": STANDINS / name.split("/")[1] for name, pin in PINS.items()}
         replaced[f"{US}@{NOBODY}"] = self.module
@@ -251,7 +252,7 @@ class Hub:
         file = self.tree.path / ".github/workflows" / workflow
         if flat:
             text = flattened(file, self.module / ".github/workflows")
-            file = self.folder / f"flat-{self.runs}.yml"
+            file = self.folder / f"flat-{attempt}.yml"
             file.write_text(text)
         command = [
             str(ACT), event, "--workflows", str(file),
@@ -279,5 +280,5 @@ class Hub:
             timeout=seconds,
         )
         log = re.sub(r"\x1b\[[\d;]*m", "", done.stdout)
-        (self.folder / f"run-{self.runs}.log").write_text(log)
+        (self.folder / f"run-{attempt}.log").write_text(log)
         return Outcome(done.returncode, log)
