@@ -132,6 +132,14 @@ def standin_image_arm64(engine: Engine, internet: Internet, registry: str, arm64
 
 
 @pytest.fixture(scope="session")
+def git_image_arm64(engine: Engine, internet: Internet, registry: str, arm64: str) -> str:
+    """A base for arm64 with git and make in it, and little else: emulated, apt is slow."""
+    install = "apt-get update && apt-get install -y --no-install-recommends git make"
+    stock = ("with-exec", f'--args="sh","-c","{install}"')
+    return publish_standin(engine, internet, f"{registry}/standin:git", *stock, arch=arm64)
+
+
+@pytest.fixture(scope="session")
 def stocked_image(engine: Engine, internet: Internet, registry: str) -> str:
     """The same with the common packages in it: for tests of the steps after apt's."""
     packages = "build-essential ccache git ca-certificates pkg-config libcurl4-openssl-dev curl"

@@ -72,3 +72,14 @@ def test_a_pattern_for_one_familys_artifacts_takes_none_of_the_others(one: str, 
 def test_a_darwin_entry_is_for_the_platform_that_localai_asks_for() -> None:
     assert names.platform_of("darwin-arm64") == ("darwin", "arm64")
     assert names.platform_of("arm64") == ("linux", "arm64")
+
+
+def test_no_two_legs_of_a_run_wait_under_one_anchor_whatever_their_family() -> None:
+    """Anchors of both families stand in one repository where `anchors: cache`."""
+    entries = [entry.id for entry in (*MATRIX.entries, *tables().images[1])]
+    anchors = {names.anchor_tag("20261125", "4711", entry) for entry in entries}
+    assert len(anchors) == len(entries)
+    artifacts = {names.receipts_artifact("backends", entry) for entry in entries}
+    files = {names.receipt_file(entry) for entry in entries}
+    assert len(artifacts) == len(files) == len(entries)
+    assert {names.entry_of_receipt_file(file) for file in files} == set(entries)

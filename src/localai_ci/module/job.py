@@ -34,6 +34,7 @@ class PackedJob:
     builder: Builder
     base_image: str | None
     bases: str
+    variant: str
     images: str
     ccache: str
     refresh: str
@@ -155,7 +156,7 @@ class PackedJob:
             base=None,
             base_image=self.base_image,
             bases=self.bases,
-            variant="",
+            variant=self.variant,
             images=self.images,
             ccache=self.ccache,
             targets=None,

@@ -67,11 +67,10 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
                 report.server_jobs,
                 run_all=plan.complete,
                 darwin=report.darwin,
+                built=plan.built,
                 size=shard_size,
                 blocks=blocks,
             )
-            if plan.built:  # what was built before gets the tags of this run too
-                found["has_merges"] = "true"
             names = (e.backend for e in plan.matrix.entries)
             return github.render(github.with_backends(found, report.jobs, names))
         case PlanFormat.gitlab:

@@ -8,8 +8,8 @@ Output names: ``run_all``, ``has_backends``, ``has_linux``, ``has_darwin``, ``ha
 with ``linux_n`` (a matrix for ``fromJSON``), the same for darwin, and ``merges`` (tag suffixes).
 ``has_images`` and ``images`` (a matrix) are of the server image.
 
-A row of a matrix has ``name``, ``runner``, ``entries``, ``minutes``, ``kind`` and ``artifact``; of
-Darwin also the inputs of LocalAI's own workflow, by their names.
+A row of a matrix has ``name``, ``runner``, ``arch``, ``entries``, ``minutes``, ``kind`` and
+``artifact``; of Darwin also the inputs of LocalAI's own workflow, by their names.
 """
 
 import json
@@ -20,6 +20,7 @@ from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import darwin_inputs
+from localai_ci.names import split_entry_id
 from localai_ci.plan.jobs import SHARD, Job, shards
 
 
@@ -29,6 +30,7 @@ def outputs(
     *,
     run_all: bool,
     darwin: DarwinWorkflow = AS_LOCALAI,
+    built: Iterable[str] = (),
     size: int = SHARD,
     blocks: int = 0,
 ) -> dict[str, str]:
@@ -39,6 +41,7 @@ def outputs(
         server: All jobs of the server image.
         run_all: Whether the plan builds the whole matrix.
         darwin: What its workflow is called with beside a row's own fields.
+        built: Ids of entries that were built before, and are only merged.
         size: Most jobs of one shard.
         blocks: How many shards the workflow has jobs for, per system; 0 is as many as needed.
 
@@ -46,7 +49,9 @@ def outputs(
         InputError: more shards than the workflow has, or outputs above GitHub's limits.
     """
     listed, images = list(jobs), list(server)
-    suffixes = list(dict.fromkeys(e.suffix for j in listed for e in j.entries))
+    named = [e.suffix for j in listed for e in j.entries]
+    named += [split_entry_id(entry)[0] for entry in built]
+    suffixes = list(dict.fromkeys(named))
     result = {
         "run_all": _flag(run_all),
         "has_backends": _flag(listed),

@@ -32,6 +32,10 @@ class Leg(Protocol):
         """What the image's tags end in."""
 
     @property
+    def arch(self) -> str:
+        """``amd64``, ``arm64`` or ``darwin-arm64``."""
+
+    @property
     def os(self) -> str:
         """``linux`` or ``darwin``."""
 
@@ -60,6 +64,7 @@ class Job:
         return {
             "name": self.name,
             "runner": self.runner,
+            "arch": self.entries[0].arch,
             "entries": " ".join(e.id for e in self.entries),
             "minutes": round(self.minutes),
             "kind": self.kind.value,

@@ -9,6 +9,8 @@ import pytest
 from localai_ci.main import LocalaiCi
 from localai_ci.module.backend import Backend
 from localai_ci.module.base import Base
+from localai_ci.module.job import PackedJob
+from localai_ci.module.server_object import ServerImage
 from localai_ci.module.settings import Settings
 
 
@@ -36,6 +38,22 @@ def test_every_argument_of_backend_is_a_field_of_the_object() -> None:
     made: Backend = LocalaiCi().backend(**asked)
     assert {name: getattr(made, name) for name in asked} == asked
     assert {field.name for field in fields(Backend)} == {*asked, "settings"}
+
+
+def test_every_argument_of_image_and_job_is_a_field_of_its_object() -> None:
+    for function, kind in ((LocalaiCi.image, ServerImage), (LocalaiCi.job, PackedJob)):
+        names = [name for name in inspect.signature(function).parameters if name != "self"]
+        asked: dict[str, Any] = {name: object() for name in names}
+        made = function(LocalaiCi(), **asked)
+        assert {name: getattr(made, name) for name in asked} == asked
+        assert {field.name for field in fields(kind)} == {*asked, "settings"}
+
+
+def test_a_run_takes_all_that_its_jobs_take() -> None:
+    """But what a plan decides, and where finished images are, which a run publishes itself."""
+    job = set(inspect.signature(LocalaiCi.job).parameters)
+    run = set(inspect.signature(LocalaiCi.run).parameters)
+    assert job - run == {"entries", "kind", "images", "trust"}
 
 
 @pytest.mark.parametrize("name", ["report", "smoke"])

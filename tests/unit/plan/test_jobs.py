@@ -96,7 +96,8 @@ def test_the_whole_matrix_takes_two_linux_shards_and_one_for_darwin() -> None:
     assert (found["linux_shards"], found["darwin_shards"]) == ("[1,2]", "[1]")
     jobs = [j for n in (1, 2) for j in json.loads(found[f"linux_{n}"])["include"]]
     assert len(jobs) == 457
-    assert {"name", "runner", "entries", "minutes", "kind", "artifact"} == set(jobs[0])
+    fields = {"name", "runner", "arch", "entries", "minutes", "kind", "artifact"}
+    assert fields == set(jobs[0])
     assert github.check_sizes(found) < limits.OUTPUTS
 
 
@@ -129,6 +130,12 @@ def test_a_darwin_row_is_one_entry_with_all_that_localais_workflow_takes() -> No
         assert all(inputs <= set(row) for row in rows)
         assert {row["backend"] for row in rows if row["use-pip"] == "true"} <= {"diffusers"}
         assert by_backend["mlx"]["lang"] == "python"
+
+
+def test_what_was_all_built_before_is_still_merged() -> None:
+    told = github.outputs([], run_all=False, built=["cpu-whisper/amd64", "cpu-whisper/arm64"])
+    assert (told["has_backends"], told["has_merges"]) == ("false", "true")
+    assert json.loads(told["merges"]) == ["-cpu-whisper"]
 
 
 def test_the_server_image_is_a_matrix_of_its_own_one_leg_a_job() -> None:
