@@ -78,7 +78,7 @@ def check(where: str, outputs: dict[str, str], plan: dict[str, list[dict[str, ob
     size = sum(len(text.encode("utf-16-le")) for text in outputs.values())
     assert size <= OUTPUTS, where
     assert all(OUTPUT_NAME.fullmatch(name) for name in outputs), where
-    named, artifacts, rows = set[str](), set[str](), 0
+    named, artifacts, rows = set[tuple[object, object]](), set[str](), 0
     for output, flag in (("linux_1", "has_linux"), ("darwin_1", "has_darwin"),
                          ("images", "has_images")):  # fmt: skip
         listed = json.loads(outputs[output])["include"]
