@@ -3,7 +3,8 @@
 #
 #   RECEIPTS   the folder of all receipts         PLAN      the run's plan.json
 #   RESULT     merge-result.json                  EPOCH     seconds, one value a run
-#   IDENTITY   regexp for keyless certificates    SIGN_KEY, VERIFY_KEY  instead, with a key
+#   IDENTITY   regexp for keyless certificates    ISSUER  who vouches; empty: GitHub
+#   SIGN_KEY, VERIFY_KEY  instead of both, with a key
 #   REGISTRIES a registries.yaml, or empty
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -26,11 +27,13 @@ else
     fail "this job has no token to sign with" "give it the permission id-token: write"
   fi
   command+=(--sign --verify-identity "${IDENTITY:?the regexp that signatures are verified by}")
+  if [ -n "${ISSUER:-}" ]; then command+=(--verify-issuer "$ISSUER"); fi
 fi
 
 code=0
 "${command[@]}" || code=$?
 if [ -n "${GITHUB_STEP_SUMMARY:-}" ] && [ -e "$result" ]; then
-  localai-ci summary --result "$result" --identity "${IDENTITY:-}" >>"$GITHUB_STEP_SUMMARY"
+  localai-ci summary --result "$result" --identity "${IDENTITY:-}" \
+    --issuer "${ISSUER:-}" >>"$GITHUB_STEP_SUMMARY"
 fi
 exit "$code"

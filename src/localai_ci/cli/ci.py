@@ -104,12 +104,17 @@ def summary(
         str,
         typer.Option("--identity", help="Show how to verify keyless signatures of it (regexp)."),
     ] = "",
+    issuer: Annotated[
+        str, typer.Option("--issuer", help="Who vouches for the identity; absent: GitHub.")
+    ] = "",
 ) -> None:
     """Print a merge's result as Markdown: tables, and the commands that verify the images."""
     from localai_ci.release.result import MergeResult
+    from localai_ci.release.sign import GITHUB
     from localai_ci.release.summary import summary as told
 
-    output.line(told(MergeResult.read(result), identity).removesuffix("\n"))
+    text = told(MergeResult.read(result), identity, issuer or GITHUB)
+    output.line(text.removesuffix("\n"))
 
 
 @registries_app.command("pull-requests")

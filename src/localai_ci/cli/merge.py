@@ -58,6 +58,9 @@ def merge(
     verify_identity: Annotated[
         str, typer.Option("--verify-identity", help="Keyless: the expected identity (regexp).")
     ] = "",
+    verify_issuer: Annotated[
+        str, typer.Option("--verify-issuer", help="Keyless: who vouches for it; absent: GitHub.")
+    ] = "",
     epoch: Epoch = None,
     result: Annotated[
         Path, typer.Option("--result", help="Where to write what was done; rollback reads it.")
@@ -76,7 +79,8 @@ def merge(
 
     file = load_registries(registries_file)
     happened = event_of(file, event, ref, sha, epoch)
-    signer = _signer(file, sign_key, verify_key, verify_identity) if sign and not dry_run else None
+    who = (sign_key, verify_key, verify_identity, verify_issuer)
+    signer = _signer(file, *who) if sign and not dry_run else None
 
     async def act() -> "MergeResult":
         if signer:
@@ -122,8 +126,8 @@ def _recorded(work: "Merge", path: Path, report: "Report") -> "Iterator[None]":
             output.note(f"note: what an earlier merge moved is in {journal.beside}")
 
 
-def _signer(file: "Registries", key: str, public: str, identity: str) -> "Cosign":
-    from localai_ci.release.sign import Cosign, Identity
+def _signer(file: "Registries", key: str, public: str, identity: str, issuer: str) -> "Cosign":
+    from localai_ci.release.sign import GITHUB, Cosign, Identity
     from localai_ci.release.targets import plain_http
 
     if not (public if key else identity):
@@ -132,7 +136,8 @@ def _signer(file: "Registries", key: str, public: str, identity: str) -> "Cosign
             f"--sign without {needed}: a signature that nobody can check is refused",
             remedy=f"Give {needed}.",
         )
-    return Cosign(Identity(key, public, identity), plain_http=plain_http(file))
+    signs = Identity(key, public, identity, issuer or GITHUB)
+    return Cosign(signs, plain_http=plain_http(file))
 
 
 def _show(done: "MergeResult", format_: Format) -> None:

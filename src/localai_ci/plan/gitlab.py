@@ -16,6 +16,14 @@ TAGS = {
     "ubuntu-24.04-arm": "linux-arm64",
 }
 """What GitLab's runners are tagged with, for the hosted ones of GitHub; others keep their name."""
+MODULE = (
+    'export LOCALAI_CI_HOME="$CI_PROJECT_DIR.localai-ci"',
+    'rm -rf "$LOCALAI_CI_HOME"',
+    'git clone --quiet "$LOCALAI_CI_REPOSITORY" "$LOCALAI_CI_HOME"',
+    'git -C "$LOCALAI_CI_HOME" checkout --quiet "$LOCALAI_CI_COMMIT"',
+    '. "$LOCALAI_CI_HOME/.ci/gitlab.sh"',
+)
+"""How a job gets this module: beside the tree, so that it is no part of it."""
 TIMEOUT = "6h"
 
 
@@ -31,7 +39,7 @@ def child_pipeline(jobs: Sequence[Job], *, merges: bool, publishes: bool) -> dic
         "stages": list(STAGES),
         "workflow": {"rules": [{"when": "always"}]},
         "default": {
-            "before_script": [". localai-ci/.ci/gitlab.sh"],
+            "before_script": list(MODULE),
             "interruptible": not publishes,
             "retry": {"max": 1, "when": ["runner_system_failure", "stuck_or_timeout_failure"]},
         },
@@ -40,6 +48,7 @@ def child_pipeline(jobs: Sequence[Job], *, merges: bool, publishes: bool) -> dic
     for job in linux:
         pipeline[job.name] = _build(job, publishes=publishes)
     if publishes and merges:
+        pipeline["the plan"] = _plan()
         pipeline["merge"] = _merge()
     if not linux:
         pipeline["nothing to build"] = {"stage": "build", "script": ["true"], "before_script": []}
@@ -57,8 +66,22 @@ def _build(job: Job, *, publishes: bool) -> dict[str, Any]:
             "KIND": str(row.get("kind", "backends")),
             "PUBLISH": "true" if publishes else "false",
         },
-        "script": ["localai-ci/.ci/job.sh"],
+        "dependencies": [],  # nothing of other jobs may lie in the tree that is built
+        "script": ['"$LOCALAI_CI_HOME/.ci/job.sh"'],
         "artifacts": {"when": "always", "paths": ["out/receipts/"], "expire_in": "30 days"},
+    }
+
+
+def _plan() -> dict[str, Any]:
+    """The parent's plan, taken in: a job that needs another pipeline's waits for no stage."""
+    return {
+        "stage": STAGES[0],
+        "tags": [TAGS["ubuntu-24.04"]],
+        "timeout": "10m",
+        "needs": [{"pipeline": "$PLANNED_BY", "job": "plan", "artifacts": True}],
+        "before_script": [],
+        "script": ["test -s plan/plan.json"],
+        "artifacts": {"paths": ["plan/plan.json"], "expire_in": "30 days"},
     }
 
 
@@ -71,6 +94,6 @@ def _merge() -> dict[str, Any]:
         "when": "always",
         "timeout": "2h",
         "id_tokens": {"SIGSTORE_ID_TOKEN": {"aud": "sigstore"}},
-        "script": ["localai-ci/.ci/merge.sh"],
+        "script": ['"$LOCALAI_CI_HOME/.ci/merge.sh"'],
         "artifacts": {"when": "always", "paths": ["merge-result.json"], "expire_in": "90 days"},
     }

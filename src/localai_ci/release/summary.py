@@ -5,20 +5,21 @@ from collections import Counter
 from collections.abc import Iterable
 
 from localai_ci.release.result import ImageRow, MergeResult, TagState
+from localai_ci.release.sign import GITHUB
 from localai_ci.text import markdown_code, markdown_text
 
 LIMIT = 900_000
 """Bytes: GitHub drops a step summary above 1 MiB, and others may have written before."""
-ISSUER = "https://token.actions.githubusercontent.com"
 
 
-def summary(result: MergeResult, identity: str = "") -> str:
+def summary(result: MergeResult, identity: str = "", issuer: str = GITHUB) -> str:
     """The result: how many images, each with its tags, and what went wrong first.
 
     Args:
         result: What the merge did.
         identity: The regular expression that certificates are checked by; with it the commands
             that verify are shown, keyless as users run them.
+        issuer: Who vouches for the identity.
     """
     counts = Counter(row.status.value for row in result.images)
     told = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
@@ -35,7 +36,7 @@ def summary(result: MergeResult, identity: str = "") -> str:
         lines += [
             f"| {_name(row)} | {row.status} | {len(row.legs)} | {_tags(row)} |" for row in good
         ]
-    lines += _verification(good, identity)
+    lines += _verification(good, identity, issuer)
     lines += _notes(result.images)
     return _cut(lines)
 
@@ -51,7 +52,7 @@ def _tags(row: ImageRow) -> str:
     return ", ".join(map(markdown_code, names))
 
 
-def _verification(rows: Iterable[ImageRow], identity: str) -> list[str]:
+def _verification(rows: Iterable[ImageRow], identity: str, issuer: str) -> list[str]:
     """The commands for one image of each registry: the others differ by their name only."""
     signed = next((row for row in rows if row.signed), None)
     if signed is None or not identity:
@@ -59,7 +60,7 @@ def _verification(rows: Iterable[ImageRow], identity: str) -> list[str]:
     places = {tag.registry: tag.image.rpartition(":")[0] for tag in signed.tags}
     commands = [
         f"cosign verify --certificate-identity-regexp {shlex.quote(identity)}"
-        f" --certificate-oidc-issuer {ISSUER} {place}@{signed.digest}"
+        f" --certificate-oidc-issuer {shlex.quote(issuer)} {place}@{signed.digest}"
         for registry, place in places.items()
         if registry in signed.signed
     ]
