@@ -129,10 +129,10 @@ def test_a_forks_pull_request_and_a_merge_queue_build_and_write_nothing_and_see_
 def test_a_leg_that_fails_costs_its_own_image_and_the_gate_and_a_second_attempt_completes(
     world: World, repository: Repository
 ) -> None:
-    """The second backend starts from an image that its registry lacks until the second attempt."""
+    """The second backend copies from an image that its registry lacks until the second attempt."""
     github = repository("good", "late")
     late = world.base_image.replace(":12", ":late")
-    github.tree.rebase("late", late)
+    github.tree.also_from({"good": world.base_image, "late": late})
     push = {"ref": "refs/tags/v5.0.0", "before": "0" * 40}
     first = github.run("push", "containers.yml", push, flat=True)
     without_a_password(first)
