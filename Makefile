@@ -18,7 +18,7 @@ test-all: lint tools
 	./daggerw engine start --emulate arm64 || echo "without emulation: its tests are skipped"
 	$(PY) -m pytest
 
-SCRIPTS := $(filter-out .ci/%.py .ci/%.txt,$(wildcard .ci/*)) engine/native/enter.sh
+SCRIPTS := $(filter-out .ci/%.py .ci/%.txt,$(wildcard .ci/*)) engine/native/enter.sh examples/localai/compare.sh
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/localai/.github/workflows/*.yml)
 
 lint: $(VENV)/ready

@@ -18,11 +18,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lab import debian
+from lab.images import publish
 from native.home import VERSION
 
+from localai_ci.oci.credentials import Keyring
+from localai_ci.oci.reference import Repository
+from localai_ci.oci.transport import Transport
 from localai_ci.release.sign import COSIGN
 from workflows.acting import program
 from workflows.files import REPO
@@ -399,3 +405,33 @@ def test_the_changelog_as_it_is_could_be_released_after_its_heading_changed() ->
     assert text.count("## Unreleased") == 1
     ready = text.replace("## Unreleased", f"## {version[1]} (2026-12-01)")
     assert release.faults(f"v{version[1]}", (REPO / "pyproject.toml").read_text(), ready) == []
+
+
+# -- comparing ------------------------------------------------------------------------------
+
+
+def test_two_images_are_compared_by_what_is_in_them(tmp_path: Path) -> None:
+    async def push(address: str) -> None:
+        async with Transport(Keyring({}), plain_http=frozenset({address})) as transport:
+            place = Repository(address, "ai/backends")
+            for tag, text in (("a", "one"), ("b", "one"), ("c", "two")):
+                await publish(transport, place, tag, text)
+            await publish(transport, place, "d", "one", labels={"x": "y"})
+
+    with debian.registry(tmp_path / "registry") as registry:
+        anyio.run(push, registry.address)
+
+        def compare(one: str, other: str) -> subprocess.CompletedProcess[str]:
+            images = [f"{registry.address}/ai/backends:{tag}" for tag in (one, other)]
+            script = REPO / "examples/localai/compare.sh"
+            return run(script, *images, "--src-tls-verify=false", TMPDIR=str(tmp_path))
+
+        same = compare("a", "b")
+        assert same.returncode == 0, same.stderr
+        assert "no difference in 1 lines" in same.stdout
+        content = compare("a", "c")
+        assert content.returncode == 1
+        assert content.stdout.count("\n-file file ") == content.stdout.count("\n+file file ") == 1
+        configuration = compare("a", "d")
+        assert configuration.returncode == 1
+        assert '+config Labels {"x": "y"}' in configuration.stdout
