@@ -113,10 +113,13 @@ class Tree:
         path = self.path / "backend/Dockerfile.golang"
         text = path.read_text()
         stages = "".join(f"FROM {image} AS of-{name}\n" for name, image in images.items())
+        first = "ARG BASE_IMAGE=debian:bookworm\n"
         head = f"ARG BACKEND\n{stages}FROM of-${{BACKEND}} AS of-this\n"
         copied = "COPY --from=of-this /etc/debian_version /also\nRUN sh"
         assert text.count("\nRUN sh") == 1
-        path.write_text(head + text.replace("\nRUN sh", f"\n{copied}"))
+        assert text.count(first) == 1
+        text = text.replace(first, first + head)
+        path.write_text(text.replace("\nRUN sh", f"\n{copied}"))
         return self.commit("another image")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from lab.rooms import CANARY, USER
 from lab.tools import TOOLS
 
@@ -55,6 +56,9 @@ def test_a_push_on_gitlab_builds_merges_and_signs_what_github_would(
         "RUNNER_TOOL_CACHE": str(tool_cache(world.folder)), "SMOKE": "never",
         **hub.environ,
     }  # fmt: skip
+    # A child pipeline gets the variables of its parent's file.
+    told = yaml.safe_load((REPO / "examples/gitlab-ci.yml").read_text())["variables"]
+    variables = told | variables
     for name, password in PASSWORDS.items():
         variables[f"LOCALAI_CI_{name.upper()}_USERNAME"] = f"{name}-{USER}"
         variables[f"LOCALAI_CI_{name.upper()}_PASSWORD"] = password
@@ -78,8 +82,10 @@ def test_a_push_on_gitlab_builds_merges_and_signs_what_github_would(
     child = json.loads((tree.path / "plan/child.yml").read_text())
     assert "cpu-gitlab-one/amd64" in child
     assert "cpu-gitlab-two/amd64" not in child
-    # gitlab-ci-local knows no other pipeline: the job that takes the parent's plan has it already.
+    # gitlab-ci-local knows no other pipeline, of which this job would get the plan.
     del child["the plan"]["needs"]
+    copied = f"mkdir -p plan && cp '{tree.path}/plan/plan.json' plan/"
+    child["the plan"]["script"].insert(0, copied)
     (tree.path / "child.yml").write_text(json.dumps(child))
     said = run("--file", "child.yml")
     assert "1 images" in said
