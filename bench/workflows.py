@@ -16,8 +16,8 @@ from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.tables import Tables
 from localai_ci.plan.jobs import Job, server_jobs, single
-from localai_ci.plan.report import hours
 from localai_ci.plan.simulate import best_packing, simulate
+from localai_ci.text import hours
 
 REPO = Path(__file__).parents[1]
 EXAMPLE = REPO / "examples/localai/.github/workflows"

@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 
 from native import emulation, engine, record
 from native.errors import EngineError
 from native.home import Home, home
-from native.terminal import say
+from native.terminal import plain, say
 
 USAGE = """\
 usage: ./daggerw engine <command>
@@ -42,18 +43,18 @@ def command(arguments: list[str]) -> int:
 
 
 def _start(where: Home, rest: list[str]) -> int:
-    wish = engine.wishes(os.environ)
+    options = engine.requested_options(os.environ)
     while rest:
         match rest:
             case ["--insecure-registry", value, *rest]:
-                wish = wish._replace(insecure=(*wish.insecure, value))
+                options = options._replace(insecure=(*options.insecure, value))
             case ["--emulate", value, *rest]:
-                wish = wish._replace(emulated=(*wish.emulated, value))
+                options = options._replace(emulated=(*options.emulated, value))
             case _:
                 raise EngineError(f"engine start does not know {' '.join(rest)!r}", USAGE)
-    emulation.check(wish.emulated)
-    found = record.running(where) or engine.ensure(where, wish)
-    engine.demand(found, wish)
+    emulation.check(options.emulated)
+    found = record.running(where) or engine.ensure(where, options)
+    engine.demand(found, options)
     return _status(where, [])
 
 
@@ -90,8 +91,15 @@ def _logs(where: Home, rest: list[str]) -> int:
     if not where.log.exists():
         raise EngineError("there is no log yet", "./daggerw engine start")
     if follow:
-        os.execvp("tail", ["tail", "-n", "50", "-F", str(where.log)])  # noqa: S606
-    print(where.log.read_text(errors="replace"), end="")
+        with subprocess.Popen(
+            ["tail", "-n", "50", "-F", str(where.log)], stdout=subprocess.PIPE
+        ) as tail:
+            for line in tail.stdout or ():
+                print(plain(line.decode(errors="replace")), end="", flush=True)
+        return tail.returncode
+    with where.log.open(encoding="utf-8", errors="replace") as log:
+        for words in log:
+            print(plain(words), end="")
     return 0
 
 
@@ -112,7 +120,8 @@ def _exec(where: Home, rest: list[str]) -> int:
     if not words or not shutil.which(words[0], path=path):
         raise EngineError("engine exec: which command?", USAGE)
     environ = {**os.environ, "PATH": path}
-    os.execvpe("nsenter", ["nsenter", "--net", f"--target={found.pid}", "--", *words], environ)  # noqa: S606
+    inside = ["nsenter", "--net", f"--target={found.pid}", "--", *words]
+    os.execvpe("nsenter", inside, environ)  # noqa: S606 - it is what the user asked for
 
 
 def _none(rest: list[str]) -> None:

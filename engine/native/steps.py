@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 
 from native.errors import EngineError
 from native.home import Home
+from native.terminal import end_of
 
 LOG_LINES, LOG_COLUMNS = 15, 160
 TICK_SECONDS = 1.0
@@ -212,7 +213,7 @@ def _fresh(step: Step, where: Home) -> Work:
 def _explained(step: Step, work: Work, error: Exception) -> Exception:
     if not isinstance(error, subprocess.CalledProcessError | OSError):
         return error
-    lines = work.log.read_text(errors="replace").splitlines() if work.log.exists() else []
+    lines = end_of(work.log).splitlines() if work.log.exists() else []
     end = "".join(f"    {line[:LOG_COLUMNS]}\n" for line in lines[-LOG_LINES:])
     reason = (
         f"exit status {error.returncode}"

@@ -24,6 +24,7 @@ from localai_ci.module.arguments import (
     ChangedFiles,
     CloneDir,
     CompileTargets,
+    CosignProgram,
     DepsRefresh,
     DockerConfig,
     EntryId,
@@ -31,6 +32,7 @@ from localai_ci.module.arguments import (
     Epoch,
     Family,
     Forced,
+    IdentityToken,
     Images,
     Insecure,
     LegId,
@@ -44,16 +46,19 @@ from localai_ci.module.arguments import (
     RunEvent,
     RunId,
     RunUrl,
+    SigningConfig,
+    SignKey,
+    SignPassword,
     SmokeTested,
     SourceDir,
     ThirdParty,
     TreeBefore,
     TrustDomain,
     VariantName,
+    never_cached,
 )
 from localai_ci.module.backend import Backend
 from localai_ci.module.base import Base
-from localai_ci.module.caching import never_cached
 from localai_ci.module.job import PackedJob
 from localai_ci.module.server_object import ServerImage
 from localai_ci.module.settings import Settings
@@ -256,16 +261,36 @@ class LocalaiCi:
         force_latest: Annotated[bool, Doc("Move the tag latest to an older version too")] = False,
         keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
         provenance: Annotated[bool, Doc("Attach SLSA provenance to every image")] = False,
+        sign: Annotated[bool, Doc("Sign before tags move, and read the signatures back")] = False,
+        sign_key: SignKey = None,
+        sign_password: SignPassword = None,
+        identity_token: IdentityToken = None,
+        verify_key: Annotated[dagger.File | None, Doc("The public half of --sign-key")] = None,
+        verify_identity: Annotated[str, Doc("Keyless: the expected identity (regexp)")] = "",
+        verify_issuer: Annotated[str, Doc("Keyless: who vouches for it; default: GitHub")] = "",
+        signing_config: SigningConfig = None,
+        cosign: CosignProgram = None,
     ) -> dagger.File:
         """Merge the legs of every image into one index, the same in all registries, tags last.
 
         Returns what was done, for `localai-ci rollback`; `ok` in it says whether all went well.
         """
         from localai_ci.module import merging
+        from localai_ci.module.signing import Signing
         from localai_ci.release.merge_image import Options
         from localai_ci.release.tags import GitEvent
 
         file = await self.settings.registries_file()
+        signing = Signing(
+            cosign=cosign,
+            sign_key=sign_key,
+            sign_password=sign_password,
+            identity_token=identity_token,
+            verify_key=verify_key,
+            verify_identity=verify_identity,
+            verify_issuer=verify_issuer,
+            signing_config=signing_config,
+        )
         result = await merging.merge(
             receipts,
             plan,
@@ -274,6 +299,7 @@ class LocalaiCi:
             await self.settings.login(),
             Options(dry_run, force_latest, keep_anchors, provenance),
             run_id,
+            signing if sign else None,
         )
         return dagger.dag.file("merge-result.json", result.as_text())
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import publishing
 import pytest
-from lab.debian import output
-from lab.rooms import CANARY
-from live import Done, Engine, executed
+from dagger_engine import Done, Engine, executed
 from publishing import FIXTURES
+from registries.debian import output
+from registries.session import CANARY
 
 GOOD, OTHER, BROKEN = "cpu-good/amd64", "cpu-other/amd64", "cpu-broken/amd64"
 NO_BUILD = "#!/bin/sh\necho the compiler is missing >&2\nexit 1\n"
@@ -31,7 +31,7 @@ def row(backend: str, base: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def tree(stocked_image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(prepared_image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three backends of a Dockerfile, one of which does not build, and a server image."""
     made = tmp_path_factory.mktemp("tree") / "localai"
     shutil.copytree(FIXTURES / "localai", made)
@@ -43,10 +43,10 @@ def tree(stocked_image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         script.write_text(script.read_text().replace("local-store", name))
     shutil.rmtree(store)
     (made / "backend/go/broken/build.sh").write_text(NO_BUILD)
-    rows = [row(name, stocked_image) for name in ("good", "other", "broken")]
+    rows = [row(name, prepared_image) for name in ("good", "other", "broken")]
     (made / ".github").mkdir()
     (made / ".github/backend-matrix.yml").write_text(json.dumps({"include": rows}))
-    leg = {"suffix": "", "arches": ["amd64"], "base_image": stocked_image}
+    leg = {"suffix": "", "arches": ["amd64"], "base_image": prepared_image}
     unseen = {"reason": "Documentation enters no image.", "paths": ["docs/**"]}
     images = {"images": [leg], "unseen": [unseen]}
     (made / "matrix/images.yaml").write_text(json.dumps(images))
@@ -203,7 +203,7 @@ def test_a_run_plans_builds_and_merges_on_one_machine(
     docker_config: Path,
     registry: str,
     closed_registry: str,
-    stocked_image: str,
+    prepared_image: str,
     tmp_path: Path,
 ) -> None:
     """A release of all: one backend fails, the others and the server image have all their tags."""
@@ -212,7 +212,7 @@ def test_a_run_plans_builds_and_merges_on_one_machine(
     done = engine.call(
         *("run", f"--source={tree}", "--event=push", "--ref=refs/tags/v4.2.2", f"--sha={sha}"),
         *("--run-id=10", "--parallel=2", "--smoke=never", "--variant=debian-amd64"),
-        *(f"--base-image={stocked_image}", "--keep-anchors", *way(places, docker_config)),
+        *(f"--base-image={prepared_image}", "--keep-anchors", *way(places, docker_config)),
         seconds=3000,
         output=out,
     )

@@ -11,9 +11,9 @@ from typing import Any
 
 import publishing
 import pytest
-from lab.debian import output
-from live import REPO, Engine
+from dagger_engine import REPO, Engine
 from publishing import FIXTURES
+from registries.debian import output
 
 SECOND = 10**9
 
@@ -85,14 +85,14 @@ def test_it_is_published_merged_and_says_all_that_its_dockerfile_says(
     engine: Engine,
     tree: Clone,
     places: Path,
-    stocked_image: str,
+    prepared_image: str,
     registry: str,
     closed_registry: str,
     docker_config: Path,
     tmp_path: Path,
 ) -> None:
     receipts = tmp_path / "receipts"
-    leg = ("--entry=gpu-nvidia-cuda-12/amd64", f"--base-image={stocked_image}")
+    leg = ("--entry=gpu-nvidia-cuda-12/amd64", f"--base-image={prepared_image}")
     done = engine.call(
         *("image", "publish", f"--source={tree.folder}", *leg, "--run-id=4711"),
         *(f"--registries={places}", f"--docker-config=file://{docker_config}"),
@@ -136,9 +136,9 @@ def test_it_is_published_merged_and_says_all_that_its_dockerfile_says(
 
 
 def test_inside_git_says_the_tag_and_the_commit_as_outside(
-    engine: Engine, tree: Clone, stocked_image: str
+    engine: Engine, tree: Clone, prepared_image: str
 ) -> None:
-    leg = (f"--source={tree.folder}", "--entry=core/amd64", f"--base-image={stocked_image}")
+    leg = (f"--source={tree.folder}", "--entry=core/amd64", f"--base-image={prepared_image}")
     said = engine.ok(
         *("image", *leg, "container"),
         *("with-exec", "--args=/local-ai,--version", "stdout"),
@@ -152,10 +152,10 @@ def test_inside_git_says_the_tag_and_the_commit_as_outside(
 
 
 def test_without_a_tag_it_says_the_short_commit_and_another_commit_is_another_image(
-    engine: Engine, stocked_image: str, tmp_path: Path
+    engine: Engine, prepared_image: str, tmp_path: Path
 ) -> None:
     made = clone(tmp_path)
-    leg = (f"--source={made.folder}", "--entry=core/amd64", f"--base-image={stocked_image}")
+    leg = (f"--source={made.folder}", "--entry=core/amd64", f"--base-image={prepared_image}")
     first = json.loads(engine.ok("image", "report", *leg, "--as-json"))
     assert (first["revision"], first["tags"]) == (made.revision, [])
     assert (first["entrypoint"], first["ports"]) == (["/entrypoint.sh"], ["8080/TCP"])
@@ -170,19 +170,19 @@ def test_without_a_tag_it_says_the_short_commit_and_another_commit_is_another_im
 
 
 def test_it_starts_and_its_own_health_check_is_content(
-    engine: Engine, tree: Clone, stocked_image: str
+    engine: Engine, tree: Clone, prepared_image: str
 ) -> None:
-    leg = (f"--source={tree.folder}", "--entry=core/amd64", f"--base-image={stocked_image}")
+    leg = (f"--source={tree.folder}", "--entry=core/amd64", f"--base-image={prepared_image}")
     told = json.loads(engine.ok("image", "smoke", *leg, "--as-json"))
     assert told["answer"] == "healthy"
 
 
 def test_one_that_ends_says_its_code_and_its_last_words(
-    engine: Engine, stocked_image: str, tmp_path: Path
+    engine: Engine, prepared_image: str, tmp_path: Path
 ) -> None:
     made = clone(tmp_path)
     (made.folder / "server.sh").write_text("#!/bin/sh\necho no model was found >&2\nexit 7\n")
-    leg = (f"--source={made.folder}", "--entry=core/amd64", f"--base-image={stocked_image}")
+    leg = (f"--source={made.folder}", "--entry=core/amd64", f"--base-image={prepared_image}")
     done = engine.call("image", "smoke", *leg)
     assert done.returncode != 0
     assert "did not become healthy: it ended with exit code 7" in done.stderr
@@ -211,13 +211,13 @@ def test_both_architectures_are_one_image_that_starts_on_each(
     engine: Engine,
     tree: Clone,
     places: Path,
-    stocked_image: str,
+    prepared_image: str,
     git_image_arm64: str,
     registry: str,
     docker_config: Path,
     tmp_path: Path,
 ) -> None:
-    legs = {"amd64": stocked_image, "arm64": git_image_arm64}
+    legs = {"amd64": prepared_image, "arm64": git_image_arm64}
     for arch, base in legs.items():
         done = engine.call(
             *("job", "publish", f"--source={tree.folder}", f"--entries=core/{arch}"),

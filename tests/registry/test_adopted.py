@@ -4,10 +4,10 @@ import json
 
 import anyio
 import pytest
-from lab.images import image, publish
-from lab.legs import RUN, SHA
-from lab.oci import Registry, oci_registry
-from lab.shop import Shop
+from registries.console import Console
+from registries.images import image, publish
+from registries.legs import RUN, SHA
+from registries.oci import Registry, oci_registry
 
 from localai_ci.oci import manifests
 from localai_ci.oci.manifests import DOCKER_MANIFEST, OCI_INDEX, Manifest
@@ -30,27 +30,27 @@ def pushed(registry: Registry, arch: str = "darwin-arm64") -> str:
     return f"{place}:t"
 
 
-def receipt(shop: Shop, image: str, *more: str, entry: str = DARWIN) -> int:
-    return shop.run(
+def receipt(console: Console, image: str, *more: str, entry: str = DARWIN) -> int:
+    return console.run(
         "receipt", "--entry", entry, "--image", image, "--run-id", RUN.id, "--revision", SHA,
-        "--registries", str(shop.file), "-o", str(shop.receipts), *more,
+        "--registries", str(console.file), "-o", str(console.receipts), *more,
     )  # fmt: skip
 
 
 def test_a_promised_darwin_image_is_demanded_then_adopted_and_tagged_with_the_rest(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
+    console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with oci_registry() as registry:
-        target = shop.stock(registry)
-        plan = shop.plan("cpu-test/amd64", "cpu-test/arm64", DARWIN)
-        assert shop.merge(*plan) == 1
-        assert f"no receipt for {DARWIN}" in shop.rows[SUFFIX].error
-        assert shop.rows["-cpu-test"].status == "merged"
+        target = console.set_up(registry)
+        plan = console.plan("cpu-test/amd64", "cpu-test/arm64", DARWIN)
+        assert console.merge(*plan) == 1
+        assert f"no receipt for {DARWIN}" in console.rows[SUFFIX].error
+        assert console.rows["-cpu-test"].status == "merged"
 
-        assert receipt(shop, pushed(registry), "--seconds", "61") == 0
+        assert receipt(console, pushed(registry), "--seconds", "61") == 0
         assert "for darwin/arm64" in capsys.readouterr().out
-        assert shop.merge(*plan) == 0, shop.rows
-        assert {row.status for row in shop.rows.values()} == {"merged", "unchanged"}
+        assert console.merge(*plan) == 0, console.rows
+        assert {row.status for row in console.rows.values()} == {"merged", "unchanged"}
         tags = registry.repos[target.repository.path].tags
         names = {"v4.2.2", "latest", f"sha-{SHA[:7]}"}
         assert {f"{name}{SUFFIX}" for name in names} <= set(tags)
@@ -60,31 +60,31 @@ def test_a_promised_darwin_image_is_demanded_then_adopted_and_tagged_with_the_re
 
 
 def test_an_image_for_another_machine_is_no_darwin_leg(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
+    console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with oci_registry() as registry:
-        shop.stock(registry)
-        assert receipt(shop, pushed(registry, "arm64")) == 3
+        console.set_up(registry)
+        assert receipt(console, pushed(registry, "arm64")) == 3
         assert "what was pushed is for linux/arm64" in capsys.readouterr().err
-        assert receipt(shop, pushed(registry), entry="cpu-test-2/arm64") == 3
+        assert receipt(console, pushed(registry), entry="cpu-test-2/arm64") == 3
         assert "what was pushed is for darwin/arm64" in capsys.readouterr().err
-        assert sorted(path.name for path in shop.receipts.iterdir()) == [
+        assert sorted(path.name for path in console.receipts.iterdir()) == [
             "cpu-test--amd64.json", "cpu-test--arm64.json",
         ]  # fmt: skip
 
 
 def test_an_image_that_is_not_there_says_what_the_merge_will_miss(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
+    console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with oci_registry() as registry:
-        shop.stock(registry)
-        assert receipt(shop, f"{registry.address}/elsewhere/darwin:t") == 3
+        console.set_up(registry)
+        assert receipt(console, f"{registry.address}/elsewhere/darwin:t") == 3
         assert f"this run's merge demands {DARWIN}" in capsys.readouterr().err
 
 
-def test_an_index_is_refused_by_name(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_index_is_refused_by_name(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     with oci_registry() as registry:
-        shop.stock(registry)
+        console.set_up(registry)
         where = Reference.parse(pushed(registry))
         child, _ = image("mac", "darwin-arm64", DOCKER_MANIFEST)
         listed = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [
@@ -97,25 +97,25 @@ def test_an_index_is_refused_by_name(shop: Shop, capsys: pytest.CaptureFixture[s
                 await manifests.put(transport, where.repository.at("index"), index)
 
         anyio.run(put)
-        assert receipt(shop, f"{where.repository}:index") == 2
+        assert receipt(console, f"{where.repository}:index") == 2
         assert "an index of several images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("entry", ["whisper", "../x/amd64", "a b/amd64", "x/darwin-arm64\n"])
-def test_a_name_that_is_no_entry_writes_nothing(shop: Shop, entry: str) -> None:
+def test_a_name_that_is_no_entry_writes_nothing(console: Console, entry: str) -> None:
     with oci_registry() as registry:
-        shop.stock(registry)
+        console.set_up(registry)
         before = len(registry.repos)
-        assert receipt(shop, f"{registry.address}/elsewhere/darwin:t", entry=entry) == 2
+        assert receipt(console, f"{registry.address}/elsewhere/darwin:t", entry=entry) == 2
         assert len(registry.repos) == before
 
 
 def test_a_dry_run_says_where_it_would_go_and_copies_nothing(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
+    console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with oci_registry() as registry:
-        target = shop.stock(registry)
+        target = console.set_up(registry)
         tags = dict(registry.repos[target.anchors.path].tags)
-        assert receipt(shop, pushed(registry), "--dry-run") == 0
+        assert receipt(console, pushed(registry), "--dry-run") == 0
         assert f"-{RUN.id}{SUFFIX}-darwin-arm64" in capsys.readouterr().out
         assert registry.repos[target.anchors.path].tags == tags

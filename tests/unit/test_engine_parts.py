@@ -10,14 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
+from attacks import WORDS, acted_on
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from native import certificates, emulation, network, preflight, record
-from native.engine import ENGINE_JSON, Wish, wishes
+from native.engine import ENGINE_JSON, EngineOptions, requested_options
 from native.errors import EngineError
 from native.home import Home, home, locked
 from native.network import Route
 from native.steps import Step, Stopped, Work, prune, run_all
+from native.terminal import TAIL, Progress, end_of, plain, say
 
 
 @pytest.mark.parametrize("version", ["go version go1.24.9 linux/amd64", "nonsense"])
@@ -251,8 +253,8 @@ def test_only_a_foreign_architecture_can_be_emulated() -> None:
 
 def test_wishes_can_stand_in_the_environment() -> None:
     environ = {"LOCALAI_CI_INSECURE_REGISTRIES": "a:1,b:2", "LOCALAI_CI_EMULATE": "arm64"}
-    assert wishes(environ) == Wish(insecure=("a:1", "b:2"), emulated=("arm64",))
-    assert wishes({}) == Wish()
+    assert requested_options(environ) == EngineOptions(insecure=("a:1", "b:2"), emulated=("arm64",))
+    assert requested_options({}) == EngineOptions()
 
 
 def number(address: str) -> int:
@@ -462,3 +464,18 @@ def test_a_killed_set_up_leaves_no_command_running(tmp_path: Path) -> None:
             break
         left = subprocess.run(["pgrep", "-f", "^sleep 4321.5"], capture_output=True, check=False)
     assert left.stdout == b""
+
+
+def test_what_the_engine_says_is_told_without_what_a_terminal_or_a_runner_would_act_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for word in WORDS:
+        say(word)
+        Progress().finished(word)
+        assert acted_on(capsys.readouterr().err) == []
+        assert acted_on(str(EngineError(word, word))) == []
+        assert plain(plain(word)) == plain(word)
+    log = tmp_path / "log"
+    log.write_bytes(b"x" * (3 << 20) + b"last")
+    assert len(end_of(log)) == TAIL
+    assert end_of(log).endswith("last")

@@ -76,7 +76,7 @@ def test_a_darwin_entry_is_for_the_platform_that_localai_asks_for() -> None:
 
 def test_no_two_legs_of_a_run_wait_under_one_anchor_whatever_their_family() -> None:
     """Anchors of both families stand in one repository where `anchors: cache`."""
-    entries = [entry.id for entry in (*MATRIX.entries, *tables().images[1])]
+    entries = [*(entry.id for entry in MATRIX.entries), *(leg.id for leg in tables().images[1])]
     anchors = {names.anchor_tag("20261125", "4711", entry) for entry in entries}
     assert len(anchors) == len(entries)
     artifacts = {names.receipts_artifact("backends", entry) for entry in entries}

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from lab import debian
-from lab.rooms import CANARY, USER
-from lab.tools import built
-from live import Engine
+from dagger_engine import Engine
 from native import record
 from native.home import home
+from registries import debian
+from registries.session import CANARY, USER
+from registries.tools import built
 
 from workflows.acting import Hub, Tree, installed, module_copy
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from lab.rooms import CANARY, USER
-from lab.tools import TOOLS
+from registries.session import CANARY, USER
+from registries.tools import TOOLS
 
 from workflows.acting import Hub, git, tool_cache
 from workflows.conftest import PASSWORDS, World

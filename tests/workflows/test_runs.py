@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from lab.rooms import CANARY
+from registries.session import CANARY
 
 from workflows.acting import Hub, Outcome, git
 from workflows.conftest import World

@@ -22,9 +22,9 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lab import debian
-from lab.images import publish
 from native.home import VERSION
+from registries import debian
+from registries.images import publish
 
 from localai_ci.oci.credentials import Keyring
 from localai_ci.oci.reference import Repository

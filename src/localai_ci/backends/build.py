@@ -133,8 +133,8 @@ async def _compiled(
     )
     container, statistics = await _compile(request, file, entry, how, recipe, container, key)
     output = container.directory(recipes.package_folder(entry))
-    wanted = package_check.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
-    contents = await _check(entry, output, container, wanted, tree.tables.packages)
+    expected = package_check.Expected(how.targets, cpu_libraries=how.cpu_libraries)
+    contents = await _check(entry, output, container, expected, tree.tables.packages)
     image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", output)
     return BuiltBackend(entry, image, inputs, contents, chosen.why, statistics, waited=waited)
 
@@ -185,8 +185,8 @@ async def _from_dockerfile(
     tools = await _tools(request, recipe)
     target = dockerfile_call.platform(entry)
     image = await dockerfile_build.build(entry.id, entry.dockerfile, target, part, given)
-    wanted = package_check.Wanted(())
-    contents = await _check(entry, image.rootfs(), tools, wanted, tree.tables.packages)
+    expected = package_check.Expected(())
+    contents = await _check(entry, image.rootfs(), tools, expected, tree.tables.packages)
     return BuiltBackend(entry, image, inputs, contents)
 
 
@@ -227,7 +227,7 @@ async def _check(
     entry: Entry,
     files: Directory,
     tools: Container,
-    wanted: package_check.Wanted,
+    expected: package_check.Expected,
     file: PackagesFile,
 ) -> package_check.Contents:
     with get_tracer().start_as_current_span(f"{entry.id}: check the package"):
@@ -235,5 +235,5 @@ async def _check(
         contents = package_check.read(
             await looking.with_exec([*SHELL, package_check.PROBE]).stdout()
         )
-        package_check.check(entry, contents, wanted, file)
+        package_check.check(entry, contents, expected, file)
     return contents

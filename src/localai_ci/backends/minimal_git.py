@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from dulwich.objects import ShaFile, Tag
     from dulwich.repo import Repo
 
-HEAVY = (".git/hooks", ".git/logs", ".git/lfs", ".git/modules", ".git/index", ".git/worktrees")
-"""What is never looked at, and need not reach the engine."""
+NEVER_NEEDED = (
+    *(".git/config*", ".git/hooks", ".git/logs", ".git/lfs", ".git/modules", ".git/index"),
+    *(".git/worktrees", ".git/info", ".git/*_HEAD"),
+)
+"""What never reaches the engine: actions/checkout leaves a token in .git/config, for one."""
 
 _CONFIG = b"[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
 _FOLDER = 0o40000

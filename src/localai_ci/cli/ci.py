@@ -1,6 +1,5 @@
 """`localai-ci login`, `summary`, `registries`: what a CI's jobs need besides building."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localai_ci import json_text
 from localai_ci.cli import output
-from localai_ci.cli.registries import RegistriesPath, load_registries
+from localai_ci.cli.options import RegistriesPath, load_registries
 from localai_ci.errors import InputError
 
 if TYPE_CHECKING:
@@ -123,4 +123,4 @@ def pull_requests(registries_file: RegistriesPath = None) -> None:
     from localai_ci.config.throw_away import throw_away
 
     made = throw_away(load_registries(registries_file))
-    output.line(json.dumps(made.model_dump(mode="json", exclude_defaults=True), indent=1))
+    output.line(json_text.write(made.model_dump(mode="json", exclude_defaults=True), indent=1))

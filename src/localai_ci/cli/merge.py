@@ -1,5 +1,6 @@
 """`localai-ci merge`: from pushed legs to released images."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,11 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localai_ci.cli import output
+from localai_ci.cli.options import (
+    Epoch,
+    EventName,
+    Ref,
+    RegistriesPath,
+    Sha,
+    event_of,
+    load_registries,
+    transport_to,
+)
 from localai_ci.cli.output import Format, FormatOption
-from localai_ci.cli.registries import RegistriesPath, load_registries
-from localai_ci.cli.run_event import Epoch, EventName, Ref, Sha, event_of, transport_to
 from localai_ci.config.kind import ImageKind
-from localai_ci.errors import InputError
+from localai_ci.errors import LocalaiCiError
+from localai_ci.text import printable
 
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
@@ -59,8 +69,12 @@ def merge(
         str, typer.Option("--verify-identity", help="Keyless: the expected identity (regexp).")
     ] = "",
     verify_issuer: Annotated[
-        str, typer.Option("--verify-issuer", help="Keyless: who vouches for it; absent: GitHub.")
+        str, typer.Option("--verify-issuer", help="Keyless: who vouches for it; default: GitHub.")
     ] = "",
+    signing_config: Annotated[
+        str, typer.Option("--signing-config", help="Another Sigstore: cosign's signing config.")
+    ] = "",
+    cosign: Annotated[str, typer.Option("--cosign", help="cosign 3, if not on PATH.")] = "cosign",
     epoch: Epoch = None,
     result: Annotated[
         Path, typer.Option("--result", help="Where to write what was done; rollback reads it.")
@@ -71,7 +85,6 @@ def merge(
     """Merge the legs of every image into one index, the same in all registries, tags last."""
     import anyio
 
-    from localai_ci.cli.progress import progress
     from localai_ci.release.collect import collect
     from localai_ci.release.merge import Merge
     from localai_ci.release.merge_image import Options
@@ -79,8 +92,8 @@ def merge(
 
     file = load_registries(registries_file)
     happened = event_of(file, event, ref, sha, epoch)
-    who = (sign_key, verify_key, verify_identity, verify_issuer)
-    signer = _signer(file, *who) if sign and not dry_run else None
+    who = (sign_key, verify_key, verify_identity, verify_issuer, signing_config)
+    signer = _signer(file, cosign, who) if sign and not dry_run else None
 
     async def act() -> "MergeResult":
         if signer:
@@ -122,27 +135,25 @@ def _recorded(work: "Merge", path: Path, report: "Report") -> "Iterator[None]":
     try:
         yield
     finally:
-        if journal.close():
+        try:
+            left = journal.close()
+        except LocalaiCiError as e:  # what was done is told all the same
+            work.result.ok, left = False, False
+            output.note(f"error: {e}")
+        if left:
             output.note(f"note: what an earlier merge moved is in {journal.beside}")
 
 
-def _signer(file: "Registries", key: str, public: str, identity: str, issuer: str) -> "Cosign":
-    from localai_ci.release.sign import GITHUB, Cosign, Identity
+def _signer(file: "Registries", program: str, who: tuple[str, ...]) -> "Cosign":
+    from localai_ci.release.sign import Cosign, identity
     from localai_ci.release.targets import plain_http
 
-    if not (public if key else identity):
-        needed = "--verify-key" if key else "--verify-identity"
-        raise InputError(
-            f"--sign without {needed}: a signature that nobody can check is refused",
-            remedy=f"Give {needed}.",
-        )
-    signs = Identity(key, public, identity, issuer or GITHUB)
-    return Cosign(signs, plain_http=plain_http(file))
+    return Cosign(identity(*who), plain_http=plain_http(file), program=program)
 
 
 def _show(done: "MergeResult", format_: Format) -> None:
     if format_ is Format.json:
-        output.line(done.model_dump_json(indent=1))
+        output.line(done.as_text().rstrip("\n"))
         return
     rows = [
         [
@@ -162,3 +173,24 @@ def _show(done: "MergeResult", format_: Format) -> None:
     if done.dry_run:
         for row in done.images:
             output.line(f"{row.suffix} {row.index}")
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[["ImageRow"], None]]:
+    """Yield what is to be called with every image that is done; failures are told at once."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from localai_ci.release.result import Status
+
+    console = Console(stderr=True, highlight=False)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("merging", total=total)
+
+        def report(row: "ImageRow") -> None:
+            bar.advance(task)
+            if row.status in {Status.failed, Status.refused}:
+                told = f"{row.suffix}: {row.status}: {row.error}"
+                console.print(printable(told, lines=True), markup=False)
+
+        yield report

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localai_ci.cli import output
-from localai_ci.cli.registries import RegistriesPath, load_registries
-from localai_ci.cli.run_event import transport_to
+from localai_ci.cli.options import RegistriesPath, load_registries, transport_to
 from localai_ci.config.kind import ImageKind
 
 if TYPE_CHECKING:

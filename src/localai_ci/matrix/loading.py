@@ -6,7 +6,7 @@ from pathlib import Path
 from localai_ci.config.backends import Backends, Build
 from localai_ci.config.data import data_dir
 from localai_ci.config.profiles import Profiles
-from localai_ci.config.reader import Document, Loc, load
+from localai_ci.config.reader import Document, Loc, load, load_table
 from localai_ci.errors import InputError
 from localai_ci.matrix import localai
 from localai_ci.matrix.entry import Entry, Matrix
@@ -87,7 +87,7 @@ def _theirs(path: Path, data: bytes | None) -> Matrix:
 
 def known_builds() -> dict[str, Build]:
     """What the installed backends.yaml says of each Dockerfile."""
-    return load(data_dir() / "backends.yaml", Backends)[0].builds
+    return load_table("backends.yaml", Backends)[0].builds
 
 
 def _row_lines(entries: tuple[Entry, ...], document: Document) -> dict[str, str]:

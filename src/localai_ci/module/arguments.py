@@ -1,9 +1,10 @@
-"""Arguments that several functions share, each documented once.
+"""Arguments that several functions share, each documented once; and how functions are cached.
 
 Plain assignments: Dagger's type reader cannot resolve ``type X = …``.
 """
 
-from typing import Annotated, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, TypeAlias, TypeVar
 
 from dagger import (
     Container,
@@ -15,11 +16,12 @@ from dagger import (
     Name,
     Secret,
     enum_type,
+    function,
 )
 
 from localai_ci.backends.builder import Builder
 from localai_ci.backends.dockerignore import NEVER
-from localai_ci.backends.minimal_git import HEAVY
+from localai_ci.backends.minimal_git import NEVER_NEEDED
 from localai_ci.backends.smoke import SmokeChoice
 from localai_ci.config.kind import ImageKind
 from localai_ci.plan.form import PlanFormat
@@ -70,7 +72,7 @@ CloneDir: TypeAlias = Annotated[
     Directory,
     Doc("A clone of LocalAI with its .git, or https://github.com/mudler/LocalAI#REVISION"),
     # The last pattern that fits decides: .git itself is needed, for the server image's version.
-    Ignore([*NEVER, "!.git", *HEAVY]),
+    Ignore([*NEVER, "!.git", *NEVER_NEEDED]),
 ]
 TreeBefore: TypeAlias = Annotated[
     Directory | None, Doc("The tree before the change; the engine tells what differs")
@@ -134,6 +136,19 @@ RegistriesFile: TypeAlias = Annotated[
     File | None, Doc("Another registries.yaml: where images go; default: the module's own")
 ]
 RunId: TypeAlias = Annotated[str, Doc("Names the run; a rerun with the same id finds its anchors")]
+SignKey: TypeAlias = Annotated[
+    Secret | None, Doc("A private key of cosign: file://cosign.key; absent: keyless")
+]
+SignPassword: TypeAlias = Annotated[
+    Secret | None, Doc("The private key's password: env://COSIGN_PASSWORD")
+]
+IdentityToken: TypeAlias = Annotated[
+    Secret | None, Doc("Keyless: the OpenID Connect token that says who signs")
+]
+SigningConfig: TypeAlias = Annotated[File | None, Doc("Another Sigstore: cosign's signing config")]
+CosignProgram: TypeAlias = Annotated[
+    File | None, Doc("cosign 3 for Linux and the engine's architecture: $(which cosign)")
+]
 RunUrl: TypeAlias = Annotated[str, Doc("Where the run can be looked at")]
 Revision: TypeAlias = Annotated[str, Doc("The commit that is built, 40 hex digits")]
 LegId: TypeAlias = Annotated[
@@ -159,3 +174,9 @@ OwnSchemas: TypeAlias = Annotated[
     DefaultPath("."),
     Ignore(["**", "!matrix/schema"]),
 ]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+# A function's result is kept for a week unless it says otherwise: a second publish would not run.
+# The typed overloads of `function` do not know its own argument.
+never_cached: Callable[[F], F] = function(cache="never")  # type: ignore[call-overload]

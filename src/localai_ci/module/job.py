@@ -10,9 +10,8 @@ from dagger import object_type
 from localai_ci.backends.builder import Builder
 from localai_ci.backends.smoke import SmokeChoice
 from localai_ci.config.kind import ImageKind
-from localai_ci.module.arguments import CcacheSave, DryRun, Revision, RunId, RunUrl
+from localai_ci.module.arguments import CcacheSave, DryRun, Revision, RunId, RunUrl, never_cached
 from localai_ci.module.backend import Backend
-from localai_ci.module.caching import never_cached
 from localai_ci.module.server_object import ServerImage
 from localai_ci.module.settings import Settings
 
@@ -90,10 +89,11 @@ class PackedJob:
         from localai_ci.backends.request import BackendRequest
         from localai_ci.module.working import HowToWork, Work
         from localai_ci.release.outcomes import JobReport
+        from localai_ci.release.targets import login
 
         began = time.monotonic()
-        login = await self.settings.login()
-        how = HowToWork(self.smoke, run, run.signed(login) if run else login, dry_run, alone)
+        by = await self.settings.login()
+        how = HowToWork(self.smoke, run, login(run.file, by) if run else by, dry_run, alone)
         requests = await self.requests(
             ccache_save=ccache_save and not dry_run, publishes=run is not None
         )

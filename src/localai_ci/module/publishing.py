@@ -23,7 +23,7 @@ from localai_ci.oci.login import Login
 from localai_ci.release import kept
 from localai_ci.release.proof import prove_and_receipt
 from localai_ci.release.receipt import Receipt, Run
-from localai_ci.release.targets import Target, auth_hosts, plain_http, targets
+from localai_ci.release.targets import Target, login, targets
 
 LegRequest = BackendRequest | ServerRequest
 """What is asked of a leg, of either family."""
@@ -45,11 +45,6 @@ class PublishingRun:
     url: str = ""
     revision: str = ""
 
-    def signed(self, login: Login) -> Login:
-        """The credentials, and what registries.yaml says of the ways."""
-        hosts = auth_hosts(self.file)
-        return replace(login, plain_http=plain_http(self.file), auth_hosts=hosts)
-
     def places(self, kind: ImageKind) -> tuple[Target, ...]:
         """Where a family goes."""
         return targets(self.file, kind)
@@ -58,12 +53,12 @@ class PublishingRun:
         """A request that finds bases and finished images where the run publishes them."""
         kind = ImageKind.images if isinstance(request, ServerRequest) else ImageKind.backends
         images = request.images or str(self.places(kind)[0].repository)
-        login = self.signed(request.login)
+        by = login(self.file, request.login)
         if isinstance(request, ServerRequest):
-            return replace(request, login=login, images=images, revision=self.revision)
+            return replace(request, login=by, images=images, revision=self.revision)
         bases = request.preference.repository or self.file.bases
         preference = replace(request.preference, repository=bases)
-        return replace(request, login=login, images=images, preference=preference)
+        return replace(request, login=by, images=images, preference=preference)
 
 
 async def make(request: LegRequest) -> MadeLeg:
@@ -83,21 +78,21 @@ async def ready(made: MadeLeg, run: PublishingRun) -> ReadyLeg:
     return await ready_leg(made, anchors, run.run_id, run.revision or made.revision)
 
 
-async def push(made: MadeLeg, run: PublishingRun, login: Login) -> Receipt:
+async def push(made: MadeLeg, run: PublishingRun, by: Login) -> Receipt:
     """Push a leg to all registries from one evaluated container, and prove it.
 
     Args:
         made: The leg; one that the first registry has from the very same inputs is copied instead.
         run: Where to.
-        login: Of `PublishingRun.signed`.
+        by: How these registries are reached, as registries.yaml declares them.
 
     Raises:
         LocalaiCiError: a registry refused it, or does not have what the others have.
     """
     to, revision = run.places(made.kind), run.revision or made.revision
     named = await ready(made, run)
-    async with login.transport([place for t in to for place in (t.repository, t.anchors)]) as way:
-        leg = await push_leg(named, way, login)
+    async with by.transport([place for t in to for place in (t.repository, t.anchors)]) as way:
+        leg = await push_leg(named, way, by)
         receipt = await prove_and_receipt(
             way,
             entry=leg.entry.id,
@@ -133,6 +128,6 @@ async def publish(request: LegRequest, run: PublishingRun, *, dry_run: bool = Fa
     if dry_run:
         name = f"{receipt_file(made.leg.id).removesuffix('.json')}.dry-run"
         return dag.directory().with_new_file(name, (await ready(made, run)).as_json())
-    receipt = await push(made, run, run.signed(request.login))
-    text = receipt.model_dump_json(indent=1) + "\n"
+    receipt = await push(made, run, login(run.file, request.login))
+    text = receipt.as_text()
     return dag.directory().with_new_file(receipt_file(receipt.entry), text)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import dagger
 from dagger import object_type
 
-from localai_ci.module.arguments import AsJson, DryRun, Revision, RunId, RunUrl
-from localai_ci.module.caching import never_cached
+from localai_ci.module.arguments import AsJson, DryRun, Revision, RunId, RunUrl, never_cached
 from localai_ci.module.settings import Settings
 
 if TYPE_CHECKING:

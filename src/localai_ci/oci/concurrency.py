@@ -30,7 +30,7 @@ async def run_all(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
     Raises:
         LocalaiCiError: after all have ended: the one failure, or `SeveralError`.
     """
-    wanted = list(calls)
+    started = list(calls)
     done: dict[int, T] = {}
     failed: dict[int, LocalaiCiError] = {}
 
@@ -40,12 +40,16 @@ async def run_all(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
         except LocalaiCiError as e:
             failed[number] = e
 
+    if len(started) == 1:
+        return [await started[0]()]
     async with anyio.create_task_group() as group:
-        for number, call in enumerate(wanted):
+        for number, call in enumerate(started[1:], 1):
             group.start_soon(one, number, call)
+        if started:  # the first needs no task of its own: most groups are of two
+            await one(0, started[0])
     match [failed[number] for number in sorted(failed)]:
         case []:
-            return [done[number] for number in range(len(wanted))]
+            return [done[number] for number in range(len(started))]
         case [failure]:
             raise failure
         case several:

@@ -6,21 +6,30 @@ in any case) and containers-auth.json (keys with a part of the path; the longest
 
 import base64
 import binascii
+import codecs
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from localai_ci import json_text
 from localai_ci.errors import InputError
 from localai_ci.oci import limits
 from localai_ci.oci.reference import HUB_NAMES
+from localai_ci.text import quoted
 
 HUB = "https://index.docker.io/v1/"
 """Docker Hub, as docker itself writes it and asks helpers for it."""
+_MARK = codecs.BOM_UTF8  # of Windows' editors
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _API = re.compile(r"v[12](?:/.*)?")
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def bare(registry: str) -> str:
+    """A registry without the port that HTTPS has anyway."""
+    return registry.removesuffix(":443")
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,10 @@ class Place:
     @classmethod
     def of(cls, key: str) -> "Place":
         """Read a key: it may carry a scheme, the API's version, or a part of a name."""
+        scheme = _SCHEME.match(key.strip())
         host, _, path = _SCHEME.sub("", key.strip(), count=1).partition("/")
-        registry = host.lower()
+        plain = scheme is not None and scheme[0].lower() == "http://"
+        registry = host.lower() if plain else bare(host.lower())
         path = path.strip("/")
         return cls(
             "docker.io" if registry in HUB_NAMES else registry, "" if _API.fullmatch(path) else path
@@ -79,14 +90,14 @@ class Config:
 
     def keys(self, registry: str) -> list[str]:
         """How the configuration spells a registry."""
-        return [key for key, place, _ in self.entries if place.registry == registry]
+        return [key for key, place, _ in self.entries if place.registry == bare(registry)]
 
     def helper(self, registry: str, repository: str) -> str:
         """The helper that is named for a registry itself, or nothing."""
         fitting = [
             (len(place.namespace), name)
             for place, name in self.helpers
-            if place.registry == registry and place.has(repository)
+            if place.registry == bare(registry) and place.has(repository)
         ]
         return max(fitting, default=(0, ""), key=lambda found: found[0])[1]
 
@@ -99,7 +110,7 @@ class Config:
         fitting = [
             (place, entry)
             for _, place, entry in self.entries
-            if place.registry == registry and place.has(repository)
+            if place.registry == bare(registry) and place.has(repository)
         ]
         longest_first = sorted(fitting, key=lambda found: -len(found[0].namespace))
         if not repository:  # of a registry as a whole
@@ -114,15 +125,15 @@ def read(text: str | bytes, where: str) -> Config:
     """Read a configuration.
 
     Raises:
-        InputError: it is none; the message says which part, and nothing of its content.
+        InputError: it is not one; the message says which part, and nothing of its content.
     """
     if len(text) > limits.CONFIG_BYTES:
         raise _unreadable(f"longer than {limits.CONFIG_BYTES} bytes", where)
     try:
-        data = json.loads(
-            text.decode("utf-8-sig") if isinstance(text, bytes) else text.lstrip("\ufeff")
+        data = json_text.read(
+            text.removeprefix(_MARK) if isinstance(text, bytes) else text.lstrip("\ufeff")
         )
-    except (ValueError, RecursionError):
+    except ValueError:
         data = None
     if not isinstance(data, dict):
         raise _unreadable("not a JSON object, so no credential can be read from it", where)
@@ -132,7 +143,7 @@ def read(text: str | bytes, where: str) -> Config:
         where,
         tuple(_entries(_table(known, "auths", where), where)),
         tuple(
-            (Place.of(key), _helper(name, f"credHelpers[{key!r}]", where))
+            (Place.of(key), _helper(name, f"credHelpers[{quoted(key)}]", where))
             for key, name in _table(known, "credHelpers", where).items()
             if name
         ),
@@ -167,13 +178,14 @@ def _entries(
         if not entry:
             entry = {}  # noqa: PLW2901 - docker notes so that a helper has it
         if not isinstance(entry, dict):
-            raise _unreadable(f"its `auths` entry of {Place.of(key).registry} is no object", where)
+            place = quoted(Place.of(key).registry)
+            raise _unreadable(f"its `auths` entry of {place} is not an object", where)
         fields = {name.lower(): value for name, value in entry.items()}
         for name in ("auth", "identitytoken", "username", "password"):
             if not isinstance(fields.get(name) or "", str):
-                place = Place.of(key).registry
+                place = quoted(Place.of(key).registry)
                 raise _unreadable(
-                    f"its `auths` entry of {place} has a `{name}` that is no text", where
+                    f"its `auths` entry of {place} has a `{name}` that is not text", where
                 )
         yield key, Place.of(key), fields
 

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from localai_ci import json_text
 from localai_ci.oci import limits
 from localai_ci.oci.errors import RegistryError, answered
 from localai_ci.oci.manifests import OCI_INDEX, Manifest, get, put
@@ -22,6 +23,7 @@ from localai_ci.oci.transport import Transport
 
 Row = Mapping[str, Any]
 """A descriptor as a list has it, with all that others wrote there."""
+_HABIT = "has the referrers API"
 _ROUNDS = 5  # of reading, adding and writing the list when others write it too
 
 
@@ -49,9 +51,14 @@ async def attach(transport: Transport, repository: Repository, manifest: Manifes
         manifest: Its bytes name the subject; its blobs must be there.
     """
     answer = await put(transport, repository.at(manifest.digest), manifest)
-    data = json.loads(manifest.raw)
+    data = json_text.read(manifest.raw)
     subject = repository.at(data["subject"]["digest"])
-    if "OCI-Subject" in answer.headers or await _ask(transport, subject, "") is not None:
+    known = (repository.host, _HABIT)
+    if "OCI-Subject" in answer.headers and known in transport.habits:
+        return
+    # GHCR says the header and has no API: who believed it would attach what nobody finds.
+    if await _ask(transport, subject, "") is not None:
+        transport.habits.add(known)
         return
     row = manifest.descriptor.as_json() | {
         "artifactType": data.get("artifactType") or data.get("config", {}).get("mediaType", ""),
@@ -116,10 +123,12 @@ def _fallback(image: Reference) -> Reference:
 
 def _rows(raw: bytes, image: Reference) -> list[Row]:
     try:
-        rows = json.loads(raw)["manifests"] or []
+        rows = json_text.read(raw)["manifests"] or []
         found = [row for row in rows if isinstance(row["digest"], str)]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise RegistryError("its list of referrers is no image index", where=str(image)) from None
+    except (ValueError, KeyError, TypeError):
+        raise RegistryError(
+            "its list of referrers is not an image index", where=str(image)
+        ) from None
     return _bounded(found, image)
 
 

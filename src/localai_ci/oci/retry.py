@@ -23,7 +23,7 @@ class Policy:
     """How patient to be; all times in seconds.
 
     Args:
-        attempts: Tries of one request; to be told that there are too many requests is none.
+        attempts: Tries of one request; to be told that there are too many requests does not count.
         base: The longest first pause; it doubles from failure to failure.
         cap: The longest pause of our own choice.
         budget: The longest that one request goes on after its first failure, and how long a host
@@ -80,14 +80,15 @@ def phrase(status: int) -> str:
     return f"{status} {http.client.responses.get(status, '')}".rstrip()
 
 
-def too_many(status: int, body: bytes) -> bool:
+def too_many(status: int, body: bytes, headers: Mapping[str, str]) -> bool:
     """Whether an answer only says that there are too many requests: the host is well, and slower.
 
-    ECR has said so with 503 and the specification's code.
+    ECR has said so with 503 and the specification's code; a 503 that names a time says it too.
     """
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return True
-    return status == HTTPStatus.SERVICE_UNAVAILABLE and b"TOOMANYREQUESTS" in body
+    asks = b"TOOMANYREQUESTS" in body or retry_after(headers) is not None
+    return status == HTTPStatus.SERVICE_UNAVAILABLE and asks
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,12 +1,12 @@
 """What a CI says of its run, in the words of a plan: no script has to put revisions together."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from localai_ci import json_text
 from localai_ci.errors import InputError
 from localai_ci.plan.event import Event, parse
 from localai_ci.text import quoted
@@ -91,9 +91,8 @@ def _payload(environ: Mapping[str, str]) -> Mapping[str, Any]:
     path = Path(_needed(environ, "GITHUB_EVENT_PATH"))
     try:
         with path.open("rb") as file:
-            text = file.read(_PAYLOAD_LIMIT + 1)
-        payload = json.loads(text if len(text) <= _PAYLOAD_LIMIT else "")
-    except (OSError, ValueError, RecursionError):
+            payload = json_text.read(file.read(_PAYLOAD_LIMIT + 1), _PAYLOAD_LIMIT)
+    except (OSError, ValueError):
         payload = None
     if not isinstance(payload, dict):
         raise InputError(

@@ -12,9 +12,9 @@ A row of a matrix has ``name``, ``runner``, ``arch``, ``entries``, ``minutes``, 
 ``artifact``; of Darwin also the inputs of LocalAI's own workflow, by their names.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from localai_ci import json_text
 from localai_ci.config.profiles import AS_LOCALAI, DarwinWorkflow
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
@@ -135,7 +135,7 @@ def _flag(value: object) -> str:
 
 
 def _compact(value: Mapping[str, object] | Sequence[object]) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json_text.write(value)
 
 
 def render(result: Mapping[str, str]) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from localai_ci.backends.minimal_git import write
+from localai_ci.backends.dockerignore import Ignoring
+from localai_ci.backends.minimal_git import NEVER_NEEDED, write
 from localai_ci.errors import InputError
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nowhere"}
@@ -140,6 +141,25 @@ def test_a_tag_that_would_leave_the_folder_writes_nothing(
         (clone / ".git/refs/tags/x").symlink_to("../../../../..")
         least(clone)
     assert set(clone.parent.rglob("escaped")) == before
+
+
+def test_what_a_checkout_keeps_for_itself_is_neither_needed_nor_taken(clone: Path) -> None:
+    """actions/checkout leaves its token in .git/config; nothing of it may reach an engine."""
+    git(clone, "config", "http.extraheader", "AUTHORIZATION: basic c2VjcmV0")
+    whole = least(clone)
+    bare = clone.parent / "uploaded"
+    ignored = Ignoring.of("", NEVER_NEEDED)
+    for path in (clone / ".git").rglob("*"):
+        name = path.relative_to(clone).as_posix()
+        if path.is_file() and not ignored.leaves_out(name):
+            (bare / name).parent.mkdir(parents=True, exist_ok=True)
+            (bare / name).write_bytes(path.read_bytes())
+    assert not (bare / ".git/config").exists()
+    assert "c2VjcmV0" not in "".join(
+        path.read_text("latin-1") for path in bare.rglob("*") if path.is_file()
+    )
+    write(bare / ".git", clone.parent / "again/.git")
+    assert said(clone.parent / "again") == said(whole) == said(clone)
 
 
 def test_any_damage_is_an_error_in_words(clone: Path) -> None:

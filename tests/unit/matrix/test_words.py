@@ -44,6 +44,37 @@ def test_a_word_that_a_shell_or_a_log_would_read_is_refused_with_its_line(
     assert "Correct it in this row." in said
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "a/./b",
+        "file:///x",
+        "https://u:p@h/x",
+        "a..b",
+        "x::add-mask",
+        "169.254.169.254/x:y",
+        "127.1/x",
+    ],
+)
+def test_a_base_image_is_an_image_and_no_service_of_a_machine(word: str) -> None:
+    with pytest.raises(InputError, match="expected an image"):
+        gate(matrix(base_image=word))
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("context", ".git"), ("context", "a/.GIT/hooks"), ("context", "a/" * 300), ("cuda", "-1"),
+        ("cuda", "\u0661\u0662"), ("runner", ""), ("runner", "${{ secrets.X }}"),
+        ("runner", "[self-hosted]"), ("arch", "a" * 300), ("suffix", "-\u0430"), ("suffix", "-a\n"),
+        ("backend", ".git"), ("builder", "a/b"), ("amdgpu_targets", "gfx9" * 200),
+    ],
+)  # fmt: skip
+def test_other_words_that_are_none_are_refused(name: str, word: str) -> None:
+    with pytest.raises(InputError, match="expected"):
+        gate(matrix(**{name: word}))
+
+
 @pytest.mark.parametrize("word", ["../..", "a/../b", "/etc", "-C", "./../x"])
 def test_no_folder_leads_out_of_the_tree(word: str) -> None:
     with pytest.raises(InputError, match="expected a folder of the tree"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from localai_ci.cli.merge import merge as console_merge
 from localai_ci.main import LocalaiCi
 from localai_ci.module.backend import Backend
 from localai_ci.module.base import Base
@@ -59,3 +60,12 @@ def test_a_run_takes_all_that_its_jobs_take() -> None:
 @pytest.mark.parametrize("name", ["report", "smoke"])
 def test_what_only_looks_cannot_write_a_cache(name: str) -> None:
     assert "ccache_save" not in inspect.signature(getattr(Backend, name)).parameters
+
+
+def test_the_function_merge_takes_what_the_console_takes_by_the_same_names() -> None:
+    """But for what a file of the engine cannot be: the record, its form, and the constructor's."""
+    console = set(inspect.signature(console_merge).parameters)
+    function = set(inspect.signature(LocalaiCi.merge).parameters) - {"self"}
+    assert console - function == {"result", "format_", "registries_file", "epoch"}
+    # On the console these are in cosign's own environment.
+    assert function - console == {"sign_password", "identity_token"}

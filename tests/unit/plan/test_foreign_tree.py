@@ -1,14 +1,17 @@
 """A tree that is not ours: what it brings is read, and starts nothing."""
 
+import contextlib
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from unit.plan.deciding import MATRIX, matrix_of
 
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
-from localai_ci.matrix import localai
+from localai_ci.matrix import git_process, localai
 from localai_ci.matrix.tree import Tree
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
@@ -41,7 +44,7 @@ def write(root: Path, path: str, text: str) -> None:
 
 def notes(root: Path) -> tuple[str, ...]:
     request = PlanRequest(Event.push, root, base="HEAD")
-    return gather(request, lambda: b"")[1].notes
+    return gather(request, lambda _: b"")[1].notes
 
 
 def test_a_trees_settings_and_the_environment_start_no_program(
@@ -182,4 +185,110 @@ def test_two_rows_of_one_id_are_refused(tmp_path: Path) -> None:
 
     file.write_text(yaml.safe_dump(document))
     with pytest.raises(InputError, match="more than one row makes 'cpu-ced/amd64'"):
-        gather(PlanRequest(Event.push, matrix=file), lambda: b"")
+        gather(PlanRequest(Event.push, matrix=file), lambda _: b"")
+
+
+@pytest.mark.parametrize(
+    "name", ["config", "HEAD", "index", "packed-refs", "objects/info/alternates"]
+)
+def test_a_pipe_in_place_of_a_part_of_the_repository_is_not_waited_for(
+    clone: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "GIT_SECONDS", 1)
+    part = clone / ".git" / name
+    part.unlink(missing_ok=True)
+    os.mkfifo(part)
+    with contextlib.suppress(InputError):
+        notes(clone)
+    with contextlib.suppress(InputError):
+        assert Tree(clone).paths
+    part.unlink()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "[include]\n\tpath = {program}\n", "[include]\n\tpath = /dev/zero\n",
+        '[includeIf "gitdir:/"]\n\tpath = {tmp}/included\n', "[core]\n\tworktree = /\n",
+        '[core]\n\tsshCommand = {program}\n[url "ext::{program} "]\n\tinsteadOf = /\n',
+        "[core]\n\talternateRefsCommand = {program}\n\tgitProxy = {program}\n",
+        '[extensions]\n\tpartialClone = o\n[remote "o"]\n\turl = ext::{program}\n\tpromisor = 1\n',
+        "[core]\n\tfsmonitor = true\n\tuntrackedCache = true\n\tsplitIndex = true\n",
+        "[alias]\n\tls-files = !{program}\n\tdiff-tree = !{program}\n\trev-parse = !{program}\n",
+        "[credential]\n\thelper = !{program}\n[gpg]\n\tprogram = {program}\n",
+        "[trace2]\n\tnormalTarget = {ran}\n\teventTarget = {ran}\n",
+        "[fsck]\n\tskipList = /dev/zero\n[blame]\n\tignoreRevsFile = /dev/zero\n",
+    ],
+)  # fmt: skip
+def test_no_setting_of_a_tree_starts_writes_or_hangs(
+    clone: Path, tmp_path: Path, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "GIT_SECONDS", 5)
+    ran, program = tmp_path / "ran", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho x >> {ran}\n")
+    program.chmod(0o755)
+    (tmp_path / "included").write_text(f"[core]\n\tfsmonitor = {program}\n")
+    write(clone, "backend/go/whisper/main.go", "two")
+    write(clone, ".gitattributes", "* filter=x diff=x merge=x text ident working-tree-encoding=x")
+    with (clone / ".git/config").open("a") as file:
+        file.write(setting.format(program=program, tmp=tmp_path, ran=ran))
+    began = time.monotonic()
+    with contextlib.suppress(InputError):
+        notes(clone)
+    with contextlib.suppress(InputError):
+        assert {"README.md", "backend/go/whisper/main.go"} <= Tree(clone).paths
+    assert not ran.exists()
+    assert time.monotonic() - began < 60
+
+
+def test_a_file_of_a_commit_is_read_no_further_than_its_bound(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "FILE_BYTES", 50_000)
+    write(clone, "large", "x" * 60_000)
+    git(clone, "add", ".")
+    git(clone, "commit", "-qm", "two")
+    with pytest.raises(InputError, match="more than"):
+        Checkout(clone).read("HEAD", "large")
+    monkeypatch.setattr(bounds, "FILE_BYTES", 60_000)
+    assert Checkout(clone).read("HEAD", "large") == b"x" * 60_000
+
+
+def test_more_words_of_git_than_any_tree_has_are_refused(clone: Path) -> None:
+    with pytest.raises(InputError, match="git ls-files had more to say than 5 bytes"):
+        git_process.run(clone, "ls-files", "-z", longest=5)
+
+
+def test_a_chain_of_links_is_followed_to_its_end_and_no_further_than_the_tree(clone: Path) -> None:
+    (clone / "a").symlink_to("b")
+    (clone / "b").symlink_to("backend/../c")
+    (clone / "c").symlink_to("README.md")
+    (clone / "x").symlink_to("y")
+    (clone / "y").symlink_to("backend/go/../../../outside")
+    (clone / "backend/up").symlink_to("../..")
+    (clone / "loop").symlink_to("loop")
+    (clone.parent / "outside").write_text("canary")
+    git(clone, "add", ".")
+    git(clone, "commit", "-qm", "two")
+    for read in (Tree(clone).data, lambda path: Checkout(clone).read("HEAD", path)):
+        assert read("a") == b"one"
+        assert read("loop") is None
+        for path in ("x", "y", "backend/up/outside", "backend/up/tree/../outside"):
+            with contextlib.suppress(InputError):
+                assert read(path) is None
+
+
+def test_a_submodule_that_is_a_link_out_of_the_tree_is_not_looked_into(
+    clone: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    write(other, "secret-name", "x")
+    git(other, "add", ".")
+    git(other, "commit", "-qm", "one")
+    commit = git(other, "rev-parse", "HEAD")
+    git(clone, "update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
+    git(clone, "commit", "-qm", "two")
+    (clone / "sub").symlink_to(other)
+    assert [path for path in Checkout(clone).listing("HEAD") if "secret" in path] == []
