@@ -18,10 +18,16 @@ test-all: lint tools
 	./daggerw engine start --emulate arm64 || echo "without emulation: its tests are skipped"
 	$(PY) -m pytest
 
+SCRIPTS := $(filter-out .ci/%.py .ci/%.txt,$(wildcard .ci/*)) engine/native/enter.sh examples/localai/compare.sh
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/localai/.github/workflows/*.yml)
+
 lint: $(VENV)/ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(VENV)/bin/shellcheck $(SCRIPTS)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/actionlint -ignore "could not read reusable workflow file" $(WORKFLOWS)
+	$(VENV)/bin/zizmor --offline --quiet --persona pedantic --config .github/zizmor.yml . examples/localai
 
 bench: $(VENV)/ready
 	$(PY) -m bench
@@ -50,6 +56,7 @@ DAGGER := $(shell sed -n 's/.*"engineVersion": "v\(.*\)".*/\1/p' dagger.json)
 lock: $(VENV)/ready
 	$(PIP_COMPILE) --no-emit-package dagger-io -o requirements.lock pyproject.toml
 	$(PIP_COMPILE) --group dev -o requirements-dev.lock pyproject.toml
+	sed -n 's/^requires = \["\(hatchling[^"]*\)"\]$$/\1/p' pyproject.toml | $(PIP_COMPILE) -o .ci/build.txt -
 	echo uv | $(PIP_COMPILE) --no-deps -o engine/uv.txt -
 	echo 'atheris<3.1' | $(PIP_COMPILE) --no-deps -o tests/fuzz/atheris.txt -
 	echo dagger-io==$(DAGGER) | $(PIP_COMPILE) --no-deps -o engine/dagger-io.txt -

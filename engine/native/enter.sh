@@ -26,6 +26,7 @@ read -r _
 # runc needs a root that is a mount, not a chroot.
 cd "$root"
 pivot_root . .host
+# shellcheck disable=SC2016 # it is the shell inside that expands them
 exec chroot . /usr/bin/tini-static -g -- /bin/sh -eu -c '
   exec </dev/null
   umount -l /.host

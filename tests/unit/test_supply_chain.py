@@ -20,7 +20,7 @@ from localai_ci.config.upstreams import (
 REPO = Path(__file__).parents[2]
 LOCKS = (
     *("requirements.lock", "requirements-dev.lock"),
-    *("engine/uv.txt", "engine/dagger-io.txt", "tests/fuzz/atheris.txt"),
+    *("engine/uv.txt", "engine/dagger-io.txt", "tests/fuzz/atheris.txt", ".ci/build.txt"),
 )
 
 
@@ -61,6 +61,7 @@ def test_installer_and_build_backend_are_one_version_each_named_in_one_place() -
     project = tomllib.loads((REPO / "pyproject.toml").read_text())
     (backend,) = project["build-system"]["requires"]
     assert re.fullmatch(r"hatchling==\d+\.\d+\.\d+", backend)
+    assert backend in requirements((REPO / ".ci/build.txt").read_text())
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPO, capture_output=True, check=True)
     paths = [REPO / name for name in listed.stdout.decode().split("\0")[:-1]]
     texts = {path: path.read_bytes() for path in paths if path.is_file()}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localai_ci.cli import bases, estimates, matrix, merge, plan, receipt, upkeep
+from localai_ci.cli import bases, ci, estimates, matrix, merge, plan, receipt, upkeep
 from localai_ci.cli.output import (
     ExitCode,
     Format,
@@ -37,6 +37,7 @@ commands.add_typer(estimates.app, name="estimates")
 receipt.register(commands)
 merge.register(commands)
 upkeep.register(commands)
+ci.register(commands)
 
 
 def _version(asked: bool) -> None:

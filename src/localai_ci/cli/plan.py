@@ -13,6 +13,7 @@ from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
 from localai_ci.cli.options import RegistriesPath, load_registries, transport_to
 from localai_ci.errors import InputError
+from localai_ci.plan.ci_run import Ci
 from localai_ci.plan.event import likely, parse
 from localai_ci.plan.form import PlanFormat
 from localai_ci.text import and_more
@@ -68,6 +69,16 @@ Budget = Annotated[
 Runners = Annotated[int, typer.Option(min=1, help="How many jobs run at once.")]
 
 
+FromCi = Annotated[
+    Ci | None,
+    typer.Option("--ci", help="Take --event, --base and --head from this CI's variables."),
+]
+Written = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--write", metavar="FORM=FILE", help="Write the same plan in another form too: html=p.html."
+    ),
+]
 Built = Annotated[
     str,
     typer.Option(
@@ -117,10 +128,15 @@ def plan(
     ] = None,
     why: Annotated[str, typer.Option(metavar="ID", help="Why this entry is built.")] = "",
     why_not: Annotated[str, typer.Option(metavar="ID", help="Why it is not.")] = "",
+    ci: FromCi = None,
+    write: Written = None,
 ) -> None:
     """Say what a change builds, and why. On any doubt: everything, and the doubt is named."""
     from localai_ci.plan.sources import PlanRequest
 
+    if ci:
+        event, base, head = _told_by(ci, source, event, base, changed_files)
+    others = [_form_and_file(text) for text in write or ()]
     request = PlanRequest(
         event=parse(event) if event else likely(changed=bool(changed_files or base)),
         source=source,
@@ -137,6 +153,10 @@ def plan(
         asked = Asked(built, load_registries(registries_file), refresh, epoch, apt_snapshot)
     old = _earlier(against, format_)
     report = _report(request, runners, budget, pack=pack, asked=asked)
+    from localai_ci.plan.form import render
+
+    for form, path in others:
+        output.write(path, render(report, form, shard_size, blocks))
     if why or why_not:
         from localai_ci.plan.explain import explain
 
@@ -145,8 +165,6 @@ def plan(
     if format_ is PlanFormat.table and not out:
         _print_table(report)
         return
-    from localai_ci.plan.form import render
-
     text = render(report, format_, shard_size, blocks, old)
     if format_ is PlanFormat.github:
         _print_head(report, output.note)  # the outputs do not say how much is built, nor why
@@ -154,6 +172,40 @@ def plan(
         output.write(out, text)
     else:
         output.line(text.removesuffix("\n"))
+
+
+def _told_by(
+    ci: Ci, source: Path | None, event: str, base: str, changed_files: str
+) -> tuple[str, str, str]:
+    """Event, base and head of the run that this is."""
+    import os
+
+    from localai_ci.plan.ci_run import run_of
+
+    if event or base or changed_files:
+        raise InputError(
+            "--ci says what happened, and so does another flag",
+            where="--ci",
+            remedy="Leave out --event, --base and --changed-files, or --ci.",
+        )
+    run = run_of(ci, os.environ)
+    if source is None:
+        raise InputError(
+            "--ci names revisions, and there is no --source that could have them",
+            remedy="Give the checkout as --source.",
+        )
+    return run.event.value, run.base, run.head
+
+
+def _form_and_file(text: str) -> tuple[PlanFormat, Path]:
+    form, _, path = text.partition("=")
+    if form not in set(PlanFormat) or not path:
+        raise InputError(
+            f"{text!r} is not FORM=FILE",
+            where="--write",
+            remedy=f"The forms: {', '.join(PlanFormat)}.",
+        )
+    return PlanFormat(form), Path(path)
 
 
 def _earlier(path: Path | None, form: PlanFormat) -> "SavedPlan | None":

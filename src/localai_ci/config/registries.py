@@ -31,7 +31,7 @@ class Registry(Strict):
     images: str = Field(description="The published LocalAI server images.")
     cache: str = Field("", description="Build caches, builder bases and anchors.")
     pull_requests: str = Field(
-        "", description="Throw-away images of pull requests; no function writes there yet."
+        "", description="Throw-away images of pull requests; emptied by their age."
     )
     anchors: Literal["own", "cache"] = Field(
         "own",

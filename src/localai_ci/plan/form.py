@@ -22,6 +22,9 @@ class PlanFormat(StrEnum):
     github = "github"
     """Outputs of a GitHub job: matrices and flags."""
 
+    gitlab = "gitlab"
+    """A GitLab child pipeline: the plan's jobs and the merge."""
+
     markdown = "markdown"
     """A step summary."""
 
@@ -31,7 +34,12 @@ class PlanFormat(StrEnum):
     @property
     def suffix(self) -> str:
         """How a file of this form is called: ``plan.`` and this."""
-        known = {PlanFormat.json: "json", PlanFormat.html: "html", PlanFormat.github: "txt"}
+        known = {
+            PlanFormat.json: "json",
+            PlanFormat.html: "html",
+            PlanFormat.github: "txt",
+            PlanFormat.gitlab: "yml",
+        }
         return known.get(self, "md")
 
 
@@ -62,17 +70,29 @@ def render(
         case PlanFormat.github:
             from localai_ci.plan import github
 
-            return github.render(
-                github.outputs(
-                    report.jobs,
-                    report.server_jobs,
-                    run_all=report.plan.complete,
-                    darwin=report.darwin,
-                    built=report.plan.built,
-                    size=shard_size,
-                    blocks=blocks,
-                )
+            plan = report.plan
+            found = github.outputs(
+                report.jobs,
+                report.server_jobs,
+                run_all=plan.complete,
+                darwin=report.darwin,
+                built=plan.built,
+                size=shard_size,
+                blocks=blocks,
             )
+            names = (e.backend for e in plan.matrix.entries)
+            return github.render(github.with_backends(found, report.jobs, names))
+        case PlanFormat.gitlab:
+            from localai_ci.plan.gitlab import child_pipeline
+
+            jobs = [*report.jobs, *report.server_jobs]
+            made = child_pipeline(
+                jobs,
+                merges=bool(report.plan.built) or any(job.os == "linux" for job in jobs),
+                publishes=report.plan.change.event.publishes,
+            )
+            # JSON is YAML, and has one way to be read.
+            return json_text.write(made, indent=1) + "\n"
         case PlanFormat.markdown | PlanFormat.table:
             from localai_ci.plan.report import markdown
 

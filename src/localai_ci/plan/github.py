@@ -1,5 +1,8 @@
 """A plan as outputs of a GitHub job: shards, flags, and the limits that GitHub does not announce.
 
+Beside them ``run-all`` and, by its name, whether each backend is built: what LocalAI's
+test-extra.yml reads of the step that decides.
+
 Output names: ``run_all``, ``has_backends``, ``has_linux``, ``has_darwin``, ``has_merges``,
 ``linux_shards`` and ``darwin_shards`` (lists of numbers), and for each shard n ``has_linux_n``
 with ``linux_n`` (a matrix for ``fromJSON``), the same for darwin, and ``merges`` (tag suffixes).
@@ -68,6 +71,27 @@ def outputs(
             result[f"{system}_{number}"] = _matrix(part, darwin)
     check_sizes(result)
     return result
+
+
+def with_backends(
+    result: Mapping[str, str], jobs: Iterable[Job], backends: Iterable[str]
+) -> dict[str, str]:
+    """The outputs, and for each backend of the matrix whether it is built.
+
+    Raises:
+        InputError: a backend is called like another output, or all together are too long.
+    """
+    built = {e.backend for j in jobs for e in j.entries if isinstance(e, Entry)}
+    found = dict(result) | {"run-all": result["run_all"]}
+    for name in sorted(set(backends)):
+        if name in found:
+            raise InputError(
+                f"the backend {name!r} is called like an output of the plan",
+                remedy="Give it another name: workflows would take one for the other.",
+            )
+        found[name] = _flag(result["run_all"] == "true" or name in built)
+    check_sizes(found)
+    return found
 
 
 def _matrix(jobs: Iterable[Job], darwin: DarwinWorkflow) -> str:

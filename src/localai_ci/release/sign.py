@@ -24,6 +24,8 @@ from localai_ci.oci.reference import Reference, without_tls
 
 COSIGN = "v3.1.2"
 """The version that this was written for and tested with; its major version is demanded."""
+GITHUB = "https://token.actions.githubusercontent.com"
+"""Who vouches for the jobs of GitHub's runners."""
 _INSTALL = f"Install it: go install github.com/sigstore/cosign/v3/cmd/cosign@{COSIGN}"
 
 
@@ -43,7 +45,7 @@ class Identity:
     key: str = ""
     public_key: str = ""
     certificate_identity: str = ""
-    issuer: str = "https://token.actions.githubusercontent.com"
+    issuer: str = GITHUB
     signing_config: str = ""
     offline: bool = False
 

@@ -1,0 +1,1 @@
+"""The workflows: what they say, and what happens when they run."""
