@@ -221,7 +221,7 @@ def _legs(name: str, arches: set[str], profile: Profile) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Deviating:
+class _Overridden:
     """What a row says beyond its profile, and why."""
 
     changes: tuple[tuple[str, object], ...]
@@ -233,12 +233,12 @@ class _Deviating:
 
 def _exceptions(rows: Rows, plain: Iterable[Entry], known: Sequence[Override]) -> list[Override]:
     """One exception for each change, reason and set of backends, known ones in their order."""
-    backends: defaultdict[tuple[_Deviating, str], list[str]] = defaultdict(list)
-    for profile, backend, deviating in _deviating(rows, plain, known):
-        backends[deviating, profile].append(backend)
-    profiles: defaultdict[tuple[_Deviating, tuple[str, ...]], list[str]] = defaultdict(list)
-    for (deviating, profile), names in backends.items():
-        profiles[deviating, tuple(sorted(names))].append(profile)
+    backends: defaultdict[tuple[_Overridden, str], list[str]] = defaultdict(list)
+    for profile, backend, overridden in _overridden(rows, plain, known):
+        backends[overridden, profile].append(backend)
+    profiles: defaultdict[tuple[_Overridden, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (overridden, profile), names in backends.items():
+        profiles[overridden, tuple(sorted(names))].append(profile)
     return [
         Override(
             reason=d.reason,
@@ -252,14 +252,14 @@ def _exceptions(rows: Rows, plain: Iterable[Entry], known: Sequence[Override]) -
     ]
 
 
-def _values(deviating: _Deviating, backends: Sequence[str]) -> OverrideValues:
+def _values(overridden: _Overridden, backends: Sequence[str]) -> OverrideValues:
     """What an exception would set.
 
     Raises:
         InputError: a row says what an exception cannot.
     """
     try:
-        return OverrideValues.model_validate(dict(deviating.changes))
+        return OverrideValues.model_validate(dict(overridden.changes))
     except ValidationError as e:
         first = e.errors()[0]
         raise InputError(
@@ -269,10 +269,10 @@ def _values(deviating: _Deviating, backends: Sequence[str]) -> OverrideValues:
         ) from None
 
 
-def _deviating(
+def _overridden(
     rows: Rows, plain: Iterable[Entry], known: Sequence[Override]
-) -> Iterator[tuple[str, str, _Deviating]]:
-    """Profile, backend and deviation of each pair of them that deviates, on all legs or some."""
+) -> Iterator[tuple[str, str, _Overridden]]:
+    """Profile, backend and override of each pair of them that needs one, on all legs or some."""
     derived = {(e.backend, e.profile, e.arch): e for e in plain}
     legs: defaultdict[tuple[str, str], dict[Arch, dict[str, object]]] = defaultdict(dict)
     for profile, entries in rows.items():
@@ -295,7 +295,7 @@ def _deviating(
             yield (
                 profile,
                 backend,
-                _Deviating(
+                _Overridden(
                     tuple(changes.items()),
                     arches if len(arches) < len(by_arch) else (),
                     " ".join(dict.fromkeys(x.reason for _, x in old)) or TODO,

@@ -68,7 +68,7 @@ async def check(source: Directory) -> str:
     """
     folder = Path("tree")
     await source.export(str(folder), wipe=True)
-    return _told(*check_all(None, folder))
+    return _summary(*check_all(None, folder))
 
 
 def check_own_data() -> str:
@@ -82,7 +82,7 @@ def check_own_data() -> str:
     load_compile()
     load_upstreams()
     matrix, found = check_all(None, None)
-    return _told(matrix, [*found, *idle_rules(matrix, load_inputs())])
+    return _summary(matrix, [*found, *idle_rules(matrix, load_inputs())])
 
 
 async def contents(source: Directory) -> dict[str, bytes | None]:
@@ -102,7 +102,7 @@ async def _changed(source: Directory, before: Directory) -> tuple[str, ...]:
     return tuple(sorted(path for path in paths if not path.endswith("/")))
 
 
-def _told(matrix: Matrix, found: Sequence[Finding]) -> str:
+def _summary(matrix: Matrix, found: Sequence[Finding]) -> str:
     text = as_text(matrix, found)
     if any(f.severity is Severity.error for f in found):
         raise LocalaiCiError(text)

@@ -75,13 +75,13 @@ def answered(status: int, body: bytes, *, doing: str, where: str, host: str) -> 
 
 def excerpt(body: bytes) -> str:
     """The beginning of an answer, for an error."""
-    return cut(" ".join(body[: 4 * limits.TOLD].decode(errors="replace").split()))
+    return cut(" ".join(body[: 4 * limits.QUOTED].decode(errors="replace").split()))
 
 
 def cut(text: str) -> str:
     """What somebody else wrote, printable and short."""
-    whole = printable(text[: limits.TOLD + 1])
-    return whole if len(whole) <= limits.TOLD else f"{whole[: limits.TOLD]}…"
+    whole = printable(text[: limits.QUOTED + 1])
+    return whole if len(whole) <= limits.QUOTED else f"{whole[: limits.QUOTED]}…"
 
 
 def _faults(body: bytes) -> list[tuple[str, str]]:

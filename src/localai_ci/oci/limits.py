@@ -49,5 +49,5 @@ SHORTEST_LIFE = 60.0
 LONGEST_LIFE = 86_400.0
 """Seconds that a token is believed to live, whatever it says."""
 
-TOLD = 200
+QUOTED = 200
 """Characters of an answer that an error repeats."""

@@ -107,7 +107,7 @@ def _read(path: Path) -> Receipt | Unusable:
     try:
         return Receipt.model_validate_json(_bytes(path))
     except ValidationError as e:
-        faults = [_told(fault["loc"], fault["msg"]) for fault in e.errors(include_input=False)]
+        faults = [_described(fault["loc"], fault["msg"]) for fault in e.errors(include_input=False)]
         return Unusable(path, entry, f"not a receipt: {listed(faults, 5)}")
     except (ValueError, RecursionError) as e:
         return Unusable(path, entry, f"not a receipt: {e}")
@@ -135,7 +135,7 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _told(place: Sequence[int | str], message: str) -> str:
+def _described(place: Sequence[int | str], message: str) -> str:
     where = ".".join(map(str, place))[:80]
     text = message.removeprefix("Value error, ")[:200]
     return f"{where}: {text}" if where else text
