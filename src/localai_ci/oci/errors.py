@@ -1,13 +1,13 @@
 """What a registry answered that cannot be gone on with."""
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from localai_ci import json_text
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import limits
 from localai_ci.oci.retry import phrase
-from localai_ci.text import printable
+from localai_ci.text import cut as cut_at
 
 _REMEDIES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "Sign in first: docker login {host}",
@@ -75,22 +75,21 @@ def answered(status: int, body: bytes, *, doing: str, where: str, host: str) -> 
 
 def excerpt(body: bytes) -> str:
     """The beginning of an answer, for an error."""
-    return cut(" ".join(body[: 4 * limits.QUOTED].decode(errors="replace").split()))
+    return cut(" ".join(body[: 4 * limits.TOLD].decode(errors="replace").split()))
 
 
 def cut(text: str) -> str:
     """What somebody else wrote, printable and short."""
-    whole = printable(text[: limits.QUOTED + 1])
-    return whole if len(whole) <= limits.QUOTED else f"{whole[: limits.QUOTED]}…"
+    return cut_at(text, limits.TOLD)
 
 
 def _faults(body: bytes) -> list[tuple[str, str]]:
     try:
-        errors = json.loads(body)["errors"]
+        errors = json_text.read(body)["errors"]
         return [
             (cut(str(fault.get("code") or "")), str(fault.get("message") or ""))
             for fault in errors[:_FAULTS]
             if isinstance(fault, Mapping)
         ]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return []

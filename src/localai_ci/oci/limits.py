@@ -34,6 +34,9 @@ REDIRECTS = 5
 PAGES = 2_000
 """Of one list of tags."""
 
+TAGS = 500_000
+"""Of one repository."""
+
 REFERRERS = 10_000
 """Rows of a list of what refers to one image."""
 
@@ -49,5 +52,5 @@ SHORTEST_LIFE = 60.0
 LONGEST_LIFE = 86_400.0
 """Seconds that a token is believed to live, whatever it says."""
 
-QUOTED = 200
+TOLD = 200
 """Characters of an answer that an error repeats."""

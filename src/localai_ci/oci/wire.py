@@ -214,7 +214,7 @@ def _broken(error: Exception, host: str) -> WireError:
 
     from localai_ci.oci.resolver import InnerNetError
 
-    said = printable(str(error))[: limits.QUOTED]
+    said = printable(str(error))[: limits.TOLD]
     if isinstance(error.__cause__, InnerNetError):
         return UnusableError(f"it leads to an inner net, where the registry is not: {said}", host)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -223,7 +223,7 @@ def _broken(error: Exception, host: str) -> WireError:
         return WireError(f"the proxy refused: {error.status}", host)
     if isinstance(error, aiohttp.ClientResponseError):  # of an answer that is not HTTP
         kind = UnusableError if _TOO_LONG in error.message else WireError
-        return kind(f"its answer cannot be read: {quoted(error.message, limits.QUOTED)}", host)
+        return kind(f"its answer cannot be read: {quoted(error.message, limits.TOLD)}", host)
     if isinstance(error, aiohttp.InvalidURL | UnicodeError):
         return UnusableError(f"its address cannot be used: {said}", host)
     if isinstance(error, aiohttp.ClientError | OSError):
