@@ -55,7 +55,7 @@ def is_entry_id(text: str) -> bool:
 
 def anchor_day(tag: str) -> str:
     """The day of an anchor tag, or nothing where the tag is not one of ours."""
-    found = re.match(rf"{ANCHOR}(\d{{8}})-", tag)
+    found = re.match(rf"{ANCHOR}([0-9]{{8}})-", tag)
     return found[1] if found else ""
 
 

@@ -10,7 +10,7 @@ import localai_ci
 
 PACKAGE = Path(localai_ci.__file__).parent
 
-FLOOR = ("errors", "files", "names", "text")
+FLOOR = ("errors", "files", "json_text", "names", "text")
 """What every room may import, and what imports no room."""
 
 MODULE = ("main", "module")

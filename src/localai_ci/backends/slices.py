@@ -4,15 +4,15 @@ So an edit that the plan says changes nothing leaves the build cached, and none 
 changes something is missed: both ask the same function.
 """
 
-import hashlib
-import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 from dagger import Directory
 
 from localai_ci.backends.input_hash import entering
+from localai_ci.config.foreign import blob_id, walk
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.rules import Inputs
@@ -73,21 +73,10 @@ def listing(folder: Path) -> dict[str, str]:
 
     A submodule counts by its files here, where git has one line with its commit.
     """
-    found = {}
-    for root, _, names in os.walk(folder):
-        for name in names:
-            path = Path(root, name)
-            found[path.relative_to(folder).as_posix()] = _line(path)
-        links = (path for path in Path(root).iterdir() if path.is_symlink() and path.is_dir())
-        found |= {path.relative_to(folder).as_posix(): _line(path) for path in links}
-    return found
+    return {path: _line(folder / path) for path, inside in walk(folder) if not inside}
 
 
 def _line(path: Path) -> str:
-    if path.is_symlink():
-        mode, content = "120000", os.fsencode(path.readlink())
-    else:
-        mode = "100755" if path.stat().st_mode & 0o111 else "100644"
-        content = path.read_bytes()
-    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-    return f"{mode} {blob.hexdigest()}"
+    kind = path.lstat().st_mode
+    mode = "120000" if stat.S_ISLNK(kind) else "100755" if kind & 0o111 else "100644"
+    return f"{mode} {blob_id(path)}"

@@ -85,7 +85,11 @@ async def text(source: Directory, path: str) -> str:
 
 
 async def read(source: Directory, path: str) -> bytes | None:
-    """A file's content, None if it is not there."""
+    """A file's content, None if it is not there.
+
+    Raises:
+        InputError: it is larger than any that is looked into.
+    """
     if not await source.exists(path):
         return None
-    return (await source.file(path).contents()).encode()
+    return (await text(source, path)).encode()

@@ -13,15 +13,25 @@ from localai_ci.config.variants import Variant
 from localai_ci.errors import InputError
 from localai_ci.text import quoted
 
+TRANSFER_SECONDS, RETRY_SECONDS = 600, 900
+"""For one try of a download, and after which no further try begins: 25 minutes in all."""
+CLONE_SECONDS = 1_800
+"""For one command of git; gRPC with its submodules takes one or two minutes."""
+APT_SECONDS = 5_400
+"""For one command of apt: ROCm's packages are 20 GB on disk."""
+
 # Three tries of at most half a minute each without progress: a hanging upstream ends the step
-# in two minutes, a slow one is waited for.
+# in two minutes, a slow one is waited for, one that drips for ever is not.
 _CURL = (
     "curl --fail --location --silent --show-error --netrc-optional --connect-timeout 15"
     " --speed-limit 1024 --speed-time 30 --retry 2 --retry-all-errors --retry-delay 2"
+    f" --max-time {TRANSFER_SECONDS} --retry-max-time {RETRY_SECONDS}"
+    " --max-redirs 5 --proto =http,https"
 )
 # apt-get update exits 0 when an archive cannot be reached, unless told otherwise.
 _APT = (
-    "apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=2"
+    f"timeout --kill-after=60 {APT_SECONDS}"
+    " apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=2"
     " -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30"
 )
 _ARCHIVE = r"https?://(archive|security)\.ubuntu\.com/ubuntu/?"
@@ -165,14 +175,15 @@ class Mirrors:
 
     @property
     def _git(self) -> str:
-        """Git through the mirror, submodules too; a stalled transfer ends by itself.
+        """Git through the mirror, submodules too; a stalled or endless transfer ends by itself.
 
         It speaks https alone, or http to a mirror that does, whatever a repository's own files say.
         """
         spoken = "https:http" if self.mirror.startswith("http://") else "https"
         through = f"-c {quote(f'url.{self.mirror}/.insteadOf=https://')} " if self.mirror else ""
         return (
-            f"GIT_ALLOW_PROTOCOL={spoken} GIT_TERMINAL_PROMPT=0 git {through}"
+            f"GIT_ALLOW_PROTOCOL={spoken} GIT_TERMINAL_PROMPT=0"
+            f" timeout --kill-after=30 {CLONE_SECONDS} git {through}"
             "-c http.lowSpeedLimit=1024 -c http.lowSpeedTime=60"
         )
 

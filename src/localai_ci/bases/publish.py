@@ -1,11 +1,11 @@
 """Publish a base: an immutable tag by what went into it, then the moving one."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from dagger import DaggerError, Platform, Secret, dag
 
+from localai_ci import json_text
 from localai_ci.bases import failure
 from localai_ci.bases import recipe as recipes
 from localai_ci.bases.build import build
@@ -153,7 +153,7 @@ async def intended(
 
 
 def _as_json(results: Sequence[PublishedBase]) -> str:
-    return json.dumps([asdict(result) for result in results], indent=2)
+    return json_text.write([asdict(result) for result in results], indent=2)
 
 
 async def _copy(transport: Transport, digests: Digests, tag: str) -> None:

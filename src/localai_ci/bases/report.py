@@ -1,15 +1,15 @@
 """What is really installed in a base: asked of the base itself, never of its recipe. Pure."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
 
+from localai_ci import json_text
 from localai_ci.config.reader import Strict, load
 from localai_ci.config.variants import Release, Variant
 from localai_ci.errors import LocalaiCiError
-from localai_ci.text import table
+from localai_ci.text import printable, table
 
 # Prints `tool<TAB>version` for each tool that is there. Asked with the image's own PATH.
 PROBE = r"""
@@ -134,7 +134,7 @@ def as_table(report: Toolchain) -> str:
     sizes = [*report.bytes_by_step.items(), ("all", total)]
     return "\n\n".join(
         (
-            f"{report.variant}, from {report.image}, {len(report.packages)} packages",
+            printable(f"{report.variant}, from {report.image}, {len(report.packages)} packages"),
             table(("tool", "version"), report.tools.items()),
             table(("step", "MB"), ((name, f"{size / 1e6:.1f}") for name, size in sizes)),
         )
@@ -143,4 +143,4 @@ def as_table(report: Toolchain) -> str:
 
 def as_json(report: Toolchain) -> str:
     """The whole report."""
-    return json.dumps(report.model_dump(), indent=2)
+    return json_text.write(report.model_dump(), indent=2)

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from localai_ci.cli import bases, estimates, matrix, merge, plan, upkeep
-from localai_ci.cli.output import ExitCode, Format, FormatOption, OutputError, guarded, note
+from localai_ci.cli.output import (
+    ExitCode,
+    Format,
+    FormatOption,
+    OutputError,
+    guarded,
+    line,
+    note,
+)
 from localai_ci.errors import InputError, LocalaiCiError
 
 commands = typer.Typer(
@@ -34,7 +42,7 @@ def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        print(f"localai-ci {version('localai-ci')}")
+        line(f"localai-ci {version('localai-ci')}")
         raise typer.Exit
 
 
@@ -62,11 +70,11 @@ def variants(
     if unverified:
         file, _ = upstreams.load_upstreams()
         show = upstreams.unverified_json if output is Format.json else upstreams.unverified_table
-        print(show(file))
+        line(show(file))
         _no_new(upstreams.new_unverified(file), upstreams.verified_since(file))
     else:
         listed = module.load_variants()
-        print(module.as_json(listed) if output is Format.json else module.as_table(listed))
+        line(module.as_json(listed) if output is Format.json else module.as_table(listed))
 
 
 def _no_new(new: list[str], gone: list[str]) -> None:
@@ -82,11 +90,20 @@ def _no_new(new: list[str], gone: list[str]) -> None:
         sys.exit(ExitCode.FINDINGS)
 
 
+def _command(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return str(context.command_path) if context else "localai-ci"
+
+
 def app() -> None:
     """The console script: faults are told in words, and by `ExitCode`."""
     try:
+        # Typer's own words for a wrong option would repeat it as it is, in a box.
         with guarded():
-            commands()
+            code = commands(standalone_mode=False)
+        if code == ExitCode.INTERRUPTED:  # typer's own, without a word
+            note("interrupted")
+        sys.exit(code)
     except OutputError as e:
         if e.gone:
             sys.exit(ExitCode.READER_GONE)
@@ -98,13 +115,16 @@ def app() -> None:
     except KeyboardInterrupt:
         note("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
-    except SystemExit as e:
-        if e.code == ExitCode.INTERRUPTED:  # typer's own, without a word
-            note("interrupted")
-        raise
-    except Exception:  # noqa: BLE001 - a fault of ours must not look like a finding
+    except typer.Abort:
+        note("interrupted")
+        sys.exit(ExitCode.INTERRUPTED)
+    except Exception as e:  # noqa: BLE001 - a fault of ours must not look like a finding
+        if told := getattr(e, "format_message", None):  # a wrong option: typer names no class
+            if words := told():
+                note(f"error: {words}\n  {_command(e)} --help tells what it takes.")
+            sys.exit(ExitCode.INPUT)
         import traceback
 
-        traceback.print_exc()
+        note(traceback.format_exc())
         note("This is a fault of localai-ci itself; please report it with the lines above.")
         sys.exit(ExitCode.FAULT)

@@ -22,6 +22,7 @@ from localai_ci.cli.options import (
 from localai_ci.cli.output import Format, FormatOption
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
+from localai_ci.text import printable
 
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
@@ -145,7 +146,7 @@ def _signer(file: "Registries", key: str, public: str, identity: str) -> "Cosign
 
 def _show(done: "MergeResult", format_: Format) -> None:
     if format_ is Format.json:
-        output.line(done.model_dump_json(indent=1))
+        output.line(done.as_text().rstrip("\n"))
         return
     rows = [
         [
@@ -182,6 +183,7 @@ def progress(total: int) -> Iterator[Callable[["ImageRow"], None]]:
         def report(row: "ImageRow") -> None:
             bar.advance(task)
             if row.status in {Status.failed, Status.refused}:
-                console.print(f"{row.suffix}: {row.status}: {row.error}", markup=False)
+                told = f"{row.suffix}: {row.status}: {row.error}"
+                console.print(printable(told, lines=True), markup=False)
 
         yield report

@@ -118,7 +118,8 @@ def yaml(data: Any) -> None:
     import yaml as library
 
     dumper = getattr(library, "CSafeDumper", library.SafeDumper)
-    library.dump(data, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
+    words = library.dump(data, Dumper=dumper, sort_keys=False, width=100)
+    line(words.removesuffix("\n"))
 
 
 def write(path: Path, words: str) -> None:

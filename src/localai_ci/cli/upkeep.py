@@ -1,12 +1,12 @@
 """`localai-ci tags`, `gc` and `rollback`: what images are called, and what is taken back."""
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localai_ci import json_text
 from localai_ci.cli import output
 from localai_ci.cli.options import (
     Epoch,
@@ -51,7 +51,7 @@ def tags(
     named = named_tags(file, event_of(file, event, ref, sha, epoch), kind, suffix)
     if format_ is Format.json:
         shown = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
-        output.line(json.dumps(shown))
+        output.line(json_text.write(shown, indent=1))
     else:
         for name in named.names:
             output.line(name)

@@ -34,8 +34,8 @@ Host = Annotated[
 class Ccache(Strict):
     """The compiler cache's limits."""
 
-    max_size: Annotated[str, Field(pattern=r"^\d+[MG]$")]
-    evict_older_than: Annotated[str, Field(pattern=r"^\d+d$")]
+    max_size: Annotated[str, Field(pattern=r"^[0-9]+[MG]$")]
+    evict_older_than: Annotated[str, Field(pattern=r"^[0-9]+d$")]
 
 
 class Compiler(Strict):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from localai_ci.config import bounds
 from localai_ci.config.reader import Strict, load_table
 
 LONGEST = 24 * 60
@@ -29,7 +30,7 @@ class Estimates(Strict):
     at_once: dict[str, int] = Field(description="Jobs of a runner at once, within the total.")
     own: dict[str, int] = Field(description="Machines of one's own, outside of the total.")
     default: Minutes
-    entries: list[Estimate]
+    entries: list[Estimate] = Field(max_length=bounds.RULES)
     measured: dict[str, Minutes] = Field(description="By entry, from receipts; wins.")
 
 

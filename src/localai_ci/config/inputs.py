@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from localai_ci.config import bounds
 from localai_ci.config.reader import Strict
 
 Glob = Annotated[str, Field(min_length=1, description="** crosses folders, * and ? do not.")]
@@ -44,7 +45,7 @@ class Neutral(Strict):
 class InputsFile(Strict):
     """inputs.yaml."""
 
-    roots: list[str]
-    matrix: list[str]
-    rules: list[Rule]
-    neutral: list[Neutral] = Field([])
+    roots: list[str] = Field(max_length=bounds.RULES)
+    matrix: list[str] = Field(max_length=bounds.RULES)
+    rules: list[Rule] = Field(max_length=bounds.RULES)
+    neutral: list[Neutral] = Field([], max_length=bounds.RULES)

@@ -4,6 +4,7 @@ Source of truth for how this project reads YAML: duplicate keys, unknown keys an
 types are errors that name ``file:line``, the place in the document and the remedy.
 """
 
+import math
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -166,8 +167,17 @@ def load(path: Path, model: type[M], data: bytes | None = None) -> tuple[M, Docu
         InputError: all faults of the file, one a line, each ``file:line: place: fault``.
     """
     document = parse(path, data)
+    return validate(document, model), document
+
+
+def validate(document: Document, model: type[M]) -> M:
+    """The model of a document that is parsed already.
+
+    Raises:
+        InputError: as `load`.
+    """
     try:
-        return model.model_validate(document.data), document
+        return model.model_validate(document.data)
     except ValidationError as e:
         raise InputError(_report(document, e)) from None
 
@@ -196,6 +206,8 @@ class _Reading:
                 Path(self._path), line, f"nested deeper than {bounds.YAML_DEPTH} levels"
             )
         self._lines.setdefault(loc, line)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
+            raise self._fault(line, f"the tag {quoted(node.tag)} means nothing here", "Drop it.")
         if isinstance(node, yaml.SequenceNode):
             return [self.data(item, (*loc, i)) for i, item in enumerate(node.value)]
         if not isinstance(node, yaml.MappingNode):
@@ -217,16 +229,10 @@ class _Reading:
     def _scalar(self, node: yaml.Node) -> Any:
         try:
             value = self._scalars.construct_object(node)
-        except (
-            ValueError,
-            LookupError,
-            ArithmeticError,
-            AttributeError,
-            TypeError,
-            yaml.YAMLError,
-        ):
+        except _FAULTS:
             value = _UNREADABLE
-        if value is _UNREADABLE or not isinstance(value, _PLAIN):
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if value is _UNREADABLE or endless or not isinstance(value, _PLAIN):
             raise self._fault(
                 node.start_mark.line + 1,
                 f"the value {quoted(str(node.value))} is not one of its kind",
@@ -239,6 +245,7 @@ class _Reading:
 
 
 _UNREADABLE = object()
+_COLLECTIONS = {"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 _FAULTS = (
     *(ValueError, LookupError, ArithmeticError, AttributeError, TypeError),
     yaml.YAMLError,

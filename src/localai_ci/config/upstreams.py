@@ -1,11 +1,11 @@
 """What the builder bases download: the models of ``matrix/upstreams.yaml``."""
 
-import json
 import re
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from localai_ci import json_text
 from localai_ci.config.reader import Document, Strict, load_table
 from localai_ci.config.variants import Arch, Variant
 from localai_ci.errors import InputError
@@ -139,7 +139,7 @@ def unverified_table(upstreams: Upstreams) -> str:
 
 def unverified_json(upstreams: Upstreams) -> str:
     """The unverified entries as a JSON list, every field of their models."""
-    return json.dumps([entry.model_dump() for entry in unverified(upstreams)], indent=2)
+    return json_text.write([entry.model_dump() for entry in unverified(upstreams)], indent=2)
 
 
 def pinned(text: str, document: Document, found: dict[tuple[str, int], str]) -> str:

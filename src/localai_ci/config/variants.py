@@ -1,12 +1,12 @@
 """The builder bases: the models of ``matrix/variants.yaml``."""
 
 import difflib
-import json
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from localai_ci import json_text
 from localai_ci.config.reader import Strict, load_table
 from localai_ci.errors import InputError
 from localai_ci.text import table
@@ -41,7 +41,7 @@ class Variant(Strict):
     arch: Arch
     runner: str
     build_type: BuildType = ""
-    cuda: str | None = Field(default=None, pattern=r"^\d+\.\d+$")
+    cuda: str | None = Field(default=None, pattern=r"^[0-9]+\.[0-9]+$")
     skip_drivers: bool = False
     tools: Literal["upstream", "distribution"] = "upstream"
     cmake: Literal["package", "source"] = "package"
@@ -156,7 +156,7 @@ def load_variants(path: Path | None = None) -> Variants:
 
 def as_json(file: Variants) -> str:
     """The variants as a JSON list, every field of the model."""
-    return json.dumps([variant.model_dump() for variant in file.variants], indent=2)
+    return json_text.write([variant.model_dump() for variant in file.variants], indent=2)
 
 
 def as_table(file: Variants) -> str:

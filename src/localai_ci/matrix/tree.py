@@ -1,11 +1,11 @@
 """A LocalAI tree: its files by path, from a checkout's working folder."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from localai_ci.config import bounds
+from localai_ci.config.foreign import walk
 from localai_ci.errors import InputError
 from localai_ci.matrix.git_process import run
 from localai_ci.text import quoted
@@ -27,9 +27,15 @@ class Tree:
         if (self.root / ".git").exists():
             done = run(self.root, "ls-files", "-z")
             if done.returncode == 0:
-                listed = done.stdout.decode("utf-8", "surrogateescape")
-                return frozenset(p for p in listed.split("\0") if p)
-        return frozenset(p.relative_to(self.root).as_posix() for p in _files(self.root))
+                listed = done.stdout.decode("utf-8", "surrogateescape").split("\0")
+                if len(listed) > bounds.TREE_FILES:
+                    raise InputError(
+                        f"it has more than {bounds.TREE_FILES} files",
+                        where=str(self.root),
+                        remedy="Check what this folder is.",
+                    )
+                return frozenset(filter(None, listed))
+        return frozenset(path for path, folder in walk(self.root, ".git") if not folder)
 
     @cached_property
     def folders(self) -> frozenset[str]:
@@ -88,12 +94,3 @@ def read_inside(root: Path, path: str) -> bytes | None:
             remedy="Files that are looked into are small; check what this one is.",
         )
     return content
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for path in root.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            if path.name != ".git":
-                yield from _files(path)
-        else:
-            yield path

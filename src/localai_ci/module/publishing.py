@@ -65,5 +65,5 @@ async def publish(
         if timed.origin.id:
             for place in named:
                 await kept.keep(transport, place, timed)
-    text = timed.model_dump_json(indent=1) + "\n"
+    text = timed.as_text()
     return dag.directory().with_new_file(receipt_file(timed.entry), text)

@@ -14,7 +14,14 @@ from urllib.parse import quote, urljoin, urlsplit
 _PORTS = {"http": 80, "https": 443}
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SEEN = re.compile(r"[\x21-\x7e]*")
+_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?")
+# What the C library takes for an address too: 2130706433, 127.1, 0177.0.0.1, 0x7f.1.
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
+_WITH_IPV4 = tuple(
+    ipaddress.ip_network(net)  # NAT64, SIIT, and the old form of an IPv4 address
+    for net in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
+)
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -33,11 +40,18 @@ def origin(url: str) -> Origin:
     Raises:
         ValueError: it is not an address of HTTP with a host, or it carries a user name.
     """
+    if not _SEEN.fullmatch(url):  # Python's own reader would drop some of it
+        raise ValueError("an address has no blanks, no control and no foreign characters")
     parts = urlsplit(url)
-    scheme, host = parts.scheme.lower(), parts.hostname or ""
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
     if scheme not in _PORTS or not host or "@" in parts.netloc or "\\" in parts.netloc:
         raise ValueError("not an address of the form https://host/path")
-    return Origin(scheme, host.lower(), parts.port or _PORTS[scheme])
+    if literal(host) is None and (not _NAME.fullmatch(host) or _NUMBER.fullmatch(host)):
+        raise ValueError("its host is neither a name nor an IP address in its usual form")
+    port = parts.port
+    if port == 0:
+        raise ValueError("there is no port 0")
+    return Origin(scheme, host, port or _PORTS[scheme])
 
 
 @lru_cache(4096)
@@ -97,7 +111,7 @@ def net_kind(address: IP) -> str:
     """``public``, or the kind of net behind which an address hides."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _NAT64:
+        if inner is None and int(address) > 1 and any(address in net for net in _WITH_IPV4):
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return net_kind(inner)

@@ -5,7 +5,6 @@ need the same token wait for one question and share its outcome, good or bad.
 """
 
 import base64
-import json
 import math
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 import anyio
 
+from localai_ci import json_text
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import address, limits
 from localai_ci.oci.answer import Answer
@@ -283,10 +283,10 @@ class Authorizer:
 
     def _read(self, answer: Answer, registry: str, granted: Scopes) -> _Token:
         try:
-            data: dict[str, Any] = json.loads(answer.body)
+            data: dict[str, Any] = json_text.read(answer.body)
             value = data.get("token") or data["access_token"]
             life = float(data.get("expires_in") or 0)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             value, life = None, math.nan
         usable = isinstance(value, str) and value.isascii() and value.isprintable()
         if not usable or not math.isfinite(life):

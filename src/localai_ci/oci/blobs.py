@@ -223,7 +223,7 @@ class _Upload:
         self.location = _location(self._transport, self._repository, answer) or self.location
         first, _, last = answer.headers.get("Range", "").removeprefix("bytes=").partition("-")
         # "0-0" is one byte, or none: registries differ (distribution-spec#577).
-        if first != "0" or not last.isdecimal() or int(last[:18]) == 0:
+        if first != "0" or not (last.isascii() and last.isdecimal()) or int(last[:18]) == 0:
             return 0
         return int(last[:18]) + 1
 

@@ -4,7 +4,6 @@ Source: the docker-credential-helpers protocol, containers-auth.json(5). A secre
 argument of a program, never printed.
 """
 
-import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from localai_ci import json_text
 from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.files import read_file
 from localai_ci.oci import limits
@@ -176,7 +176,7 @@ async def _ask_helper(name: str, server: str) -> Credential | None:
             remedy=f"Try it by hand: echo {server} | {program} get",
         )
     try:
-        answer = json.loads(done.stdout)
+        answer = json_text.read(done.stdout, limits.CONFIG_BYTES)
         username, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError):
         raise LocalaiCiError(

@@ -5,19 +5,20 @@ every one written is compared with the digest that the registry answers.
 Source: OCI distribution specification 1.1.
 """
 
-import json
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from localai_ci import json_text
 from localai_ci.errors import InputError
+from localai_ci.oci import limits
 from localai_ci.oci.answer import Answer
 from localai_ci.oci.descriptor import Descriptor
 from localai_ci.oci.digest import digest_like, digest_of, is_digest
 from localai_ci.oci.errors import DigestError, RegistryError, answered, cut, excerpt
 from localai_ci.oci.heads import ask, distrust
 from localai_ci.oci.pages import circle, pages
-from localai_ci.oci.reference import Reference, Repository
+from localai_ci.oci.reference import Reference, Repository, is_tag
 from localai_ci.oci.transport import Transport
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -59,7 +60,7 @@ def parts(manifest: Manifest) -> tuple[Descriptor, tuple[Descriptor, ...]]:
         ValueError: it is not an image manifest.
     """
     try:
-        data = json.loads(manifest.raw)
+        data = json_text.read(manifest.raw)
         config, *layers = (Descriptor.read(part) for part in (data["config"], *data["layers"]))
     except (ValueError, KeyError, TypeError):
         raise ValueError("not the manifest of one image") from None
@@ -167,8 +168,8 @@ def _media_type(answer: Answer, image: Reference) -> str:
         RegistryError: it is not a manifest at all, or of two kinds at once (CVE-2021-41190).
     """
     try:
-        data = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        data = json_text.read(answer.body)
+    except ValueError:
         data = None
     if isinstance(data, dict):
         index, single = "manifests" in data, "layers" in data or "config" in data
@@ -286,6 +287,12 @@ async def list_tags(transport: Transport, repository: Repository, page: int = 10
             found |= dict.fromkeys(names)
             if not names:  # some name a next page even after the last one
                 break
+            if len(found) > limits.TAGS:
+                raise RegistryError(
+                    f"it has more than {limits.TAGS} tags",
+                    where=str(repository),
+                    remedy="Collect old ones: localai-ci gc.",
+                )
             if len(found) == known:
                 raise circle(repository, "list tags")
     return list(found)
@@ -297,13 +304,16 @@ _IMMUTABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.METHOD_NOT
 
 def _tags_of(answer: Answer, repository: Repository) -> list[str]:
     try:
-        return [str(name) for name in json.loads(answer.body)["tags"] or []]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        names = json_text.read(answer.body)["tags"] or []
+    except (ValueError, KeyError, TypeError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise RegistryError(
             f"what it answered is not a list of tags ({excerpt(answer.body)})",
             where=str(repository),
             remedy="See whether this address is a registry, and run it again.",
-        ) from None
+        )
+    return [name for name in names if is_tag(name)]  # what is none can neither be read nor moved
 
 
 async def _peek(transport: Transport, image: Reference) -> Answer:

@@ -1,10 +1,11 @@
 """What changed: a list of paths or two revisions, and what the compared files said before."""
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.config.compile import CompileFile
 from localai_ci.config.inputs import InputsFile
 from localai_ci.errors import InputError
@@ -44,6 +45,9 @@ class Change:
     notes: tuple[str, ...] = field(default=(), compare=False)
 
 
+LIST_REMEDY = "Give one path a line, as `git diff --name-only` prints them."
+
+
 def parse_list(data: bytes, where: str) -> tuple[str, ...]:
     r"""The paths of a list, one a line or each ended by a zero byte.
 
@@ -55,6 +59,10 @@ def parse_list(data: bytes, where: str) -> tuple[str, ...]:
     Raises:
         InputError: an absolute path, one that leaves the tree, or JSON of another form.
     """
+    if len(data) > bounds.LIST_BYTES:
+        raise InputError(
+            f"it has more than {bounds.LIST_BYTES} bytes", where=where, remedy=LIST_REMEDY
+        )
     if data.lstrip()[:1] in (b"[", b"{") and b"\0" not in data:
         paths = _from_json(data, where)
     else:
@@ -62,6 +70,12 @@ def parse_list(data: bytes, where: str) -> tuple[str, ...]:
         raw = [part for line in lines for part in _without_status(line)]
         paths = [_path(item) for item in raw if item.strip()]
     for number, path in enumerate(paths, 1):
+        if len(path) > bounds.PATH_LENGTH:
+            raise InputError(
+                f"{quoted(path)} has more than {bounds.PATH_LENGTH} characters",
+                where=f"{where}:{number}",
+                remedy=LIST_REMEDY,
+            )
         if path.startswith("/") or ".." in path.split("/"):
             raise InputError(
                 f"{quoted(path)} is not a path inside the tree",
@@ -109,8 +123,8 @@ def _without_status(line: bytes) -> list[bytes]:
 def _from_json(data: bytes, where: str) -> list[str]:
     """A list of names as JSON, or nothing of a file whose name only looks like one."""
     try:
-        names = json.loads(data)
-    except (ValueError, RecursionError):
+        names = json_text.read(data)
+    except ValueError:
         names = None
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         return [name.removeprefix("./") for name in names if name]
@@ -119,7 +133,7 @@ def _from_json(data: bytes, where: str) -> list[str]:
     raise InputError(
         "the list of changed files is JSON, and not a list of names",
         where=where,
-        remedy="Give one path a line, as `git diff --name-only` prints them.",
+        remedy=LIST_REMEDY,
     )
 
 

@@ -1,15 +1,17 @@
 """What changed between two revisions of a checkout, and what files said before: thin over git."""
 
-import hashlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from localai_ci.config import bounds
+from localai_ci.config.foreign import blob_id
 from localai_ci.errors import InputError
 from localai_ci.matrix.git_process import run
 from localai_ci.text import printable, quoted
+
+_HEAD = 1_000
+"""Bytes of what git says of an object before its content, and after it."""
 
 _STAT = re.compile(rb"(?:  [a-z]+: [^\n]*\n){0,5}")
 """What git tells of a file in the index, five lines."""
@@ -52,8 +54,11 @@ class Checkout:
         Raises:
             InputError: it is there and cannot be read, links out of the tree, or is too large.
         """
+        if "\n" in path:  # a batch is asked by lines, and what is read by name has one
+            return None
         asked = f"{revision}:{path}"
-        found = self._run("cat-file", "--batch", "--follow-symlinks", stdin=f"{asked}\n") or b""
+        found = self._run("cat-file", "--batch", "--follow-symlinks", stdin=f"{asked}\n",
+                          longest=bounds.FILE_BYTES + _HEAD) or b""  # fmt: skip
         head, _, content = found.partition(b"\n")
         words = head.split(b" ")
         if head.startswith(b"symlink "):
@@ -70,8 +75,6 @@ class Checkout:
                     "Fetch it: git fetch --refetch --no-filter",
                 )  # fmt: skip
             return None
-        if len(content) - 1 > bounds.FILE_BYTES:
-            raise self._fault(f"it has more than {bounds.FILE_BYTES} bytes", path, "Check it.")
         return content[:-1]
 
     def listing(self, revision: str) -> dict[str, str]:
@@ -92,10 +95,16 @@ class Checkout:
                 mode, kind, blob = meta.split(" ")
                 inside = self._submodule(path, blob) if kind == "commit" else None
                 files |= inside or {path: f"{mode} {blob}"}
+            if len(files) > bounds.TREE_FILES:
+                raise self._fault(
+                    f"it has more than {bounds.TREE_FILES} files", revision, "Check it."
+                )
         return files
 
     def _submodule(self, path: str, commit: str) -> dict[str, str] | None:
         inside = Checkout(self.path / path)
+        if not inside.path.resolve().is_relative_to(self.path.resolve()):
+            return None  # a link leads out of the tree
         # Without a .git of its own, git would answer for the repository around it.
         if not (inside.path / ".git").exists() or inside.resolve(commit) is None:
             return None
@@ -127,14 +136,21 @@ class Checkout:
     def _fault(self, what: str, where: str, remedy: str) -> InputError:
         return InputError(what, where=f"{self.path}: {quoted(where)}", remedy=remedy)
 
-    def _run(self, *arguments: str, no: tuple[int, ...] = (), stdin: str = "") -> bytes | None:
+    def _run(
+        self,
+        *arguments: str,
+        no: tuple[int, ...] = (),
+        stdin: str = "",
+        longest: int = bounds.GIT_BYTES,
+    ) -> bytes | None:
         """Standard output of a git command; None if its exit code is one that means no.
 
         Raises:
-            InputError: there is no git, this is no repository, or the command failed.
+            InputError: there is no git, this is no repository, the command failed or is endless.
         """
         try:
-            done = run(self.path, *arguments, stdin=stdin.encode("utf-8", "surrogateescape"))
+            asked = stdin.encode("utf-8", "surrogateescape")
+            done = run(self.path, *arguments, stdin=asked, longest=longest)
         except FileNotFoundError:
             raise InputError(
                 "git is not installed",
@@ -187,6 +203,4 @@ def _as_staged(path: Path, blob: str, stat: bytes) -> bool:
         return True
     if not (path.is_symlink() or path.is_file()):
         return False
-    content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
-    text = b"blob %d\0" % len(content) + content
-    return hashlib.sha1(text, usedforsecurity=False).hexdigest() == blob
+    return blob_id(path) == blob

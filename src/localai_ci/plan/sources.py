@@ -52,7 +52,7 @@ class Compared:
     after: Read
 
 
-def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Tables, Change]:
+def gather(request: PlanRequest, read_stdin: Callable[[int], bytes]) -> tuple[Tables, Change]:
     """Read what the request names from a checkout, files and standard input.
 
     Raises:
@@ -205,9 +205,9 @@ def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
     return frozenset(names)
 
 
-def _read_list(name: str, read_stdin: Callable[[], bytes]) -> tuple[str, ...]:
+def _read_list(name: str, read_stdin: Callable[[int], bytes]) -> tuple[str, ...]:
     if name == "-":
-        return parse_list(read_stdin(), "standard input")
+        return parse_list(read_stdin(bounds.LIST_BYTES + 1), "standard input")
     remedy = "Give a list of changed files, one path a line, or - for standard input."
     return parse_list(read_file(Path(name), bounds.LIST_BYTES, remedy), name)
 

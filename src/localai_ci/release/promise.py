@@ -1,18 +1,18 @@
 """What a plan says of the images that are merged: Darwin's are pushed by other means."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 from localai_ci.files import read_file
 from localai_ci.names import is_entry_id, split_entry_id
 from localai_ci.release.merge_plan import Promised
 
-_LIMIT = 64 * 1024 * 1024  # bytes of a plan; LocalAI's whole matrix is below 1 MB
 _REMEDY = "Give what `localai-ci plan --format json` wrote."
 
 
@@ -45,7 +45,7 @@ def read_promise(path: Path) -> Promise:
         InputError: it is not there, cannot be read, or is not a plan.
     """
     try:
-        plan = json.loads(read_file(path, _LIMIT, _REMEDY))
+        plan = json_text.read(read_file(path, bounds.PLAN_BYTES, _REMEDY))
         built = {_entry(name): _text(image) for name, image in plan.get("built", {}).items()}
         return Promise(
             _ids(plan["entries"]),
@@ -53,7 +53,7 @@ def read_promise(path: Path) -> Promise:
             _ids(plan.get("images", [])),
             plan.get("complete") is True,
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError("not a plan", where=str(path), remedy=_REMEDY) from None
 
 

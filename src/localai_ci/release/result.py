@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 from localai_ci.files import read_file
 
-_LIMIT = 64 * 1024 * 1024  # bytes; of all of LocalAI's images it is below 2 MB
 _REMEDY = "Give merge's --result file."
 
 
@@ -109,7 +110,7 @@ class MergeResult(_ResultRow):
 
     def as_text(self) -> str:
         """The file's content."""
-        return self.model_dump_json(indent=1) + "\n"
+        return json_text.write(self.model_dump(mode="json"), indent=1) + "\n"
 
     def write(self, path: Path) -> None:
         """Write it, whole or not at all, and survive the loss of power."""
@@ -123,8 +124,9 @@ class MergeResult(_ResultRow):
             InputError: the file is missing, or is not one.
         """
         try:
-            return cls.model_validate_json(read_file(path, _LIMIT, _REMEDY))
-        except ValidationError:
+            data = read_file(path, bounds.PLAN_BYTES, _REMEDY)
+            return cls.model_validate(json_text.read(data))
+        except ValueError:
             raise InputError("not the result of a merge", where=str(path), remedy=_REMEDY) from None
 
 

@@ -126,13 +126,13 @@ def test_whatever_a_makefile_says_is_a_pin_or_a_refusal_with_its_place(text: str
 
 
 def test_a_long_makefile_is_read_in_no_time_and_an_endless_one_is_refused() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     for text in ("LLAMA_VERSION" + " " * 1_000_000, "=" * 1_000_000, "\nLLAMA_VERSION" * 70_000):
         with pytest.raises(InputError, match="is not set"):
             read_pin(text, SOURCE)
     with pytest.raises(InputError, match="more than"):
         read_pin(" " * (17 << 20), SOURCE)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_a_receipt_with_a_time_that_cannot_be_is_refused(seconds: str, tmp_path:
     receipts.mkdir()
     (receipts / "a.json").write_text(f'{{"entry": "cpu-ced/amd64", "seconds": {seconds}}}')
     said = run("estimates", "update", str(receipts), "--file", str(file), code=2)
-    assert "a.json: `seconds` is" in said
+    assert "a.json: `seconds` is" in said or "a.json: not a receipt" in said
     assert file.read_bytes() == before
 
 

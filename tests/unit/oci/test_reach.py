@@ -63,6 +63,11 @@ def test_trust_is_declared_for_a_pair() -> None:
         ("https://10.0.0.2/x", "127.0.0.1:5000", False),
         ("https://8.8.8.8/x", "127.0.0.1:5000", True),
         ("https://r.example:8443/x", "r.example", True),
+        ("https://2130706433/x", "r.example", False),
+        ("https://[::127.0.0.1]/x", "r.example", False),
+        ("https://LOCALHOST./x", "r.example", False),
+        ("https://cdn.example@127.0.0.1/x", "r.example", False),
+        ("https://[fd00:ec2::254]/x", "r.example", False),
     ],
 )
 def test_an_answer_opens_no_net_that_the_registry_is_not_in(url: str, by: str, well: bool) -> None:

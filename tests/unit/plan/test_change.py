@@ -20,7 +20,7 @@ from localai_ci.plan.sources import PlanRequest, gather
 
 
 def gathered(request: PlanRequest, stdin: bytes = b"") -> Plan:
-    known, change = gather(request, lambda: stdin)
+    known, change = gather(request, lambda _: stdin)
     return decide(known.matrix, known.rules, change)
 
 
