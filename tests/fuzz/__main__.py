@@ -58,11 +58,11 @@ def unguided(name: str, seconds: int) -> tuple[int, list[Path]]:
     from fuzz.mutation import mutated
     from fuzz.targets import TARGETS, corpus
 
-    dice, seeds = random.Random(), corpus(name)
+    rng, seeds = random.Random(), corpus(name)
     kinds: dict[tuple[str, int], bytes] = {}
     end, tried = time.monotonic() + seconds, 0
     while time.monotonic() < end:
-        data = mutated(seeds, dice)
+        data = mutated(seeds, rng)
         tried += 1
         try:
             TARGETS[name](data)

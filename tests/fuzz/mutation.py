@@ -21,29 +21,29 @@ LARGEST = 1 << 16
 """Bytes of an input."""
 
 
-def mutated(seeds: list[bytes], dice: random.Random) -> bytes:
+def mutated(seeds: list[bytes], rng: random.Random) -> bytes:
     """One input more, from one of the seeds."""
-    data = dice.choice(seeds)
-    for _ in range(dice.randint(1, 6)):
-        data = _once(data, seeds, dice)[:LARGEST]
+    data = rng.choice(seeds)
+    for _ in range(rng.randint(1, 6)):
+        data = _once(data, seeds, rng)[:LARGEST]
     return data
 
 
-def _once(data: bytes, seeds: list[bytes], dice: random.Random) -> bytes:
-    at, end = sorted(dice.randint(0, len(data)) for _ in range(2))
-    match dice.randint(0, 6):
+def _once(data: bytes, seeds: list[bytes], rng: random.Random) -> bytes:
+    at, end = sorted(rng.randint(0, len(data)) for _ in range(2))
+    match rng.randint(0, 6):
         case 0:
             return data[:at] + data[end:]
         case 1:
-            times = min(dice.choice((2, 2, 3, 50, 1000)), LARGEST // max(end - at, 1) + 1)
+            times = min(rng.choice((2, 2, 3, 50, 1000)), LARGEST // max(end - at, 1) + 1)
             return data[:at] + data[at:end] * times + data[end:]
         case 2:
-            other = dice.choice(seeds)
-            return data[:at] + other[dice.randint(0, len(other)) :]
+            other = rng.choice(seeds)
+            return data[:at] + other[rng.randint(0, len(other)) :]
         case 3:
-            return data[:at] + dice.randbytes(dice.randint(1, 8)) + data[end:]
+            return data[:at] + rng.randbytes(rng.randint(1, 8)) + data[end:]
         case 4:
-            token = dice.choice(TOKENS)
-            return data[:at] + token * dice.choice((1, 1, 2, 100, 5000)) + data[at:]
+            token = rng.choice(TOKENS)
+            return data[:at] + token * rng.choice((1, 1, 2, 100, 5000)) + data[at:]
         case _:
-            return data[:at] + dice.choice(TOKENS) + data[at:]
+            return data[:at] + rng.choice(TOKENS) + data[at:]

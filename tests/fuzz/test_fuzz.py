@@ -22,10 +22,10 @@ def test_what_was_found_once_stays_fixed(name: str) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_input_is_a_value_or_an_error_that_helps(name: str) -> None:
     seed = random.randrange(1 << 32)
-    dice, seeds = random.Random(seed), corpus(name)
+    rng, seeds = random.Random(seed), corpus(name)
     end, tried = time.monotonic() + SECONDS, 0
     while time.monotonic() < end:
-        data = mutated(seeds, dice)
+        data = mutated(seeds, rng)
         tried += 1
         try:
             TARGETS[name](data)

@@ -148,7 +148,7 @@ def _widened(kept: KeptOverride, needs: Needs) -> KeptOverride:
 
 
 @dataclass(frozen=True)
-class _Deviating:
+class _Overridden:
     """What rows say beyond what is settled, and why."""
 
     changes: tuple[tuple[str, object], ...]
@@ -159,7 +159,7 @@ class _Deviating:
 
 def _new(needs: Needs, known: Sequence[Override], reason: str) -> list[Override]:
     """One exception for each change, reason and set of backends."""
-    backends: defaultdict[tuple[_Deviating, str], list[str]] = defaultdict(list)
+    backends: defaultdict[tuple[_Overridden, str], list[str]] = defaultdict(list)
     for (backend, profile), legs in needs.items():
         said = [changes for changes in legs.values() if changes]
         for number, changes in enumerate(said):
@@ -173,16 +173,16 @@ def _new(needs: Needs, known: Sequence[Override], reason: str) -> list[Override]
                 and profile in x.profiles
                 and x.set.fields().items() & changes.items()
             ]
-            deviating = _Deviating(
+            overridden = _Overridden(
                 tuple(changes.items()),
                 arches if len(arches) < len(legs) else (),
                 " ".join(dict.fromkeys(x.reason for x in old)) or reason,
                 bool(old) and all(x.inert and x.set.fields().keys() >= changes.keys() for x in old),
             )
-            backends[deviating, profile].append(backend)
-    profiles: defaultdict[tuple[_Deviating, tuple[str, ...]], list[str]] = defaultdict(list)
-    for (deviating, profile), names in backends.items():
-        profiles[deviating, tuple(sorted(names))].append(profile)
+            backends[overridden, profile].append(backend)
+    profiles: defaultdict[tuple[_Overridden, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (overridden, profile), names in backends.items():
+        profiles[overridden, tuple(sorted(names))].append(profile)
     return [
         Override(
             reason=d.reason,

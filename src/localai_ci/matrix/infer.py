@@ -71,12 +71,12 @@ def propose(
             Dockerfile of which nothing is known, a suffix that does not end in the backend's name).
     """
     now = {e.id: e.profile for e in _expanded(profiles, backends)}
-    backends, told = _with_new_builds(entries, backends, exists)
-    _refuse(told, profiles, backends)
-    told.sort(key=lambda e: e.arch)
-    profiles = with_new_profiles(told, profiles)
-    rows = _assigned(told, profiles, now)
-    backends = learned_defaults(told, backends)
+    backends, completed = _with_new_builds(entries, backends, exists)
+    _refuse(completed, profiles, backends)
+    completed.sort(key=lambda e: e.arch)
+    profiles = with_new_profiles(completed, profiles)
+    rows = _assigned(completed, profiles, now)
+    backends = learned_defaults(completed, backends)
     profiles = learned(profiles, rows, backends.builds)
     plain = backends.model_copy(
         update={"exceptions": [], "backends": targets(rows, profiles, backends)}
@@ -84,7 +84,7 @@ def propose(
     wanted = [(name, entry) for name, found in rows.items() for entry in found]
     kept = exceptions(wanted, _expanded(profiles, plain), backends.exceptions, reason)
     whole = plain.model_copy(update={"exceptions": [k.override for k in kept]})
-    left = diff(_expanded(profiles, whole), told)
+    left = diff(_expanded(profiles, whole), completed)
     if left:
         names = [*left.added, *left.removed, *left.changed]
         raise InputError(
@@ -120,11 +120,11 @@ def _with_new_builds(
             builds[name] = Build.model_validate(
                 {"language": kinds[0], "folder": folder, "base": base}
             )
-    told = [_told(e, builds[e.build]) if e.build in builds else e for e in entries]
-    return backends.model_copy(update={"builds": builds}), told
+    completed = [_completed(e, builds[e.build]) if e.build in builds else e for e in entries]
+    return backends.model_copy(update={"builds": builds}), completed
 
 
-def _told(entry: Entry, build: Build) -> Entry:
+def _completed(entry: Entry, build: Build) -> Entry:
     return replace(entry, language=build.language, folders=build.folders(entry.backend))
 
 

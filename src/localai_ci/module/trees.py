@@ -69,7 +69,7 @@ async def check(source: Directory) -> str:
     """
     folder = Path("tree")
     await source.export(str(folder), wipe=True)
-    return _told(*check_all(None, folder))
+    return _summary(*check_all(None, folder))
 
 
 def check_own_data() -> str:
@@ -83,7 +83,7 @@ def check_own_data() -> str:
     load_compile()
     load_upstreams()
     matrix, found = check_all(None, None)
-    return _told(matrix, [*found, *idle_rules(matrix, load_inputs())])
+    return _summary(matrix, [*found, *idle_rules(matrix, load_inputs())])
 
 
 async def contents(source: Directory) -> dict[str, bytes | None]:
@@ -103,7 +103,7 @@ async def _changed(source: Directory, before: Directory) -> tuple[str, ...]:
     return tuple(sorted(path for path in paths if not path.endswith("/")))
 
 
-def _told(matrix: Matrix, found: Sequence[Finding]) -> str:
+def _summary(matrix: Matrix, found: Sequence[Finding]) -> str:
     if any(f.severity is Severity.error for f in found):
         worst_first = sorted(found, key=lambda f: list(Severity).index(f.severity))
         raise LocalaiCiError(as_text(matrix, worst_first, FINDINGS_SHOWN))

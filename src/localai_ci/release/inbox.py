@@ -89,7 +89,7 @@ def _read(path: Path) -> Receipt | Unusable:
     try:
         return Receipt.model_validate(json_text.read(regular(path, bounds.RECEIPT_BYTES)))
     except ValidationError as e:
-        faults = [_told(fault["loc"], fault["msg"]) for fault in e.errors(include_input=False)]
+        faults = [_described(fault["loc"], fault["msg"]) for fault in e.errors(include_input=False)]
         return Unusable(path, entry, f"not a receipt: {listed(faults, 5)}")
     except ValueError as e:
         return Unusable(path, entry, f"not a receipt: {e}")
@@ -97,7 +97,7 @@ def _read(path: Path) -> Receipt | Unusable:
         return Unusable(path, entry, f"it cannot be read: {e.strerror}")
 
 
-def _told(place: Sequence[int | str], message: str) -> str:
+def _described(place: Sequence[int | str], message: str) -> str:
     where = ".".join(map(str, place))[:80]
     text = message.removeprefix("Value error, ")[:200]
     return f"{where}: {text}" if where else text
