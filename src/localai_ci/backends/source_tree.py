@@ -14,6 +14,7 @@ from localai_ci.config import bounds
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, unknown_entry
 from localai_ci.matrix.tables import PATHS, Tables
+from localai_ci.matrix.tree import read_inside
 
 _SLICE = "slice"
 
@@ -54,7 +55,16 @@ class SourceTree:
         await slices.cut(self.source, files).export(_SLICE, wipe=True)
         listed = await anyio.to_thread.run_sync(listing, Path(_SLICE))
         part = dag.current_module().workdir(_SLICE)
-        return part, Snapshot(listed, rules, self.tables.compile, texts)
+        sliced = Path(_SLICE)
+        known = Snapshot(
+            listed,
+            rules,
+            self.tables.compile,
+            texts,
+            lambda path: read_inside(sliced, path),
+            self.tables.go_modules if entry.language == "go" else None,
+        )
+        return part, known
 
 
 async def open_tree(source: Directory) -> SourceTree:

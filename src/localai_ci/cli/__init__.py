@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localai_ci.cli import bases, estimates, matrix, merge, plan, upkeep
+from localai_ci.cli import bases, estimates, linked_modules, matrix, merge, plan, upkeep
 from localai_ci.cli.output import ExitCode, Format, FormatOption, note
 from localai_ci.errors import InputError, LocalaiCiError
 
@@ -26,6 +26,7 @@ commands.add_typer(bases.app, name="bases")
 commands.add_typer(matrix.app, name="matrix")
 plan.register(commands)
 commands.add_typer(estimates.app, name="estimates")
+commands.add_typer(linked_modules.app, name="go-modules")
 merge.register(commands)
 upkeep.register(commands)
 

@@ -27,7 +27,7 @@ class Rule(Strict):
     paths: Globs
     except_: list[Glob] = Field([], alias="except")
     select: Selection
-    compare: Literal["", "proto", "rules", "compile"] = Field(
+    compare: Literal["", "proto", "rules", "compile", "go-modules", "ignore", "decisions"] = Field(
         "", description="Look into the file before rebuilding."
     )
     base: bool = Field(default=False, description="It changes the builder base.")

@@ -32,12 +32,35 @@ def run(folder: Path, *arguments: str, stdin: bytes = b"") -> subprocess.Complet
     Raises:
         FileNotFoundError: there is no git.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    settings = [word for item in _SETTINGS.items() for word in ("-c", "=".join(item))]
     return subprocess.run(  # noqa: S603 - arguments of ours
-        ["git", *settings, "-C", str(folder), *arguments],  # noqa: S607 - the user's own git
+        _command(folder, arguments),
         input=stdin,
         capture_output=True,
         check=False,
-        env=kept | _ENVIRONMENT,
+        env=_environment(),
     )
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+    """The same, left running: for questions one after another, or to do something else meanwhile.
+
+    Raises:
+        FileNotFoundError: there is no git.
+    """
+    return subprocess.Popen(  # noqa: S603 - arguments of ours
+        _command(folder, arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+    )
+
+
+def _command(folder: Path, arguments: tuple[str, ...]) -> list[str]:
+    settings = [word for item in _SETTINGS.items() for word in ("-c", "=".join(item))]
+    return ["git", *settings, "-C", str(folder), *arguments]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return kept | _ENVIRONMENT

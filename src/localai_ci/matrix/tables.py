@@ -22,13 +22,14 @@ from localai_ci.matrix.rules import Inputs, load_inputs, no_rules
 
 if TYPE_CHECKING:
     from localai_ci.config.estimates import Estimates
+    from localai_ci.config.go_modules import GoModules
     from localai_ci.config.packages import PackagesFile
 
 FOLDER = "matrix"
 OWN = f"{FOLDER}/backends.yaml"
 RULES = f"{FOLDER}/inputs.yaml"
 COMPILE = f"{FOLDER}/compile.yaml"
-_OTHERS = (f"{FOLDER}/packages.yaml", f"{FOLDER}/estimates.yaml")
+_OTHERS = (f"{FOLDER}/packages.yaml", f"{FOLDER}/estimates.yaml", f"{FOLDER}/go-modules.yaml")
 
 PATHS = tuple(dict.fromkeys((*MATRIX_PATHS, RULES, COMPILE, *_OTHERS)))
 """Where a tree may carry them: for who has to read before asking."""
@@ -103,6 +104,13 @@ class Tables:
         from localai_ci.config.estimates import load_estimates
 
         return load_estimates(*self._file(_OTHERS[1]))
+
+    @cached_property
+    def go_modules(self) -> "GoModules":
+        """What packages of Go modules link."""
+        from localai_ci.config.go_modules import load_go_modules
+
+        return load_go_modules(*self._file(_OTHERS[2]))
 
     @cached_property
     def profiles(self) -> Profiles:

@@ -10,6 +10,7 @@ from localai_ci.config.inputs import InputsFile
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Matrix
+from localai_ci.matrix.tree_state import TreeState
 from localai_ci.plan.event import Event
 from localai_ci.text import quoted
 
@@ -27,9 +28,9 @@ class Change:
 
     ``paths`` is None where it is not known, and then ``unknown`` says why. ``previous`` is the
     matrix before the change, ``proto`` backend.proto before and after it, ``rules`` inputs.yaml
-    before it, ``compile`` compile.yaml before and after it, None where not known; they matter only
-    if the change touches those files. ``bases`` are builder variants that were rebuilt; ``forced``
-    globs of entries to build in any case.
+    before it, ``compile`` compile.yaml before and after it, ``trees`` all files before and after
+    it, None where not known; they matter only if the change touches what is compared. ``bases`` are
+    builder variants that were rebuilt; ``forced`` globs of entries to build in any case.
     """
 
     event: Event
@@ -39,6 +40,7 @@ class Change:
     proto: tuple[str, str] | None = None
     rules: InputsFile | None = None
     compile: tuple[CompileFile, CompileFile] | None = None
+    trees: tuple[TreeState, TreeState] | None = field(default=None, compare=False)
     bases: frozenset[str] = frozenset()
     forced: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)

@@ -3,11 +3,14 @@
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.matrix.git_objects import GitObjects
 from localai_ci.matrix.git_process import run
 from localai_ci.text import printable, quoted
 
@@ -52,27 +55,40 @@ class Checkout:
         Raises:
             InputError: it is there and cannot be read, links out of the tree, or is too large.
         """
-        asked = f"{revision}:{path}"
-        found = self._run("cat-file", "--batch", "--follow-symlinks", stdin=f"{asked}\n") or b""
-        head, _, content = found.partition(b"\n")
-        words = head.split(b" ")
-        if head.startswith(b"symlink "):
+        head, content = self._ask(f"{revision}:{path}", path)
+        if head[0] == b"symlink":
             raise self._fault(
                 "it is a link that leads out of the tree, and is not followed", path,
                 "Put the file itself there.",
             )  # fmt: skip
-        if words[0] in {b"dangling", b"loop", b"notdir"} or words[1:2] == [b"tree"]:
+        if head[0] in {b"dangling", b"loop", b"notdir"} or head[1:2] == [b"tree"]:
             return None
-        if head.endswith(b" missing"):
+        if head[-1] == b"missing":
             if self._run("ls-tree", "-z", "--full-tree", revision, "--", path):
                 raise self._fault(
                     "it is in the commit, and its content is not in this clone", path,
                     "Fetch it: git fetch --refetch --no-filter",
                 )  # fmt: skip
             return None
-        if len(content) - 1 > bounds.FILE_BYTES:
-            raise self._fault(f"it has more than {bounds.FILE_BYTES} bytes", path, "Check it.")
-        return content[:-1]
+        return content
+
+    @cached_property
+    def _objects(self) -> GitObjects:
+        return GitObjects(self.path)
+
+    def _ask(self, name: str, where: str) -> tuple[list[bytes], bytes]:
+        """Git's word on an object, and its content."""
+        if "\n" in name:
+            raise self._fault("its name has a line break", where, "Rename it.")
+        try:
+            head, content = self._objects.ask(name, bounds.FILE_BYTES)
+        except FileNotFoundError:
+            raise _no_git() from None
+        except EOFError as e:
+            raise self._failed("cat-file", str(e), where) from None
+        if not content and head[-1].isdigit() and int(head[-1]) > bounds.FILE_BYTES:
+            raise self._fault(f"it has more than {bounds.FILE_BYTES} bytes", where, "Check it.")
+        return head, content
 
     def listing(self, revision: str) -> dict[str, str]:
         """Every file at a revision with its mode and blob id, for input hashes.
@@ -93,6 +109,17 @@ class Checkout:
                 inside = self._submodule(path, blob) if kind == "commit" else None
                 files |= inside or {path: f"{mode} {blob}"}
         return files
+
+    def mentions(
+        self, revision: str, words: Sequence[str], folders: Sequence[str]
+    ) -> tuple[str, ...]:
+        """The files below some folders in which any of some paths stands, not as a part of one."""
+        whole = "|".join(re.escape(word) for word in words)
+        pattern = f"({whole})([^A-Za-z0-9_.-]|$)"
+        found = self._run("grep", "--name-only", "-z", "-I", "-E", "-e", pattern,
+                          "--end-of-options", revision, "--", *folders, no=(1,))  # fmt: skip
+        names = (found or b"").decode("utf-8", "surrogateescape").split("\0")
+        return tuple(name.partition(":")[2] for name in names if name)
 
     def _submodule(self, path: str, commit: str) -> dict[str, str] | None:
         inside = Checkout(self.path / path)
@@ -136,32 +163,43 @@ class Checkout:
         try:
             done = run(self.path, *arguments, stdin=stdin.encode("utf-8", "surrogateescape"))
         except FileNotFoundError:
-            raise InputError(
-                "git is not installed",
-                remedy="Install git, or give --changed-files instead of revisions.",
-            ) from None
-        if b"not a git repository" in done.stderr:
-            raise InputError(
+            raise _no_git() from None
+        said = done.stderr.decode("utf-8", "replace")
+        if done.returncode in no and not _UNUSABLE.search(said):
+            return None
+        if done.returncode:
+            raise self._failed(arguments[0], said, arguments[-1])
+        return done.stdout
+
+    def _failed(self, command: str, said: str, where: str) -> InputError:
+        if "not a git repository" in said:
+            return InputError(
                 "this is no git checkout",
                 where=str(self.path),
                 remedy="Give a clone of LocalAI as --source, or --changed-files without it.",
             )
-        if b"dubious ownership" in done.stderr:
-            raise InputError(
+        if "dubious ownership" in said:
+            return InputError(
                 "git does not trust this checkout, because another user owns it",
                 where=str(self.path),
                 remedy=f"git config --global --add safe.directory {self.path.resolve()}",
             )
-        if done.returncode in no:
-            return None
-        if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"]
-            raise self._fault(
-                f"git {arguments[0]} failed: {quoted_line(said[-1])}",
-                arguments[-1],
-                "Check the clone: git fsck. A partial clone has to be filled: git fetch --refetch",
-            )
-        return done.stdout
+        last = (said.strip().splitlines() or ["no word"])[-1]
+        return self._fault(
+            f"git {command} failed: {quoted_line(last)}",
+            where,
+            "Check the clone: git fsck. A partial clone has to be filled: git fetch --refetch",
+        )
+
+
+_UNUSABLE = re.compile("not a git repository|dubious ownership")
+
+
+def _no_git() -> InputError:
+    return InputError(
+        "git is not installed",
+        remedy="Install git, or give --changed-files instead of revisions.",
+    )
 
 
 def quoted_line(text: str) -> str:

@@ -9,8 +9,9 @@ from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
-from localai_ci.plan.decide import FORCED, Plan, Planned
+from localai_ci.plan.decide import FORCED, Plan
 from localai_ci.plan.estimates import build_minutes
+from localai_ci.plan.findings import Planned
 from localai_ci.plan.jobs import Job, packed, single
 from localai_ci.plan.simulate import SimulatedRun, best_packing, simulate
 from localai_ci.text import listed, markdown_code, markdown_text, plural
@@ -96,6 +97,7 @@ def as_json(report: Report) -> dict[str, object]:
         ],
         "idle": plan.idle,
         "built": plan.built,
+        "same": list(plan.same),
         "jobs": [job.as_json() for job in report.jobs],
         "budget": {
             "runners": report.runners,

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from localai_ci.backends.dockerignore import IGNORE
 from localai_ci.backends.input_hash import Snapshot
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
 from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Read, Tables, tables
+from localai_ci.matrix.tree_state import TreeState
 from localai_ci.matrix.words import refuse_strange_runners
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.event import Event
@@ -41,13 +41,13 @@ class Compared:
 
     Attributes:
         paths: Every path that differs; of a renamed file both names.
-        before: Reads the old state.
-        after: Reads the new one.
+        before: The old state.
+        after: The new one.
     """
 
     paths: tuple[str, ...]
-    before: Read
-    after: Read
+    before: TreeState
+    after: TreeState
 
 
 def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Tables, Change]:
@@ -131,12 +131,17 @@ def snapshot(request: PlanRequest, known: Tables) -> Snapshot:
             remedy="Name a clone of LocalAI: --source TREE",
         )
     checkout = Checkout(request.source)
-    read = _reader(checkout, request.head)
-    texts = {
-        path: read(path) for path in {IGNORE, *(e.dockerfile for e in known.matrix.entries)} if path
-    }
-    said = {path: data.decode("utf-8", "replace") for path, data in texts.items() if data}
-    return Snapshot(checkout.listing(request.head), known.rules, known.compile, said)
+    state = TreeState(_reader(checkout, request.head), lambda: checkout.listing(request.head))
+    return snapshot_of(state, known)
+
+
+def snapshot_of(state: TreeState, known: Tables) -> Snapshot:
+    """A state of a tree, as input hashes need it.
+
+    Raises:
+        InputError: there is no such state.
+    """
+    return Snapshot(state.files or {}, known.rules, known.compile, {}, state.read, known.go_modules)
 
 
 def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
@@ -156,8 +161,17 @@ def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
         return f"{request.base} and {request.head} have no common history in the checkout"
     return Compared(
         checkout.changed(start, head),
-        lambda path: checkout.read(start, path),
-        lambda path: checkout.read(head, path),
+        state_of(checkout, start),
+        state_of(checkout, head),
+    )
+
+
+def state_of(checkout: Checkout, commit: str) -> TreeState:
+    """The tree of a commit."""
+    return TreeState(
+        lambda path: checkout.read(commit, path),
+        lambda: checkout.listing(commit),
+        lambda words, folders: checkout.mentions(commit, words, folders),
     )
 
 
@@ -182,7 +196,7 @@ def _refuse_strange_runners(known: Tables, change: Change, compared: Compared | 
     files = (*MATRIX_PATHS, f"{FOLDER}/")
     if change.paths is not None and not any(path.startswith(files) for path in change.paths):
         return None
-    base = Tables(compared.before) if isinstance(compared, Compared) else Tables()
+    base = compared.before.tables if isinstance(compared, Compared) else Tables()
     try:
         # Its rows as they are, and the exceptions that its own files give a reason for.
         own = base.declared | {e.id: e.runner for e in base.matrix.entries}
@@ -229,8 +243,8 @@ def _reader(checkout: Checkout | None, head: str) -> Read:
 def _with_previous(change: Change, compared: Compared, known: Tables) -> Change:
     """Add what the compared files said before, where the change touches them."""
     paths = change.paths or ()
-    before = compared.before
-    then = Tables(before)
+    before, then = compared.before.read, compared.before.tables
+    change = replace(change, trees=(compared.before, compared.after))
     try:
         if any(map(known.rules.is_matrix, paths)):
             change = replace(change, previous=then.carried)
@@ -241,7 +255,7 @@ def _with_previous(change: Change, compared: Compared, known: Tables) -> Change:
     except InputError as e:
         change = replace(change, notes=(f"before the change it was not sound: {e}",))
     if PROTO in paths:
-        texts = before(PROTO), compared.after(PROTO)
+        texts = before(PROTO), compared.after.read(PROTO)
         old, new = (t.decode("utf-8", "replace") if t is not None else None for t in texts)
         if old is not None and new is not None:
             change = replace(change, proto=(old, new))

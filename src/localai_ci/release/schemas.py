@@ -9,6 +9,7 @@ from localai_ci.config.backends import Backends
 from localai_ci.config.compile import CompileFile
 from localai_ci.config.data import data_dir
 from localai_ci.config.estimates import Estimates
+from localai_ci.config.go_modules import GoModules
 from localai_ci.config.images import Images
 from localai_ci.config.inputs import InputsFile
 from localai_ci.config.packages import PackagesFile
@@ -28,6 +29,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "packages": PackagesFile,
     "inputs": InputsFile,
     "estimates": Estimates,
+    "go-modules": GoModules,
 }
 
 
