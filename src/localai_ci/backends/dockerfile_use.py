@@ -6,8 +6,10 @@ a default that is given anyway builds nothing.
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from localai_ci.backends.dockerfile_text import DockerfileText, Instruction, parse_dockerfile
 from localai_ci.errors import InputError
@@ -38,8 +40,7 @@ def used(text: str, given: Mapping[str, str], target: str = "") -> str:
     Raises:
         InputError: it cannot be told which stages are used.
     """
-    file = parse_dockerfile(text)
-    before, stages = _stages(file)
+    file, before, stages = _read(text)
     defaults = _globals(before, given)
     stages = [_resolved(stage, defaults) for stage in stages]
     reached = _reached(stages, _wanted(stages, target))
@@ -49,6 +50,13 @@ def used(text: str, given: Mapping[str, str], target: str = "") -> str:
         body = [_effective(item, given, defaults) for item in stage.body]
         found.append([index == reached[-1], stage.name, stage.flags, stage.base, body])
     return json.dumps([file.directives, _numbers(found, stages, reached)])
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> tuple[DockerfileText, list[Instruction], list[_Stage]]:
+    """A text in its parts; hundreds of entries ask for the same few."""
+    file = parse_dockerfile(text)
+    return (file, *_stages(file))
 
 
 def _not_understood(text: str) -> InputError:
@@ -80,10 +88,10 @@ def _stages(file: DockerfileText) -> tuple[list[Instruction], list[_Stage]]:
     return before, joined
 
 
-def _arguments(item: Instruction) -> Iterable[tuple[str, str | None]]:
+@lru_cache(maxsize=1024)
+def _arguments(item: Instruction) -> list[tuple[str, str | None]]:
     """The names of an ARG with their defaults; several may stand in one."""
-    import shlex
-
+    found = []
     try:
         words = shlex.split(item.arguments, posix=True)
     except ValueError:
@@ -94,7 +102,8 @@ def _arguments(item: Instruction) -> Iterable[tuple[str, str | None]]:
         match = _ARGUMENT.fullmatch(word)
         if not match:
             raise _not_understood(f"ARG {word}")
-        yield match[1], match[2]
+        found.append((match[1], match[2]))
+    return found
 
 
 def _globals(before: Iterable[Instruction], given: Mapping[str, str]) -> dict[str, str]:

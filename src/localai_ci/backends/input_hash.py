@@ -54,9 +54,14 @@ class Snapshot:
 
     def text(self, path: str) -> str:
         """What a file says; empty where it is not there."""
-        if path in self.texts:
-            return self.texts[path]
-        return (self.read(path) or b"").decode("utf-8", "replace")
+        known = self._read
+        if path not in known:
+            known[path] = (self.read(path) or b"").decode("utf-8", "replace")
+        return known[path]
+
+    @cached_property
+    def _read(self) -> dict[str, str]:
+        return dict(self.texts)
 
     @cached_property
     def go(self) -> GoTree:

@@ -82,6 +82,16 @@ Snapshot = Annotated[
 ]
 
 
+ByInputs = Annotated[
+    bool,
+    typer.Option(
+        "--by-inputs",
+        help="Build exactly what has other inputs than at --base; rules only explain."
+        " Needs --source.",
+    ),
+]
+
+
 def plan(
     source: Source = None,
     base: Base = "",
@@ -92,6 +102,7 @@ def plan(
     previous_matrix: Previous = None,
     force: Forced = None,
     rebuilt_base: Rebuilt = None,
+    by_inputs: ByInputs = False,
     built: Built = "",
     registries_file: RegistriesPath = None,
     refresh: Refresh = "",
@@ -126,7 +137,7 @@ def plan(
     asked = None
     if built:
         asked = Asked(built, load_registries(registries_file), refresh, epoch, apt_snapshot)
-    report = _report(request, runners, budget, pack=pack, asked=asked)
+    report = _report(request, runners, budget, pack=pack, asked=asked, by_inputs=by_inputs)
     if why or why_not:
         from localai_ci.plan.explain import explain
 
@@ -153,6 +164,7 @@ def _report(
     *,
     pack: bool,
     asked: "Asked | None" = None,
+    by_inputs: bool = False,
 ) -> "Report":
     from localai_ci.plan.decide import decide
     from localai_ci.plan.report import report_of
@@ -160,6 +172,10 @@ def _report(
 
     known, change = gather(request, sys.stdin.buffer.read)
     decided = decide(known.matrix, known.rules, change)
+    if by_inputs:
+        from localai_ci.plan.sources import selected_by_inputs
+
+        decided = selected_by_inputs(decided, request, known)
     if asked:
         decided = _without_built(decided, request, known, asked)
     return report_of(decided, known.estimates, runners, budget, pack=pack)

@@ -30,8 +30,7 @@ def by_inputs(plan: Plan, before: Snapshot, after: Snapshot, previous: Matrix) -
         InputError: the inputs of an entry cannot be told.
     """
     if plan.change.paths is None or plan.change.event in FORCED:
-        note = "by rules: without two revisions to compare no inputs can be"
-        return replace(plan, change=replace(plan.change, notes=(*plan.change.notes, note)))
+        return without_inputs(plan)
     old = previous.by_id()
     found = Findings(plan.matrix.entries)
     same = []
@@ -49,6 +48,12 @@ def by_inputs(plan: Plan, before: Snapshot, after: Snapshot, previous: Matrix) -
     entries = tuple(found.planned())
     left = {p.entry.id for p in entries}
     return replace(plan, entries=entries, same=tuple(i for i in same if i not in left))
+
+
+def without_inputs(plan: Plan) -> Plan:
+    """The plan by rules, where there is nothing to compare inputs with."""
+    note = "by rules: there are no two trees with a matrix to compare inputs of"
+    return replace(plan, change=replace(plan.change, notes=(*plan.change.notes, note)))
 
 
 def _stays(reason: Reason) -> bool:

@@ -11,7 +11,9 @@ from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
 from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Read, Tables, tables
 from localai_ci.matrix.tree_state import TreeState
 from localai_ci.matrix.words import refuse_strange_runners
+from localai_ci.plan.by_inputs import by_inputs, without_inputs
 from localai_ci.plan.change import Change, from_list, parse_list
+from localai_ci.plan.decide import Plan
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
 from localai_ci.text import listed as listed_names
@@ -142,6 +144,28 @@ def snapshot_of(state: TreeState, known: Tables) -> Snapshot:
         InputError: there is no such state.
     """
     return Snapshot(state.files or {}, known.rules, known.compile, {}, state.read, known.go_modules)
+
+
+def selected_by_inputs(decided: Plan, request: PlanRequest, known: Tables) -> Plan:
+    """The plan by input hashes instead of rules.
+
+    Raises:
+        InputError: the request names no two revisions.
+    """
+    if not (request.source and request.base):
+        raise InputError(
+            "inputs are compared between two revisions",
+            where="--by-inputs",
+            remedy="Name a clone and what was before: --source TREE --base REVISION",
+        )
+    trees = decided.change.trees
+    previous = trees[0].tables.carried if trees else None
+    if not trees or not previous:
+        return without_inputs(decided)
+    before, after = trees
+    return by_inputs(
+        decided, snapshot_of(before, before.tables), snapshot_of(after, known), previous
+    )
 
 
 def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
