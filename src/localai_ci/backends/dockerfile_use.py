@@ -190,6 +190,7 @@ def _reached(stages: list[_Stage], start: int) -> list[int]:
     return sorted(seen)
 
 
+@lru_cache(maxsize=4096)
 def _sources(item: Instruction) -> list[str]:
     """The stages or images that an instruction takes files from, also one that ONBUILD keeps."""
     name, arguments = item.name, item.arguments

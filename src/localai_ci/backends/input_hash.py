@@ -64,6 +64,11 @@ class Snapshot:
         return dict(self.texts)
 
     @cached_property
+    def known(self) -> "dict[Entry, InputSet]":
+        """Answers so far, for who compares one tree with several."""
+        return {}
+
+    @cached_property
     def go(self) -> GoTree:
         """The Go sources."""
         return GoTree(self.files, self.read, self.go_modules or load_go_modules())

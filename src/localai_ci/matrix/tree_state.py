@@ -1,10 +1,10 @@
 """One state of a tree: its files, and what each says."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from localai_ci.matrix.tables import Read, Tables
+from localai_ci.matrix.tables import Installed, Read, Tables
 
 
 def _unlisted() -> None:
@@ -24,11 +24,13 @@ class TreeState:
         read: Reads a file.
         list_files: Every file with an id of its mode and content; None where they are not known.
         mentions: The files below some folders in which any of some paths stands.
+        installed: What counts where the tree has no table of its own.
     """
 
     read: Read
     list_files: Callable[[], Mapping[str, str] | None] = _unlisted
     mentions: Callable[[Sequence[str], Sequence[str]], tuple[str, ...]] = _unsearched
+    installed: Installed = field(default_factory=Installed)
 
     @cached_property
     def files(self) -> Mapping[str, str] | None:
@@ -38,7 +40,7 @@ class TreeState:
     @cached_property
     def tables(self) -> Tables:
         """Matrix, rules and tables that this state carries."""
-        return Tables(self.read)
+        return Tables(self.read, installed=self.installed)
 
     def text(self, path: str) -> str | None:
         """A file as text, None if it is not there."""

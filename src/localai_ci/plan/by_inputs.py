@@ -75,6 +75,13 @@ def difference(entry: Entry, old: Entry | None, before: Snapshot, after: Snapsho
 
 def _whole(entry: Entry, tree: Snapshot) -> InputSet:
     """All that enters, with what makes the builder base, which has no hash here."""
+    known = tree.known
+    if entry not in known:
+        known[entry] = _found(entry, tree)
+    return known[entry]
+
+
+def _found(entry: Entry, tree: Snapshot) -> InputSet:
     inputs = inputs_of(entry, tree, entry.builder or entry.base_image)
     if not entry.builder:
         return inputs

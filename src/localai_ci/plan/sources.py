@@ -8,7 +8,7 @@ from localai_ci.backends.input_hash import Snapshot
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
-from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Read, Tables, tables
+from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Installed, Read, Tables, tables
 from localai_ci.matrix.tree_state import TreeState
 from localai_ci.matrix.words import refuse_strange_runners
 from localai_ci.plan.by_inputs import by_inputs, without_inputs
@@ -101,7 +101,8 @@ def put_together(
     Raises:
         InputError: a fault in a matrix or in the rules, or an unknown name.
     """
-    known = tables(request.matrix, read)
+    installed = compared.after.installed if isinstance(compared, Compared) else Installed()
+    known = tables(request.matrix, read, installed)
     if listed is not None:
         change = from_list(request.event, listed)
     elif isinstance(compared, Compared):
@@ -183,19 +184,21 @@ def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
     start = checkout.merge_base(base, head) if request.event.branches_off else base
     if not start:
         return f"{request.base} and {request.head} have no common history in the checkout"
+    installed = Installed()
     return Compared(
         checkout.changed(start, head),
-        state_of(checkout, start),
-        state_of(checkout, head),
+        state_of(checkout, start, installed),
+        state_of(checkout, head, installed),
     )
 
 
-def state_of(checkout: Checkout, commit: str) -> TreeState:
+def state_of(checkout: Checkout, commit: str, installed: Installed | None = None) -> TreeState:
     """The tree of a commit."""
     return TreeState(
         lambda path: checkout.read(commit, path),
         lambda: checkout.listing(commit),
         lambda words, folders: checkout.mentions(commit, words, folders),
+        installed or Installed(),
     )
 
 
