@@ -39,7 +39,7 @@ class Entering:
         Raises:
             InputError: a line of .dockerignore that is no pattern.
         """
-        found = {path for path in (entry.dockerfile, *single) if path in self._there}
+        found = {path for path in single if path in self._there}
         for folder in entry.folders:
             found.update(self._below(folder))
         for rule, paths in self._shared:
@@ -48,7 +48,10 @@ class Entering:
                     found.update(paths)
             elif rule.enters and not (rule.base and on_base) and takes(rule.select, entry):
                 found.update(paths)
-        return sorted(path for path in found if not self._left_out(path, entry.os))
+        kept = {path for path in found if not self._left_out(path, entry.os)}
+        if entry.dockerfile in self._there:  # a build reads it, whatever .dockerignore says
+            kept.add(entry.dockerfile)
+        return sorted(kept)
 
     @cached_property
     def of_bases(self) -> list[str]:

@@ -96,7 +96,7 @@ class GoTree:
 
     @cached_property
     def _sums(self) -> dict[tuple[str, str], str]:
-        return parse_go_sum(self._text(GO_SUM))
+        return parse_go_sum(self._text(GO_SUM)) if GO_SUM in self._files else {}
 
     @cached_property
     def _files(self) -> frozenset[str]:

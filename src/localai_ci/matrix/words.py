@@ -15,12 +15,13 @@ _WORD = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _VERSION = r"[A-Za-z0-9._-]{0,32}"
 _STEP = r"[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _FOLDER = rf"{_STEP}(?:/{_STEP})*/?"
+_ARCH = r"[a-z0-9]+(?:[/-][a-z0-9]+){0,2}"  # several in a row, as LocalAI had them until May 2026
 _GPU = r"[A-Za-z0-9]+(?::[a-z]+[+-])*"  # gfx906:sramecc-:xnack-
 
 GATE: dict[str, tuple[str, str]] = {
     "backend": (_WORD, "a name of letters, digits, dots, dashes and underscores"),
     "suffix": (r"(?:-[A-Za-z0-9._-]{1,99})?", "a dash and a name that a tag can end in"),
-    "arch": (r"[a-z0-9]+(?:[/-][a-z0-9]+){0,2}", "an architecture: amd64, arm64"),
+    "arch": (rf"{_ARCH}(?:\+{_ARCH}){{0,3}}", "an architecture: amd64, arm64"),
     "build": (_WORD, "the ending of a Dockerfile's name"),
     "build_type": (rf"(?:{_WORD})?", "a name"),
     "cuda": (_VERSION, "a version"),

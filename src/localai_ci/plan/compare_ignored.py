@@ -32,7 +32,10 @@ def compare_ignored(question: Question) -> Reached:
 
 
 def _enters(path: str, entry: Entry, question: Question) -> bool:
-    if path == entry.dockerfile or path.startswith(tuple(f"{f}/" for f in entry.folders)):
+    """Whether an image is made of a file, its Dockerfile aside: a build always reads that."""
+    if path.startswith(tuple(f"{f}/" for f in entry.folders)) and path != entry.dockerfile:
         return True
     rule = question.inputs.rule(path)
-    return question.inputs.absent if rule is None else takes(rule.select, entry)
+    if rule is None:
+        return question.inputs.absent
+    return rule.enters and rule.compare != "ignore" and takes(rule.select, entry)
