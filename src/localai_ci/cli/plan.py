@@ -1,9 +1,9 @@
 """`localai-ci plan`: what to build and why; `localai-ci simulate`: how a run of it would go."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,15 +11,13 @@ import typer
 from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
 from localai_ci.cli.registries import RegistriesPath, load_registries
+from localai_ci.cli.registry_says import Asked, since_published, with_untagged, without_built
 from localai_ci.errors import InputError
-from localai_ci.plan.event import likely, parse
+from localai_ci.plan.event import Event, likely, parse
 from localai_ci.plan.form import PlanFormat
 from localai_ci.text import and_more
 
 if TYPE_CHECKING:
-    from localai_ci.config.registries import Registries
-    from localai_ci.matrix.tables import Tables
-    from localai_ci.plan.decide import Plan
     from localai_ci.plan.report import Report
     from localai_ci.plan.sources import PlanRequest
 
@@ -73,8 +71,19 @@ Built = Annotated[
         " registries.yaml, or HOST/PATH. Needs --source.",
     ),
 ]
+SincePublished = Annotated[
+    str,
+    typer.Option(
+        metavar="REGISTRY",
+        help="Compare with the newest commit whose images this registry has, so that a run that was"
+        " cancelled is made up for. Needs --source.",
+    ),
+]
 Refresh = Annotated[
-    str, typer.Option(help="For --built: DEPS_REFRESH of the builds; absent, this ISO week.")
+    str,
+    typer.Option(
+        help="For --built and --since-published: DEPS_REFRESH of the builds; absent, this ISO week."
+    ),
 ]
 Epoch = Annotated[str, typer.Option(help="For --built: --epoch of the builder bases.")]
 Snapshot = Annotated[
@@ -104,6 +113,7 @@ def plan(
     rebuilt_base: Rebuilt = None,
     by_inputs: ByInputs = False,
     built: Built = "",
+    since_published: SincePublished = "",
     registries_file: RegistriesPath = None,
     refresh: Refresh = "",
     epoch: Epoch = "",
@@ -124,7 +134,7 @@ def plan(
     from localai_ci.plan.sources import PlanRequest
 
     request = PlanRequest(
-        event=parse(event) if event else likely(changed=bool(changed_files or base)),
+        event=_event(event, changed=bool(changed_files or base), published=bool(since_published)),
         source=source,
         base=base,
         head=head,
@@ -134,9 +144,13 @@ def plan(
         bases=tuple(rebuilt_base or ()),
         forced=tuple(force or ()),
     )
-    asked = None
-    if built:
-        asked = Asked(built, load_registries(registries_file), refresh, epoch, apt_snapshot)
+    weekly = (refresh, epoch, apt_snapshot)
+    given = {"--built": built, "--since-published": since_published}
+    asked = {
+        flag: Asked(name, flag, load_registries(registries_file), *weekly)
+        for flag, name in given.items()
+        if name
+    }
     report = _report(request, runners, budget, pack=pack, asked=asked, by_inputs=by_inputs)
     if why or why_not:
         from localai_ci.plan.explain import explain
@@ -157,83 +171,45 @@ def plan(
         output.line(text.removesuffix("\n"))
 
 
+def _event(name: str, *, changed: bool, published: bool) -> Event:
+    if name:
+        return parse(name)
+    return Event.push if published else likely(changed=changed)
+
+
 def _report(
     request: "PlanRequest",
     runners: int,
     budget: float | None,
     *,
     pack: bool,
-    asked: "Asked | None" = None,
+    asked: "Mapping[str, Asked]" = MappingProxyType({}),
     by_inputs: bool = False,
 ) -> "Report":
     from localai_ci.plan.decide import decide
     from localai_ci.plan.report import report_of
     from localai_ci.plan.sources import gather
 
+    base = None
+    if published := asked.get("--since-published"):
+        if not request.event.publishes:
+            raise InputError(
+                f"a {request.event} publishes nothing that another run could have lost",
+                where="--since-published",
+                remedy="Give --event push.",
+            )
+        request, base = since_published(request, published)
     known, change = gather(request, sys.stdin.buffer.read)
     decided = decide(known.matrix, known.rules, change)
-    if by_inputs:
+    if base:
+        decided = with_untagged(decided, base)
+    if by_inputs and request.base:
         from localai_ci.plan.sources import selected_by_inputs
 
         decided = selected_by_inputs(decided, request, known)
-    if asked:
-        decided = _without_built(decided, request, known, asked)
+    if wanted := asked.get("--built"):
+        decided = without_built(decided, request, known, wanted)
     return report_of(decided, known.estimates, runners, budget, pack=pack)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which registry is asked for what is built, and by which weekly arguments it was."""
-
-    registry: str
-    file: "Registries"
-    refresh: str
-    epoch: str
-    apt_snapshot: str
-
-
-def _without_built(
-    decided: "Plan", request: "PlanRequest", known: "Tables", asked: Asked
-) -> "Plan":
-    import anyio
-
-    from localai_ci.backends.input_hash import this_week
-    from localai_ci.bases.mirrors import Mirrors
-    from localai_ci.bases.recipe import CurrentBases
-    from localai_ci.oci.credentials import Keyring
-    from localai_ci.oci.lookup import PATIENCE, Lookup
-    from localai_ci.oci.transport import Transport
-    from localai_ci.plan.built import PublishedImages, without_built
-    from localai_ci.plan.sources import snapshot
-    from localai_ci.release.targets import auth_hosts, plain_http
-
-    tree = snapshot(request, known)
-    named = asked.file.registries.get(asked.registry)
-    if not named and "/" not in asked.registry:
-        raise InputError(
-            f"{asked.registry!r} is no registry of registries.yaml",
-            where="--built",
-            remedy=f"Give one of {', '.join(asked.file.registries)}, or HOST/PATH.",
-        )
-    images = named.backends if named else asked.registry
-    bases = CurrentBases(Mirrors(epoch=asked.epoch, apt_snapshot=asked.apt_snapshot))
-
-    async def ask() -> "Plan":
-        async with Transport(
-            Keyring.default(),
-            policy=PATIENCE,
-            plain_http=plain_http(asked.file),
-            auth_hosts=auth_hosts(asked.file),
-            read_only=True,
-        ) as transport:
-            lookup = Lookup(transport)
-            where = PublishedImages(lookup, images, bases, asked.refresh or this_week())
-            left = await without_built(decided, tree, where)
-            for failure in lookup.failures.values():
-                output.note(f"note: counted as not built: {failure}")
-            return left
-
-    return anyio.run(ask)
 
 
 def _print_head(report: "Report", say: Callable[[str], None]) -> None:
@@ -279,7 +255,6 @@ def simulate(
     """
     from localai_ci.plan.change import Change
     from localai_ci.plan.decide import decide
-    from localai_ci.plan.event import Event
     from localai_ci.plan.report import comparison
     from localai_ci.plan.sources import PlanRequest, gather
 

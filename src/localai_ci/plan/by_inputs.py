@@ -67,13 +67,13 @@ def difference(entry: Entry, old: Entry | None, before: Snapshot, after: Snapsho
     if old is None:
         return "its row is new"
     try:
-        then = _whole(old, before)
+        then = whole(old, before)
     except InputError as e:
         return f"what they were cannot be told ({e.what})"
-    return "; ".join(_differences(then, _whole(entry, after)))
+    return "; ".join(_differences(then, whole(entry, after)))
 
 
-def _whole(entry: Entry, tree: Snapshot) -> InputSet:
+def whole(entry: Entry, tree: Snapshot) -> InputSet:
     """All that enters, with what makes the builder base, which has no hash here."""
     known = tree.known
     if entry not in known:

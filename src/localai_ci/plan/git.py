@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -36,6 +37,16 @@ class Checkout:
         """The commit where two revisions parted; None if history does not show it."""
         found = self._run("merge-base", one, other, no=(1,))
         return found.decode().split()[0] if found else None
+
+    def first_parents(self, revision: str, number: int) -> list[tuple[str, datetime]]:
+        """A commit and its first parents, newest first, each with the time of the commit."""
+        commit = self.resolve(revision)
+        if commit is None:
+            return []
+        found = self._run("rev-list", "--first-parent", f"--max-count={number}", "--timestamp",
+                          commit, "--") or b""  # fmt: skip
+        rows = (line.split(" ") for line in found.decode().splitlines())
+        return [(name, datetime.fromtimestamp(int(stamp), UTC)) for stamp, name in rows]
 
     def changed(self, old: str, new: str) -> tuple[str, ...]:
         """Every path that differs; of a renamed file both names.

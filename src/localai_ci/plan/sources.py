@@ -24,11 +24,15 @@ PROTO = "backend/backend.proto"
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What a user said of a change; everything but the event may be absent."""
+    """What a user said of a change; everything but the event may be absent.
+
+    ``no_base`` says why there is nothing to compare with, where that was looked for.
+    """
 
     event: Event
     source: Path | None = None
     base: str = ""
+    no_base: str = ""
     head: str = "HEAD"
     changed_files: str = ""
     matrix: Path | None = None
@@ -70,7 +74,9 @@ def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Table
         )
     checkout = Checkout(request.source) if request.source else None
     read = _reader(checkout, request.head)
-    compared = _compare(checkout, request) if checkout and request.base else None
+    compared: Compared | str | None = request.no_base or None
+    if checkout and request.base:
+        compared = _compare(checkout, request)
     listed = None
     if request.changed_files:
         listed = _read_list(request.changed_files, read_stdin)
