@@ -124,11 +124,11 @@ class Checkout:
     def mentions(
         self, revision: str, words: Sequence[str], folders: Sequence[str]
     ) -> tuple[str, ...]:
-        """The files below some folders in which any of some paths stands, not as a part of one."""
+        """The files of a commit below some folders in which any of some paths stands, whole."""
         whole = "|".join(re.escape(word) for word in words)
         pattern = f"({whole})([^A-Za-z0-9_.-]|$)"
         found = self._run("grep", "--name-only", "-z", "-I", "-E", "-e", pattern,
-                          "--end-of-options", revision, "--", *folders, no=(1,))  # fmt: skip
+                          revision, "--", *folders, no=(1,))  # fmt: skip
         names = (found or b"").decode("utf-8", "surrogateescape").split("\0")
         return tuple(name.partition(":")[2] for name in names if name)
 

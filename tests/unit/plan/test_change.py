@@ -339,6 +339,18 @@ def test_a_new_rule_in_the_tree_rebuilds_what_it_selects_and_nothing_else(tree: 
     assert tree.plan() == []
 
 
+def test_a_folder_without_rows_is_looked_for_in_the_files_that_make_images(tree: Tree) -> None:
+    tree.write("backend/go/new/main.go", "package main\n")
+    tree.write("backend/index.yaml", "- backend/go/new\n")
+    tree.commit()
+    assert tree.plan() == []
+    tree.write("backend/go/whisper/package.sh", "cp ../new/x .\n")
+    tree.base = tree.commit()
+    tree.write("backend/go/new/main.go", "package other\n")
+    tree.commit()
+    assert tree.plan() == ALL
+
+
 def test_a_new_rule_for_no_file_of_the_tree_makes_nothing_stale(tree: Tree) -> None:
     text = (data_dir() / "inputs.yaml").read_text("utf-8")
     tree.write("matrix/inputs.yaml", text)
