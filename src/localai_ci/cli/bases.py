@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from localai_ci.cli import output
-from localai_ci.cli.output import Format, FormatOption
+from localai_ci.cli.format_option import FormatOption
+from localai_ci.cli.output import Format
 
 app = typer.Typer(no_args_is_help=True, help="Compare builder bases.")
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localai_ci.cli import output
-from localai_ci.cli.output import Format, FormatOption
+from localai_ci.cli.format_option import FormatOption
+from localai_ci.cli.output import Format
 
 if TYPE_CHECKING:
     from localai_ci.matrix.entry import Entry

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localai_ci.cli import output
-from localai_ci.cli.output import Format, FormatOption
+from localai_ci.cli.format_option import FormatOption
+from localai_ci.cli.output import Format
 from localai_ci.cli.registries import RegistriesPath, load_registries
 from localai_ci.cli.run_event import Epoch, EventName, Ref, Sha, event_of, transport_to
 from localai_ci.config.kind import ImageKind

@@ -4,9 +4,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from localai_ci import text
 from localai_ci.errors import InputError
@@ -32,9 +30,6 @@ class Format(StrEnum):
 
     table = "table"
     json = "json"
-
-
-FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
 
 
 def line(words: str) -> None:

@@ -1,25 +1,17 @@
 """`localai-ci plan`: what to build and why; `localai-ci simulate`: how a run of it would go."""
 
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
-from localai_ci.cli.registries import RegistriesPath, load_registries
-from localai_ci.cli.registry_says import Asked, since_published, with_untagged, without_built
-from localai_ci.errors import InputError
+from localai_ci.cli.planning import PlanOptions, run
+from localai_ci.cli.registries import RegistriesPath
 from localai_ci.plan.event import Event, likely, parse
 from localai_ci.plan.form import PlanFormat
-from localai_ci.text import and_more
-
-if TYPE_CHECKING:
-    from localai_ci.plan.report import Report
-    from localai_ci.plan.sources import PlanRequest
 
 
 def register(commands: typer.Typer) -> None:
@@ -131,112 +123,8 @@ def plan(
     why_not: Annotated[str, typer.Option(metavar="ID", help="Why it is not.")] = "",
 ) -> None:
     """Say what a change builds, and why. On any doubt: everything, and the doubt is named."""
-    from localai_ci.plan.sources import PlanRequest
-
-    request = PlanRequest(
-        event=_event(event, changed=bool(changed_files or base), published=bool(since_published)),
-        source=source,
-        base=base,
-        head=head,
-        changed_files=changed_files,
-        matrix=matrix,
-        previous_matrix=previous_matrix,
-        bases=tuple(rebuilt_base or ()),
-        forced=tuple(force or ()),
-    )
-    weekly = (refresh, epoch, apt_snapshot)
-    given = {"--built": built, "--since-published": since_published}
-    asked = {
-        flag: Asked(name, flag, load_registries(registries_file), *weekly)
-        for flag, name in given.items()
-        if name
-    }
-    report = _report(request, runners, budget, pack=pack, asked=asked, by_inputs=by_inputs)
-    if why or why_not:
-        from localai_ci.plan.explain import explain
-
-        output.line(explain(report.plan, why or why_not))
-        return
-    if format_ is PlanFormat.table and not out:
-        _print_table(report)
-        return
-    from localai_ci.plan.form import render
-
-    text = render(report, format_, shard_size, blocks)
-    if format_ is PlanFormat.github:
-        _print_head(report, output.note)  # the outputs do not say how much is built, nor why
-    if out:
-        output.write(out, text)
-    else:
-        output.line(text.removesuffix("\n"))
-
-
-def _event(name: str, *, changed: bool, published: bool) -> Event:
-    if name:
-        return parse(name)
-    return Event.push if published else likely(changed=changed)
-
-
-def _report(
-    request: "PlanRequest",
-    runners: int,
-    budget: float | None,
-    *,
-    pack: bool,
-    asked: "Mapping[str, Asked]" = MappingProxyType({}),
-    by_inputs: bool = False,
-) -> "Report":
-    from localai_ci.plan.decide import decide
-    from localai_ci.plan.report import report_of
-    from localai_ci.plan.sources import gather
-
-    base = None
-    if published := asked.get("--since-published"):
-        if not request.event.publishes:
-            raise InputError(
-                f"a {request.event} publishes nothing that another run could have lost",
-                where="--since-published",
-                remedy="Give --event push.",
-            )
-        request, base = since_published(request, published)
-    known, change = gather(request, sys.stdin.buffer.read)
-    decided = decide(known.matrix, known.rules, change)
-    if base:
-        decided = with_untagged(decided, base)
-    if by_inputs and request.base:
-        from localai_ci.plan.sources import selected_by_inputs
-
-        decided = selected_by_inputs(decided, request, known)
-    if wanted := asked.get("--built"):
-        decided = without_built(decided, request, known, wanted)
-    return report_of(decided, known.estimates, runners, budget, pack=pack)
-
-
-def _print_head(report: "Report", say: Callable[[str], None]) -> None:
-    from localai_ci.plan.report import headline
-
-    say(headline(report))
-    for note in report.plan.change.notes:
-        output.note(f"note: {note}")
-
-
-def _print_table(report: "Report") -> None:
-    from localai_ci.plan.report import budget_line, table_rows
-
-    _print_head(report, output.line)
-    rows = table_rows(report.plan.entries)
-    if rows:
-        output.table(["backend", "entries", "which", "because"], rows)
-        output.line(budget_line(report))
-    idle = [[path, why] for path, why in report.plan.idle.items()]
-    if idle:
-        output.table(["without effect", "because"], idle[:IDLE_SHOWN])
-    if more := and_more(idle, IDLE_SHOWN):
-        output.line(f"… {more} without effect (all in --format json)")
-
-
-IDLE_SHOWN = 12
-"""Paths without effect that the table names."""
+    given = locals()
+    run(PlanOptions(**{name: given[name] for name in PlanOptions.__dataclass_fields__}))
 
 
 def simulate(

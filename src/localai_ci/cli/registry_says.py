@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from localai_ci.oci.transport import Transport
     from localai_ci.plan.decide import Plan
     from localai_ci.plan.git import Checkout
-    from localai_ci.plan.published import CommitTree, Publications, PublishedBase
+    from localai_ci.plan.published import CommitTree, LastPublished, Publications
     from localai_ci.plan.sources import PlanRequest
 
 
@@ -74,7 +74,7 @@ def without_built(decided: "Plan", request: "PlanRequest", known: "Tables", aske
     return anyio.run(ask)
 
 
-def since_published(request: "PlanRequest", asked: Asked) -> "tuple[PlanRequest, PublishedBase]":
+def since_published(request: "PlanRequest", asked: Asked) -> "tuple[PlanRequest, LastPublished]":
     """The request with the newest commit as its base whose images a registry has.
 
     Raises:
@@ -93,7 +93,7 @@ def since_published(request: "PlanRequest", asked: Asked) -> "tuple[PlanRequest,
     images = asked.images
     trees = _CommitTrees(Checkout(request.source), request.head)
 
-    async def ask() -> "PublishedBase":
+    async def ask() -> "LastPublished":
         async with _transport(asked) as transport:
             registry = _Registry(transport)
             found = await _publications(registry, images, trees, asked).newest(trees.newest_first())
@@ -113,7 +113,7 @@ def since_published(request: "PlanRequest", asked: Asked) -> "tuple[PlanRequest,
     return replace(request, base=base.commit), base
 
 
-def with_untagged(decided: "Plan", base: "PublishedBase") -> "Plan":
+def with_untagged(decided: "Plan", base: "LastPublished") -> "Plan":
     """The plan with the images that an earlier run built and did not come to tag."""
     there = {id_ for id_ in decided.matrix.by_id() if id_ not in decided.by_id}
     more = {id_: image for id_, image in base.untagged.items() if id_ in there}

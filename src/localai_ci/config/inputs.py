@@ -2,9 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
-from localai_ci.config.reader import Strict
+from localai_ci.config.model import Field, Strict
 
 Glob = Annotated[str, Field(min_length=1, description="** crosses folders, * and ? do not.")]
 Globs = Annotated[list[Glob], Field(min_length=1)]

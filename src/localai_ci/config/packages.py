@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
-
 from localai_ci.config.data import data_dir
+from localai_ci.config.model import Field, Strict
 from localai_ci.config.profiles import Language
-from localai_ci.config.reader import Strict, load
+from localai_ci.config.reader import load
 
 Globs = Annotated[list[str], Field(min_length=1)]
 

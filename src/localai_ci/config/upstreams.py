@@ -4,10 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from pydantic import Field, field_validator
-
 from localai_ci.config.data import data_dir
-from localai_ci.config.reader import Document, Strict, load
+from localai_ci.config.model import Field, Strict, field_validator
+from localai_ci.config.reader import Document, load
 from localai_ci.config.variants import Arch, Variant
 from localai_ci.errors import InputError
 from localai_ci.text import table

@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
-
 from localai_ci.config.data import data_dir
-from localai_ci.config.reader import Strict, load
+from localai_ci.config.model import Field, Strict, model_validator
+from localai_ci.config.reader import load
 from localai_ci.errors import InputError
 from localai_ci.text import table
 

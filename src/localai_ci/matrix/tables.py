@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localai_ci.config.backends import Backends, Build
-from localai_ci.config.compile import CompileFile, load_compile
 from localai_ci.config.data import data_dir
 from localai_ci.config.profiles import Profiles
 from localai_ci.config.reader import load
@@ -21,6 +20,7 @@ from localai_ci.matrix.loading import MATRIX_PATHS, known_builds, load_matrix, m
 from localai_ci.matrix.rules import Inputs, load_inputs, no_rules
 
 if TYPE_CHECKING:
+    from localai_ci.config.compile import CompileFile
     from localai_ci.config.estimates import Estimates
     from localai_ci.config.go_modules import GoModules
     from localai_ci.config.packages import PackagesFile
@@ -52,8 +52,10 @@ class Installed:
         return load_inputs()
 
     @cached_property
-    def compile(self) -> CompileFile:
+    def compile(self) -> "CompileFile":
         """How backends on a builder base are compiled."""
+        from localai_ci.config.compile import load_compile
+
         return load_compile()
 
     @cached_property
@@ -116,8 +118,10 @@ class Tables:
         return self.installed.rules if data is None else load_inputs(path, data)
 
     @cached_property
-    def compile(self) -> CompileFile:
+    def compile(self) -> "CompileFile":
         """How backends on a builder base are compiled."""
+        from localai_ci.config.compile import load_compile
+
         path, data = self._file(COMPILE)
         return self.installed.compile if data is None else load_compile(path, data)
 

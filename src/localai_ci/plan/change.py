@@ -4,15 +4,18 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from localai_ci.config.compile import CompileFile
-from localai_ci.config.inputs import InputsFile
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Matrix
-from localai_ci.matrix.tree_state import TreeState
 from localai_ci.plan.event import Event
 from localai_ci.text import quoted
+
+if TYPE_CHECKING:
+    from localai_ci.config.compile import CompileFile
+    from localai_ci.config.inputs import InputsFile
+    from localai_ci.matrix.tree_state import TreeState
 
 LIST_LIMIT = {
     Event.pull_request: limits.PULL_REQUEST_FILES,
@@ -38,9 +41,9 @@ class Change:
     unknown: str = ""
     previous: Matrix | None = None
     proto: tuple[str, str] | None = None
-    rules: InputsFile | None = None
-    compile: tuple[CompileFile, CompileFile] | None = None
-    trees: tuple[TreeState, TreeState] | None = field(default=None, compare=False)
+    rules: "InputsFile | None" = None
+    compile: "tuple[CompileFile, CompileFile] | None" = None
+    trees: "tuple[TreeState, TreeState] | None" = field(default=None, compare=False)
     bases: frozenset[str] = frozenset()
     forced: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)

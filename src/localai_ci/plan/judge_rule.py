@@ -1,36 +1,46 @@
 """What a changed file rebuilds by the rule that knows it, after looking into the file."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from localai_ci.backends.recipe import build_inputs
-from localai_ci.config.compile import CompileFile
 from localai_ci.config.inputs import Rule
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.rules import Inputs, takes
 from localai_ci.plan.change import Change
-from localai_ci.plan.compare_dockerfile import compare_dockerfile
-from localai_ci.plan.compare_ignored import compare_ignored
-from localai_ci.plan.compare_modules import compare_modules
 from localai_ci.plan.comparing import Comparison, Question, Reached
-from localai_ci.plan.decisions import compare_decisions
 from localai_ci.plan.findings import Findings
 from localai_ci.plan.proto import breaking_changes
 from localai_ci.plan.reasons import Reason, ReasonKind
 from localai_ci.text import listed
 
-COMPARISONS: dict[str, Comparison] = {
-    "go-modules": compare_modules,
-    "ignore": compare_ignored,
-    "decisions": compare_decisions,
-}
-"""Those that need both trees, by the name that rules call them."""
+if TYPE_CHECKING:
+    from localai_ci.config.compile import CompileFile
+
+
+def comparison(name: str) -> Comparison | None:
+    """The comparison of that name that needs both trees; loaded when a file asks for it."""
+    if name == "go-modules":
+        from localai_ci.plan.compare_modules import compare_modules
+
+        return compare_modules
+    if name == "ignore":
+        from localai_ci.plan.compare_ignored import compare_ignored
+
+        return compare_ignored
+    if name == "decisions":
+        from localai_ci.plan.decisions import compare_decisions
+
+        return compare_decisions
+    return None
 
 
 def judge_dockerfile(
     path: str, users: tuple[Entry, ...], inputs: Inputs, change: Change, found: Findings
 ) -> str:
     """Note the entries that an edit of their Dockerfile rebuilds; why none, or nothing."""
+    from localai_ci.plan.compare_dockerfile import compare_dockerfile
+
     before, after = change.trees or (None, None)
     answer = compare_dockerfile(Question(path, users, inputs, before, after))
     if answer.doubt:
@@ -72,7 +82,7 @@ def _compared(rule: Rule, question: Question, change: Change) -> Reached:
         changed = [e for e in takers if _compiled_otherwise(e, before, after)]
         told = {"It says something else of this one now": changed} if changed else {}
         return Reached(told, "" if changed else "no entry is compiled otherwise")
-    if compare := COMPARISONS.get(rule.compare):
+    if compare := comparison(rule.compare):
         answer = compare(question)
         if not answer.doubt:
             told = {f"Here: {what}": entries for what, entries in answer.reached.items()}
@@ -81,7 +91,9 @@ def _compared(rule: Rule, question: Question, change: Change) -> Reached:
     return Reached({"What it said before could not be read" if rule.compare else "": takers})
 
 
-def _compiled_otherwise(entry: Entry, before: CompileFile, after: CompileFile) -> bool:
+def _compiled_otherwise(entry: Entry, before: "CompileFile", after: "CompileFile") -> bool:
+    from localai_ci.backends.recipe import build_inputs
+
     try:
         return build_inputs(before, entry) != build_inputs(after, entry)
     except InputError:  # one of the two does not know it

@@ -48,7 +48,7 @@ class CommitTree:
 
 
 @dataclass(frozen=True)
-class PublishedBase:
+class LastPublished:
     """What was found.
 
     Attributes:
@@ -85,7 +85,7 @@ class Publications:
     trees: Callable[[str], CommitTree | None]
     now: datetime
 
-    async def newest(self, commits: Iterable[CommitTree]) -> PublishedBase:
+    async def newest(self, commits: Iterable[CommitTree]) -> LastPublished:
         """The first of some commits, newest first, all of whose images are there.
 
         Images for Darwin count for none: they are not built from containers, nor found by names.
@@ -98,10 +98,10 @@ class Publications:
             missing, untagged = await self._missing(at, tags)
             first = first or missing
             if not missing:
-                return PublishedBase(at.commit, first, untagged, looked)
+                return LastPublished(at.commit, first, untagged, looked)
             if looked == FAR:
                 break
-        return PublishedBase("", first, {}, looked)
+        return LastPublished("", first, {}, looked)
 
     async def _missing(
         self, at: CommitTree, tags: frozenset[str] | None

@@ -3,21 +3,23 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from localai_ci.backends.input_hash import Snapshot
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
 from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Installed, Read, Tables, tables
 from localai_ci.matrix.tree_state import TreeState
 from localai_ci.matrix.words import refuse_strange_runners
-from localai_ci.plan.by_inputs import by_inputs, without_inputs
 from localai_ci.plan.change import Change, from_list, parse_list
-from localai_ci.plan.decide import Plan
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
 from localai_ci.text import listed as listed_names
 from localai_ci.text import plural, quoted
+
+if TYPE_CHECKING:
+    from localai_ci.backends.input_hash import Snapshot
+    from localai_ci.plan.decide import Plan
 
 PROTO = "backend/backend.proto"
 
@@ -127,7 +129,7 @@ def put_together(
     return known, change
 
 
-def snapshot(request: PlanRequest, known: Tables) -> Snapshot:
+def snapshot(request: PlanRequest, known: Tables) -> "Snapshot":
     """The tree of a request's head, as input hashes need it.
 
     Raises:
@@ -144,21 +146,25 @@ def snapshot(request: PlanRequest, known: Tables) -> Snapshot:
     return snapshot_of(state, known)
 
 
-def snapshot_of(state: TreeState, known: Tables) -> Snapshot:
+def snapshot_of(state: TreeState, known: Tables) -> "Snapshot":
     """A state of a tree, as input hashes need it.
 
     Raises:
         InputError: there is no such state.
     """
+    from localai_ci.backends.input_hash import Snapshot
+
     return Snapshot(state.files or {}, known.rules, known.compile, {}, state.read, known.go_modules)
 
 
-def selected_by_inputs(decided: Plan, request: PlanRequest, known: Tables) -> Plan:
+def selected_by_inputs(decided: "Plan", request: PlanRequest, known: Tables) -> "Plan":
     """The plan by input hashes instead of rules.
 
     Raises:
         InputError: the request names no two revisions.
     """
+    from localai_ci.plan.by_inputs import by_inputs, without_inputs
+
     if not (request.source and request.base):
         raise InputError(
             "inputs are compared between two revisions",

@@ -1,0 +1,168 @@
+"""What `localai-ci plan` does with its options."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localai_ci.cli import output
+from localai_ci.errors import InputError
+from localai_ci.plan.event import Event, likely, parse
+from localai_ci.plan.form import PlanFormat
+from localai_ci.text import and_more
+
+if TYPE_CHECKING:
+    from localai_ci.cli.registry_says import Asked
+    from localai_ci.plan.report import Report
+    from localai_ci.plan.sources import PlanRequest
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """The options of the command, by its parameters' names."""
+
+    source: Path | None = None
+    base: str = ""
+    head: str = "HEAD"
+    changed_files: str = ""
+    event: str = ""
+    matrix: Path | None = None
+    previous_matrix: Path | None = None
+    force: list[str] | None = None
+    rebuilt_base: list[str] | None = None
+    by_inputs: bool = False
+    built: str = ""
+    since_published: str = ""
+    registries_file: Path | None = None
+    refresh: str = ""
+    epoch: str = ""
+    apt_snapshot: str = ""
+    pack: bool = False
+    budget: float | None = None
+    runners: int = 20
+    format_: PlanFormat = PlanFormat.table
+    out: Path | None = None
+    shard_size: int = 240
+    blocks: int = 0
+    why: str = ""
+    why_not: str = ""
+
+
+def run(options: PlanOptions) -> None:
+    """Plan, and print.
+
+    Raises:
+        InputError: something that was given cannot be used.
+    """
+    report = report_for(options)
+    if options.why or options.why_not:
+        from localai_ci.plan.explain import explain
+
+        output.line(explain(report.plan, options.why or options.why_not))
+        return
+    if options.format_ is PlanFormat.table and not options.out:
+        _print_table(report)
+        return
+    from localai_ci.plan.form import render
+
+    text = render(report, options.format_, options.shard_size, options.blocks)
+    if options.format_ is PlanFormat.github:
+        _print_head(report, output.note)  # the outputs do not say how much is built, nor why
+    if options.out:
+        output.write(options.out, text)
+    else:
+        output.line(text.removesuffix("\n"))
+
+
+def _request(options: PlanOptions) -> "PlanRequest":
+    from localai_ci.plan.sources import PlanRequest
+
+    if options.event:
+        event = parse(options.event)
+    elif options.since_published:
+        event = Event.push
+    else:
+        event = likely(changed=bool(options.changed_files or options.base))
+    return PlanRequest(
+        event=event,
+        source=options.source,
+        base=options.base,
+        head=options.head,
+        changed_files=options.changed_files,
+        matrix=options.matrix,
+        previous_matrix=options.previous_matrix,
+        bases=tuple(options.rebuilt_base or ()),
+        forced=tuple(options.force or ()),
+    )
+
+
+def _asked(options: PlanOptions, flag: str, registry: str) -> "Asked":
+    from localai_ci.cli.registries import load_registries
+    from localai_ci.cli.registry_says import Asked
+
+    file = load_registries(options.registries_file)
+    return Asked(registry, flag, file, options.refresh, options.epoch, options.apt_snapshot)
+
+
+def report_for(options: PlanOptions) -> "Report":
+    """The plan that was asked for, with its jobs.
+
+    Raises:
+        InputError: something that was given cannot be used.
+    """
+    from localai_ci.plan.decide import decide
+    from localai_ci.plan.report import report_of
+    from localai_ci.plan.sources import gather, selected_by_inputs
+
+    request, base = _request(options), None
+    if options.since_published:
+        from localai_ci.cli.registry_says import since_published, with_untagged
+
+        if not request.event.publishes:
+            raise InputError(
+                f"a {request.event} publishes nothing that another run could have lost",
+                where="--since-published",
+                remedy="Give --event push.",
+            )
+        asked = _asked(options, "--since-published", options.since_published)
+        request, base = since_published(request, asked)
+    known, change = gather(request, sys.stdin.buffer.read)
+    decided = decide(known.matrix, known.rules, change)
+    if base:
+        decided = with_untagged(decided, base)
+    if options.by_inputs and not request.no_base:
+        decided = selected_by_inputs(decided, request, known)
+    if options.built:
+        from localai_ci.cli.registry_says import without_built
+
+        asked = _asked(options, "--built", options.built)
+        decided = without_built(decided, request, known, asked)
+    return report_of(decided, known.estimates, options.runners, options.budget, pack=options.pack)
+
+
+def _print_head(report: "Report", say: Callable[[str], None]) -> None:
+    from localai_ci.plan.report import headline
+
+    say(headline(report))
+    for note in report.plan.change.notes:
+        output.note(f"note: {note}")
+
+
+def _print_table(report: "Report") -> None:
+    from localai_ci.plan.report import budget_line, table_rows
+
+    _print_head(report, output.line)
+    rows = table_rows(report.plan.entries)
+    if rows:
+        output.table(["backend", "entries", "which", "because"], rows)
+        output.line(budget_line(report))
+    idle = [[path, why] for path, why in report.plan.idle.items()]
+    if idle:
+        output.table(["without effect", "because"], idle[:IDLE_SHOWN])
+    if more := and_more(idle, IDLE_SHOWN):
+        output.line(f"… {more} without effect (all in --format json)")
+
+
+IDLE_SHOWN = 12
+"""Paths without effect that the table names."""
