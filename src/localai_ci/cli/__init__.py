@@ -39,8 +39,11 @@ def _run() -> None:
         from localai_ci.cli.quick import plain_plan
 
         if options := plain_plan(sys.argv[2:]):
+            import gc
+
             from localai_ci.cli.planning import run
 
+            gc.disable()  # it ends before there is enough to collect
             run(options)
             return
     from localai_ci.cli.program import commands

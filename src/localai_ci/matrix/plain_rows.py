@@ -14,10 +14,10 @@ LISTS = ("include", "includeDarwin")
 
 # A word that YAML takes for text: in quotes without escapes, or bare, with none of YAML's own.
 _LINE = re.compile(
-    r"(?P<item>  - |    )(?P<key>[a-z][a-z0-9-]*):(?: (?:"
-    r'"(?P<double>[^"\\\x00-\x1f\x7f-\uffff]*)"|'
-    r"'(?P<single>[^'\x00-\x1f\x7f-\uffff]*)'|"
-    r"(?P<bare>[a-zA-Z./][a-zA-Z0-9._/+@-]*(?::[a-zA-Z0-9._/+@-]+)*)"
+    r"(  - |    )([a-z][a-z0-9-]*):(?: (?:"
+    r'"([ !#-\[\]-~]*)"|'
+    r"'([ -&(-~]*)'|"
+    r"([a-zA-Z./][a-zA-Z0-9._/+@-]*(?::[a-zA-Z0-9._/+@-]+)*)"
     r"))"
 )
 _NO_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "."}

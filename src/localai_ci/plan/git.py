@@ -3,11 +3,12 @@
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISLNK, S_ISREG
 
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
@@ -15,8 +16,15 @@ from localai_ci.matrix.git_objects import GitObjects
 from localai_ci.matrix.git_process import run
 from localai_ci.text import printable, quoted
 
-_STAT = re.compile(rb"(?:  [a-z]+: [^\n]*\n){0,5}")
-"""What git tells of a file in the index, five lines."""
+_ENTRY = re.compile(
+    rb"(?:  ctime: [^\n]*\n  mtime: (\d+):(\d+)\n  dev: [^\n]*\n  uid: [^\n]*\n"
+    rb"  size: (\d+)\t[^\n]*\n)?(?:(\d{6}) ([0-9a-f]+) \d\t(.*))?",
+    re.DOTALL,
+)
+"""What git tells of the file before in the index, five lines; then mode, id and name of the next.
+
+Counted from the front: a name may have a line break and look like anything.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,10 @@ class Checkout:
 
     def resolve(self, revision: str) -> str | None:
         """The commit that a revision names; None if there is none, as in a first push."""
-        if not revision.strip("0"):
+        if not revision.strip("0") or "\n" in revision or "\0" in revision:
             return None
-        found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options",
-                          f"{revision}^{{commit}}", no=(1,))  # fmt: skip
-        return found.decode().strip() if found else None
+        head, _ = self._ask(f"{revision}^{{commit}}", revision)
+        return head[0].decode() if head[1:2] == [b"commit"] else None
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit where two revisions parted; None if history does not show it."""
@@ -75,13 +82,31 @@ class Checkout:
         if head[0] in {b"dangling", b"loop", b"notdir"} or head[1:2] == [b"tree"]:
             return None
         if head[-1] == b"missing":
-            if self._run("ls-tree", "-z", "--full-tree", revision, "--", path):
+            if self._names(revision, path):
                 raise self._fault(
                     "it is in the commit, and its content is not in this clone", path,
                     "Fetch it: git fetch --refetch --no-filter",
                 )  # fmt: skip
             return None
         return content
+
+    def _names(self, revision: str, path: str) -> bool:
+        """Whether a commit has a path, whatever of it this clone has."""
+        folder, _, name = path.rpartition("/")
+        place = f"{revision}:{folder}"
+        if place not in self._folders:
+            head, content = self._ask(place, folder)
+            there = head[1:2] == [b"tree"]
+            missing = head[-1] == b"missing" and bool(folder) and self._names(revision, folder)
+            if missing:  # the folder is named, and not in this clone
+                return True
+            width = len(head[0]) // 2
+            self._folders[place] = frozenset(_tree_names(content, width)) if there else frozenset()
+        return name.encode("utf-8", "surrogateescape") in self._folders[place]
+
+    @cached_property
+    def _folders(self) -> dict[str, frozenset[bytes]]:
+        return {}
 
     @cached_property
     def _objects(self) -> GitObjects:
@@ -150,16 +175,15 @@ class Checkout:
                            "--ignore-submodules=all", "-z", "HEAD", no=(128,))  # fmt: skip
         if staged is None:  # nothing was ever committed
             return ()
-        found = {p.decode("utf-8", "surrogateescape") for p in staged.split(b"\0") if p}
-        listed = (self._run("ls-files", "--debug", "--stage", "-z") or b"").split(b"\0")
-        for at, entry in enumerate(listed[:-1]):
-            # The stat data of an entry follow its name, and the next entry follows them. They are
-            # counted from the front: a name may have a line break and look like anything.
-            meta, _, name = entry[_told_of_last(entry) if at else 0 :].partition(b"\t")
-            mode, blob, _ = (*meta.decode("ascii", "replace").split(" "), "", "")[:3]
-            path = name.decode("utf-8", "surrogateescape")
-            if mode != "160000" and not _as_staged(self.path / path, blob, listed[at + 1]):
-                found.add(path)
+        found = {os.fsdecode(p) for p in staged.split(b"\0") if p}
+        top = os.fsencode(self.path)
+        known: tuple[bytes, bytes, bytes] | None = None
+        # Each entry's stat data follow its name, and the next entry follows them.
+        for piece in (self._run("ls-files", "--debug", "--stage", "-z") or b"").split(b"\0"):
+            entry = _ENTRY.match(piece)
+            if known and known[0] != b"160000" and not _as_staged(top, known, entry):
+                found.add(os.fsdecode(known[2]))
+            known = (entry[4], entry[5], entry[6]) if entry and entry[4] else None
         return tuple(sorted(found))
 
     def _fault(self, what: str, where: str, remedy: str) -> InputError:
@@ -218,24 +242,36 @@ def quoted_line(text: str) -> str:
     return printable(text)[:200]
 
 
-def _told_of_last(entry: bytes) -> int:
-    """How many bytes at an entry's beginning are about the one before."""
-    found = _STAT.match(entry)
-    return found.end() if found else 0
+def _tree_names(content: bytes, width: int) -> Iterator[bytes]:
+    """The names in a tree object: a mode, a blank, the name, a zero, the id in bytes."""
+    at = 0
+    while at < len(content):
+        end = content.index(b"\0", at)
+        yield content[content.index(b" ", at) + 1 : end]
+        at = end + 1 + width
 
 
-def _as_staged(path: Path, blob: str, stat: bytes) -> bool:
+def _as_staged(
+    top: bytes, known: tuple[bytes, bytes, bytes], stat: "re.Match[bytes] | None"
+) -> bool:
     """Whether a file is what the index says, by its time and size, and else by its content."""
+    _, blob, name = known
+    path = os.path.join(top, name)  # noqa: PTH118 - thousands of them
     try:
-        now = path.lstat()
+        now = os.lstat(path)
     except OSError:
         return False
-    known = dict(re.findall(rb"(mtime|size): (\d+(?::\d+)?)", stat))
-    mtime = f"{now.st_mtime_ns // 10**9}:{now.st_mtime_ns % 10**9}".encode()
-    if (known.get(b"mtime"), known.get(b"size")) == (mtime, b"%d" % now.st_size):
-        return True
-    if not (path.is_symlink() or path.is_file()):
+    if stat and stat[3] is not None:
+        seconds, rest = divmod(now.st_mtime_ns, 10**9)
+        told = (int(stat[1]), int(stat[2]), int(stat[3]))
+        if told == (seconds, rest, now.st_size):
+            return True
+    if S_ISLNK(now.st_mode):
+        content = os.readlink(path)  # noqa: PTH115 - bytes
+    elif S_ISREG(now.st_mode):
+        content = Path(os.fsdecode(path)).read_bytes()
+    else:
         return False
-    content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
     text = b"blob %d\0" % len(content) + content
-    return hashlib.sha1(text, usedforsecurity=False).hexdigest() == blob
+    kind = "sha1" if len(blob) == 40 else "sha256"  # noqa: PLR2004 - hex digits
+    return hashlib.new(kind, text, usedforsecurity=False).hexdigest().encode() == blob

@@ -13,13 +13,13 @@ from localai_ci.matrix.tree_state import TreeState
 from localai_ci.matrix.words import refuse_strange_runners
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.event import Event
-from localai_ci.plan.git import Checkout
 from localai_ci.text import listed as listed_names
 from localai_ci.text import plural, quoted
 
 if TYPE_CHECKING:
     from localai_ci.backends.input_hash import Snapshot
     from localai_ci.plan.decide import Plan
+    from localai_ci.plan.git import Checkout
 
 PROTO = "backend/backend.proto"
 
@@ -74,7 +74,7 @@ def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Table
             "--base names a revision, and there is no --source that could have it",
             remedy="Give a clone of LocalAI as --source.",
         )
-    checkout = Checkout(request.source) if request.source else None
+    checkout = _checkout(request.source) if request.source else None
     read = _reader(checkout, request.head)
     compared: Compared | str | None = request.no_base or None
     if checkout and request.base:
@@ -90,6 +90,12 @@ def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Table
         )
         change = replace(change, notes=(*change.notes, note))
     return known, change
+
+
+def _checkout(source: Path) -> "Checkout":
+    from localai_ci.plan.git import Checkout
+
+    return Checkout(source)
 
 
 def put_together(
@@ -141,7 +147,7 @@ def snapshot(request: PlanRequest, known: Tables) -> "Snapshot":
             where="--built",
             remedy="Name a clone of LocalAI: --source TREE",
         )
-    checkout = Checkout(request.source)
+    checkout = _checkout(request.source)
     state = TreeState(_reader(checkout, request.head), lambda: checkout.listing(request.head))
     return snapshot_of(state, known)
 
@@ -181,7 +187,7 @@ def selected_by_inputs(decided: "Plan", request: PlanRequest, known: Tables) -> 
     )
 
 
-def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
+def _compare(checkout: "Checkout", request: PlanRequest) -> Compared | str:
     """What differs between two commits, or why there are none.
 
     A pull request changes what it did since it left its base; a push, what was there before.
@@ -204,7 +210,7 @@ def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
     )
 
 
-def state_of(checkout: Checkout, commit: str, installed: Installed | None = None) -> TreeState:
+def state_of(checkout: "Checkout", commit: str, installed: Installed | None = None) -> TreeState:
     """The tree of a commit."""
     return TreeState(
         lambda path: checkout.read(commit, path),
@@ -269,7 +275,7 @@ def _read_list(name: str, read_stdin: Callable[[], bytes]) -> tuple[str, ...]:
         ) from None
 
 
-def _reader(checkout: Checkout | None, head: str) -> Read:
+def _reader(checkout: "Checkout | None", head: str) -> Read:
     """Reads files of the checkout's head; without a checkout or such a head there are none."""
     commit = checkout.resolve(head) if checkout else None
 
