@@ -4,7 +4,7 @@ Rules say what a file may be an input of; the hash says what enters. Where both 
 only explain. Images that a build starts from count by their names here, as no registry is asked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from localai_ci.backends.input_hash import InputSet, Snapshot, inputs_of
@@ -33,10 +33,11 @@ def by_inputs(plan: Plan, before: Snapshot, after: Snapshot, previous: Matrix) -
         return without_inputs(plan)
     old = previous.by_id()
     found = Findings(plan.matrix.entries)
+    reached = any(_may_enter(path, plan, old.values()) for path in plan.change.paths)
     same = []
     for entry in plan.matrix.entries:
         planned = plan.by_id.get(entry.id)
-        why = difference(entry, old.get(entry.id), before, after)
+        why = difference(entry, old.get(entry.id), before, after) if reached else ""
         told = planned.reasons if planned else ()
         reasons = [r for r in told if r.kind is not ReasonKind.other_leg and (why or _stays(r))]
         for reason in reasons or ([Reason(ReasonKind.inputs, why)] if why else []):
@@ -48,6 +49,21 @@ def by_inputs(plan: Plan, before: Snapshot, after: Snapshot, previous: Matrix) -
     entries = tuple(found.planned())
     left = {p.entry.id for p in entries}
     return replace(plan, entries=entries, same=tuple(i for i in same if i not in left))
+
+
+def _may_enter(path: str, plan: Plan, old: Iterable[Entry]) -> bool:
+    """Whether an edit of a file can change an input at all; most edit what enters nothing."""
+    inputs = plan.inputs
+    if inputs.absent or inputs.rule(path) or inputs.is_matrix(path) or path.startswith("matrix/"):
+        return True
+    if path.endswith(".go"):  # a package that nobody named in a rule may be linked all the same
+        return True
+    return any(
+        path == entry.dockerfile or path.startswith(tuple(f"{f}/" for f in entry.folders))
+        or path in entry.folders
+        for entries in (plan.matrix.entries, old)
+        for entry in entries
+    )  # fmt: skip
 
 
 def without_inputs(plan: Plan) -> Plan:

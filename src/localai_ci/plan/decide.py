@@ -13,7 +13,7 @@ from localai_ci.plan.event import Event
 from localai_ci.plan.findings import Findings, Planned
 from localai_ci.plan.judge_rule import judge_dockerfile, judge_rule
 from localai_ci.plan.reasons import Reason, ReasonKind
-from localai_ci.plan.rowless import mentioned, rowless, without_rows
+from localai_ci.plan.rowless import mentioned, places_of, rowless, without_rows
 from localai_ci.text import listed
 
 FORCED = {
@@ -165,7 +165,7 @@ def _judge_unknown(
     if not inputs.below_root(path):
         return "outside of what images are built from"
     why = "no rule says what it is an input of"
-    if folder := without_rows(path, sources):
+    if folder := without_rows(path, places_of(sources)):
         user = mentioned(folder, change.trees[1], inputs) if change.trees else ""
         if not user:
             return f"{folder} has no rows in the matrix, so no image is made of it yet"

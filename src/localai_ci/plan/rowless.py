@@ -9,18 +9,23 @@ from localai_ci.matrix.rules import Inputs
 from localai_ci.matrix.tree_state import TreeState
 
 
-def without_rows(path: str, sources: Iterable[str]) -> str:
+def without_rows(path: str, places: Iterable[str]) -> str:
     """The folder beside those of backends that a file is in, if it is in one; else nothing.
 
     Args:
         path: A file that is in no folder of a row, and that no rule knows.
-        sources: The folders of all rows.
+        places: The folders that those of rows are in.
     """
-    for place in {dirname(folder) for folder in sources}:
+    for place in places:
         name, inside, _ = path.removeprefix(f"{place}/").partition("/")
         if place and inside and path.startswith(f"{place}/"):
             return f"{place}/{name}"
     return ""
+
+
+def places_of(sources: Iterable[str]) -> frozenset[str]:
+    """The folders that those of rows are in."""
+    return frozenset(map(dirname, sources))
 
 
 def mentioned(folder: str, tree: TreeState, inputs: Inputs) -> str:
@@ -39,6 +44,6 @@ def mentioned(folder: str, tree: TreeState, inputs: Inputs) -> str:
 def rowless(idle: Iterable[str], matrix: Matrix) -> list[str]:
     """The folders without rows among what changed without effect."""
     sources = {folder for entry in matrix.entries for folder in entry.folders}
-    taken = tuple(f"{folder}/" for folder in sources)
-    found = {without_rows(path, sources) for path in idle if not path.startswith(taken)}
+    taken, places = tuple(f"{folder}/" for folder in sources), places_of(sources)
+    found = {without_rows(path, places) for path in idle if not path.startswith(taken)}
     return sorted(found - {""})
