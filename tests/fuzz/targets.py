@@ -27,7 +27,7 @@ from localai_ci.matrix.tables import Tables
 from localai_ci.oci import auth
 from localai_ci.oci.credentials import Keyring
 from localai_ci.oci.reference import Reference
-from localai_ci.plan.change import parse_list
+from localai_ci.plan.changed_list import parse_list
 from localai_ci.plan.proto import breaking_changes
 from localai_ci.release.inbox import read_folder
 from localai_ci.release.promise import read_promise

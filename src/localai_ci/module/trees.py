@@ -17,7 +17,7 @@ from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.rules import load_inputs
 from localai_ci.matrix.tables import PATHS
 from localai_ci.matrix.tree_state import TreeState
-from localai_ci.plan.change import parse_list
+from localai_ci.plan.changed_list import parse_list
 from localai_ci.plan.checking import as_text, check_all, idle_rules
 from localai_ci.plan.decide import decide
 from localai_ci.plan.report import Report, report_of

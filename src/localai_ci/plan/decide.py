@@ -163,7 +163,12 @@ def _judge_unknown(
     if neutral := inputs.neutral(path):
         return f"declared neutral: {neutral.reason}"
     if not inputs.below_root(path):
-        return "outside of what images are built from"
+        lower = path.casefold()
+        if lower == path or not inputs.below_root(lower):
+            return "outside of what images are built from"
+        why = f"but for its capitals it is {lower}"
+        found.add_all(Reason(ReasonKind.unknown, why), path)
+        return ""
     why = "no rule says what it is an input of"
     if folder := without_rows(path, places_of(sources)):
         user = mentioned(folder, change.trees[1], inputs) if change.trees else ""

@@ -18,13 +18,17 @@ from localai_ci.text import printable, quoted
 
 _ENTRY = re.compile(
     rb"(?:  ctime: [^\n]*\n  mtime: (\d+):(\d+)\n  dev: [^\n]*\n  uid: [^\n]*\n"
-    rb"  size: (\d+)\t[^\n]*\n)?(?:(\d{6}) ([0-9a-f]+) \d\t(.*))?",
+    rb"  size: (\d+)\tflags: ([0-9a-f]+)\n)?(?:(\d{6}) ([0-9a-f]+) \d\t(.*))?",
     re.DOTALL,
 )
 """What git tells of the file before in the index, five lines; then mode, id and name of the next.
 
 Counted from the front: a name may have a line break and look like anything.
 """
+
+
+_LEFT_OUT = 0x40000000
+"""The flag of a file that a sparse checkout leaves out of the working tree."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,14 @@ class Checkout:
         head, _ = self._ask(f"{revision}^{{commit}}", revision)
         return head[0].decode() if head[1:2] == [b"commit"] else None
 
-    def merge_base(self, one: str, other: str) -> str | None:
-        """The commit where two revisions parted; None if history does not show it."""
-        found = self._run("merge-base", one, other, no=(1,))
-        return found.decode().split()[0] if found else None
+    def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
+        """The commits where two revisions parted, more than one after crossing merges."""
+        found = self._run("merge-base", "--all", one, other, no=(1,))
+        return tuple((found or b"").decode().split())
+
+    def ever_had(self, revision: str, path: str) -> bool:
+        """Whether a path was in the tree of a commit or of one before it."""
+        return bool(self._run("rev-list", "--max-count=1", revision, "--", path))
 
     def first_parents(self, revision: str, number: int) -> list[tuple[str, datetime]]:
         """A commit and its first parents, newest first, each with the time of the commit."""
@@ -90,6 +98,10 @@ class Checkout:
             return None
         return content
 
+    def has(self, revision: str, path: str) -> bool:
+        """Whether a file or folder is in a commit."""
+        return "\n" in path or self._names(revision, path)
+
     def _names(self, revision: str, path: str) -> bool:
         """Whether a commit has a path, whatever of it this clone has."""
         folder, _, name = path.rpartition("/")
@@ -107,6 +119,30 @@ class Checkout:
     @cached_property
     def _folders(self) -> dict[str, frozenset[bytes]]:
         return {}
+
+    def links(self, revision: str, *, checked_out: bool) -> dict[str, str]:
+        """The symbolic links of a commit, each with what it says.
+
+        Args:
+            revision: The commit.
+            checked_out: Whether it is the working tree's, whose index is read anyhow.
+        """
+        if checked_out and self._top():
+            entries = [(e[5], e[6], e[7]) for piece in self._index if (e := _ENTRY.match(piece))]
+            found = [(blob, path) for mode, blob, path in entries if mode == b"120000"]
+        else:
+            listed = self._run("ls-tree", "-r", "-z", "--full-tree", revision) or b""
+            found = [(line[12:].split(b"\t")[0], line.partition(b"\t")[2])
+                     for line in listed.split(b"\0") if line.startswith(b"120000 ")]  # fmt: skip
+        return {
+            os.fsdecode(path): os.fsdecode(self._ask(blob.decode(), "")[1]) for blob, path in found
+        }
+
+    @cached_property
+    def _index(self) -> list[bytes]:
+        """What git tells of the index: an entry's stat data stand before the next entry."""
+        whole = Checkout(Path(os.fsdecode(self._top())))  # this may be a folder below
+        return (whole._run("ls-files", "--debug", "--stage", "-z") or b"").split(b"\0")
 
     @cached_property
     def _objects(self) -> GitObjects:
@@ -164,26 +200,31 @@ class Checkout:
             return None
         return {f"{path}/{name}": blob for name, blob in inside.listing(commit).items()}
 
+    def _top(self) -> bytes:
+        """The top of the working tree; empty where there is none, as in a bare repository."""
+        if (self.path / ".git").exists():
+            return os.fsencode(self.path)
+        said = self._run("rev-parse", "--show-toplevel", no=(128,)) or b""
+        return said.removesuffix(b"\n")
+
     def uncommitted(self) -> tuple[str, ...]:
         """The tracked files of a working tree that are not as they were committed.
 
         Found without git's own look at the working tree, in which a tree's settings name programs.
         """
-        if not (self.path / ".git").exists():
+        if not (top := self._top()):
             return ()
         staged = self._run("diff-index", "--cached", "--name-only", "--no-renames",
                            "--ignore-submodules=all", "-z", "HEAD", no=(128,))  # fmt: skip
         if staged is None:  # nothing was ever committed
             return ()
         found = {os.fsdecode(p) for p in staged.split(b"\0") if p}
-        top = os.fsencode(self.path)
         known: tuple[bytes, bytes, bytes] | None = None
-        # Each entry's stat data follow its name, and the next entry follows them.
-        for piece in (self._run("ls-files", "--debug", "--stage", "-z") or b"").split(b"\0"):
+        for piece in self._index:
             entry = _ENTRY.match(piece)
             if known and known[0] != b"160000" and not _as_staged(top, known, entry):
                 found.add(os.fsdecode(known[2]))
-            known = (entry[4], entry[5], entry[6]) if entry and entry[4] else None
+            known = (entry[5], entry[6], entry[7]) if entry and entry[5] else None
         return tuple(sorted(found))
 
     def _fault(self, what: str, where: str, remedy: str) -> InputError:
@@ -256,6 +297,8 @@ def _as_staged(
 ) -> bool:
     """Whether a file is what the index says, by its time and size, and else by its content."""
     _, blob, name = known
+    if stat and stat[4] is not None and int(stat[4], 16) & _LEFT_OUT:
+        return True
     path = os.path.join(top, name)  # noqa: PTH118 - thousands of them
     try:
         now = os.lstat(path)

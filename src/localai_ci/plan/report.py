@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from localai_ci.config.estimates import Estimates
 from localai_ci.errors import InputError
@@ -57,6 +57,14 @@ def report_of(
     else:
         jobs = single(entries, estimates)
     run = simulate(jobs, runners, estimates, one_merge=True)
+    long = [j for j in jobs if j.minutes > limits.JOB_MINUTES and j.runner not in estimates.own]
+    if long:
+        note = (
+            f"{plural(len(long), 'job')} above the {limits.JOB_MINUTES} minutes after which GitHub"
+            f" ends one: {listed([f'{j.name} ({hours(j.minutes)})' for j in long])}; give such an"
+            " entry a runner of your own, or make it faster"
+        )
+        plan = replace(plan, change=replace(plan.change, notes=(*plan.change.notes, note)))
     return Report(plan, jobs, run, runners, estimates)
 
 

@@ -11,8 +11,10 @@ from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
 from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Installed, Read, Tables, tables
 from localai_ci.matrix.tree_state import TreeState
 from localai_ci.matrix.words import refuse_strange_runners
-from localai_ci.plan.change import Change, from_list, parse_list
+from localai_ci.plan.change import Change, from_list
+from localai_ci.plan.changed_list import PathList, parse_list
 from localai_ci.plan.event import Event
+from localai_ci.plan.links import with_aliases
 from localai_ci.text import listed as listed_names
 from localai_ci.text import plural, quoted
 
@@ -83,6 +85,8 @@ def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Table
     if request.changed_files:
         listed = _read_list(request.changed_files, read_stdin)
     known, change = put_together(request, read, compared, listed)
+    if checkout and listed is not None and change.paths is not None:
+        change = _with_known_paths(change, known, checkout, request.head)
     if checkout and request.head == "HEAD" and (edited := checkout.uncommitted()):
         note = (
             f"{plural(len(edited), 'file')} of {request.source} edited and not committed"
@@ -96,6 +100,32 @@ def _checkout(source: Path) -> "Checkout":
     from localai_ci.plan.git import Checkout
 
     return Checkout(source)
+
+
+STRANGERS = 20
+"""Listed paths whose history is looked up; more that the tree lacks are a doubt by themselves."""
+
+
+def _with_known_paths(change: Change, known: Tables, checkout: "Checkout", head: str) -> Change:
+    """A listed path that no commit ever had is a list in another form: not known what changed.
+
+    Of paths that some rule or row reaches nothing is asked: they are built for.
+    """
+    commit = checkout.resolve(head)
+    if commit is None or change.paths is None:
+        return change
+    folders = tuple(f"{folder}/" for e in known.matrix.entries for folder in e.folders)
+    strangers = [
+        path
+        for path in change.paths
+        if not (known.rules.rule(path) or known.rules.is_matrix(path) or path.startswith(folders))
+        and not checkout.has(commit, path)
+    ]
+    lost = [path for path in strangers[:STRANGERS] if not checkout.ever_had(commit, path)]
+    if not lost and len(strangers) <= STRANGERS:
+        return change
+    doubt = f"{quoted((lost or strangers)[0])} of the list is in no commit of {head}"
+    return replace(change, paths=None, unknown=doubt)
 
 
 def put_together(
@@ -199,12 +229,19 @@ def _compare(checkout: "Checkout", request: PlanRequest) -> Compared | str:
             f"the revision {missing} is not in the checkout"
             " (a first push, a shallow clone, or rewritten history)"
         )
-    start = checkout.merge_base(base, head) if request.event.branches_off else base
-    if not start:
+    starts = checkout.merge_bases(base, head) if request.event.branches_off else (base,)
+    if not starts:
         return f"{request.base} and {request.head} have no common history in the checkout"
+    if len(starts) > 1:
+        return (
+            f"{request.base} and {request.head} parted at {len(starts)} commits, as their branches"
+            " were merged into each other"
+        )
+    start = starts[0]
     installed = Installed()
+    links = checkout.links(head, checked_out=request.head == "HEAD")
     return Compared(
-        checkout.changed(start, head),
+        with_aliases(checkout.changed(start, head), links),
         state_of(checkout, start, installed),
         state_of(checkout, head, installed),
     )
@@ -262,7 +299,7 @@ def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
     return frozenset(names)
 
 
-def _read_list(name: str, read_stdin: Callable[[], bytes]) -> tuple[str, ...]:
+def _read_list(name: str, read_stdin: Callable[[], bytes]) -> PathList:
     if name == "-":
         return parse_list(read_stdin(), "standard input")
     try:

@@ -12,7 +12,8 @@ from unit.plan.deciding import EVERYTHING, INPUTS, MATRIX, NOTHING, counts, plan
 from localai_ci.config.compile import load_compile
 from localai_ci.config.data import data_dir
 from localai_ci.errors import InputError
-from localai_ci.plan.change import Change, from_list, parse_list
+from localai_ci.plan.change import Change, from_list
+from localai_ci.plan.changed_list import parse_list
 from localai_ci.plan.decide import Plan, decide
 from localai_ci.plan.event import Event
 from localai_ci.plan.findings import Planned
