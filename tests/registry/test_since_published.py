@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 from lab.images import publish
+from lab.legs import Scene as Legs
 from lab.oci import oci_registry
 from lab.rooms import QUICK, fresh
 from registry.test_built import GIT, clone, file
@@ -18,11 +19,14 @@ from typer.testing import CliRunner
 from localai_ci.backends.input_hash import inputs_of, refresh_of
 from localai_ci.cli import commands
 from localai_ci.matrix.tables import Tables
-from localai_ci.names import input_tag
+from localai_ci.names import input_tag, split_entry_id
+from localai_ci.oci import copy
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
 from localai_ci.plan.event import Event
 from localai_ci.plan.sources import PlanRequest, snapshot
+from localai_ci.release import kept
+from localai_ci.release.targets import Target
 
 BOTH = {"cpu-whisper/amd64", "cpu-whisper/arm64"}
 WHISPER = "backend/go/whisper/main.go"
@@ -147,6 +151,28 @@ def test_an_image_of_another_commit_with_the_same_inputs_counts(scene: Scene) ->
     scene.git("revert", "--no-edit", "HEAD")
     assert scene.due() == set()
     assert scene.due("--base", first) == set()
+
+
+def test_a_receipt_says_of_which_commit_an_image_is_when_its_base_has_moved(scene: Scene) -> None:
+    first = scene.git("rev-parse", "HEAD")
+
+    async def receipts() -> None:
+        async with Transport(policy=QUICK) as transport:
+            place = Target("own", scene.images, scene.images)
+            lab = Legs(transport, (place,))
+            for entry in BOTH:
+                receipt = await lab.leg(entry, revision=first)
+                suffix, arch = split_entry_id(entry)
+                leg = scene.images.at(input_tag("0123456789ab", suffix, arch))
+                await copy.copy(transport, receipt.publications[0].reference, leg)
+                assert await kept.keep(transport, leg, receipt)
+            await publish(transport, scene.bases, "24.04", "another base than then")
+
+    anyio.run(receipts)
+    scene.push("docs/x.md", "")
+    assert scene.due() == set()
+    scene.push(WHISPER, "package changed\n")
+    assert scene.due() == BOTH
 
 
 @pytest.mark.parametrize(
