@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.text import quoted
 
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
 _HEREDOC = re.compile(
@@ -46,10 +48,17 @@ def parse_dockerfile(text: str) -> DockerfileText:
     Raises:
         InputError: an unknown instruction, or a here-document that does not end.
     """
+    if len(text) > bounds.BUILD_TEXT:
+        raise fault(f"it has more than {bounds.BUILD_TEXT} characters")
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     directives, start = _directives(lines)
     escape = dict(directives).get("escape", "\\")
     return DockerfileText(tuple(directives), tuple(_instructions(lines, start, escape)))
+
+
+def fault(what: str) -> InputError:
+    """The doubt about a Dockerfile."""
+    return InputError(what, where="Dockerfile", remedy="Every entry that uses it is rebuilt.")
 
 
 def _directives(lines: list[str]) -> tuple[list[tuple[str, str]], int]:
@@ -85,9 +94,7 @@ def _instructions(lines: list[str], start: int, escape: str) -> Iterator[Instruc
             continue
         name, _, arguments = _split(whole)
         if name not in KNOWN:
-            raise InputError(
-                f"an unknown instruction {name[:40]!r}", where=f"Dockerfile, line {first + 1}"
-            )
+            raise fault(f"an unknown instruction {quoted(name, 40)} in line {first + 1}")
         documents: list[str] = []
         target = _split(arguments)[0] if name == "ONBUILD" else name
         if target in _WITH_HEREDOCS and not arguments.lstrip().startswith("["):
@@ -109,7 +116,7 @@ def _without_quotes(text: str) -> str:
     """The text with quoted stretches blanked, but for the name of a here-document."""
 
     def blank(match: re.Match[str]) -> str:
-        before = text[: match.start()].rstrip()
+        before = text[max(0, match.start() - 9) : match.start()].rstrip()
         return match[0] if re.search(r"<<-?$", before) else " " * len(match[0])
 
     return re.sub(r"\"(?:\\.|[^\"\\])*\"|'[^']*'", blank, text)
@@ -124,4 +131,4 @@ def _body(lines: list[str], number: int, heredoc: re.Match[str]) -> tuple[str, i
         if (line.lstrip("\t") if heredoc[2] else line) == end:
             return "\n".join(found), number
         found.append(line)
-    raise InputError(f"the here-document {end[:40]} does not end", where="Dockerfile")
+    raise fault(f"the here-document {quoted(end, 40)} does not end")

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from localai_ci.backends.dockerfile_text import DockerfileText, Instruction, parse_dockerfile
+from localai_ci.backends.dockerfile_text import DockerfileText, Instruction, fault, parse_dockerfile
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.text import quoted
 
 _ARGUMENT = re.compile(r"([A-Za-z_]\w*)(?:=(.*))?", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+?])([^{}]*))?\})")
@@ -60,7 +62,7 @@ def _read(text: str) -> tuple[DockerfileText, list[Instruction], list[_Stage]]:
 
 
 def _not_understood(text: str) -> InputError:
-    return InputError(f"{text[:60]!r} is not understood", where="Dockerfile")
+    return fault(f"{quoted(text)} is not understood")
 
 
 def _stages(file: DockerfileText) -> tuple[list[Instruction], list[_Stage]]:
@@ -71,17 +73,15 @@ def _stages(file: DockerfileText) -> tuple[list[Instruction], list[_Stage]]:
         if item.name == "FROM":
             match = _FROM.fullmatch(item.arguments)
             if not match:
-                raise InputError(
-                    f"FROM {item.arguments[:60]} is not understood", where="Dockerfile"
-                )
+                raise _not_understood(f"FROM {item.arguments}")
             bodies.append([])
             stages.append(_Stage(match[2], (match[3] or "").lower(), match[1].strip(), ()))
         elif bodies:
             bodies[-1].append(item)
         else:
             before.append(item)
-    if not stages:
-        raise InputError("it has no FROM", where="Dockerfile")
+    if not 0 < len(stages) <= bounds.STAGES:
+        raise fault(f"it has {len(stages)} FROM, expected 1 to {bounds.STAGES}")
     joined = [
         _Stage(s.base, s.name, s.flags, tuple(body)) for s, body in zip(stages, bodies, strict=True)
     ]
@@ -95,9 +95,7 @@ def _arguments(item: Instruction) -> list[tuple[str, str | None]]:
     try:
         words = shlex.split(item.arguments, posix=True)
     except ValueError:
-        raise InputError(
-            f"ARG {item.arguments[:60]} is not understood", where="Dockerfile"
-        ) from None
+        raise _not_understood(f"ARG {item.arguments}") from None
     for word in words:
         match = _ARGUMENT.fullmatch(word)
         if not match:
@@ -111,7 +109,7 @@ def _globals(before: Iterable[Instruction], given: Mapping[str, str]) -> dict[st
     values: dict[str, str] = {}
     for item in before:
         if item.name != "ARG":
-            raise InputError(f"{item.name} before the first FROM", where="Dockerfile")
+            raise fault(f"{item.name} stands before the first FROM")
         for name, default in _arguments(item):
             if name in given:
                 values[name] = given[name]
@@ -136,7 +134,7 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
         if how.endswith("+"):
             return word if there else ""
         if how.endswith("?") and not there:
-            raise InputError(f"the argument {name} is not given", where="Dockerfile")
+            raise fault(f"the argument {name} is not given")
         return known or ""
 
     done = _VARIABLE.sub(value, text)
@@ -159,7 +157,7 @@ def _wanted(stages: list[_Stage], target: str) -> int:
         return len(stages) - 1
     found = _find(stages, target, len(stages))
     if found is None:
-        raise InputError(f"it has no stage {target[:60]}", where="Dockerfile")
+        raise fault(f"it has no stage {quoted(target)}")
     return found
 
 
@@ -208,9 +206,7 @@ def _sources(item: Instruction) -> list[str]:
                 if part.lower().startswith("from=")
             ]
     if any("$" in source for source in found):
-        raise InputError(
-            f"{item.arguments[:60]} takes from a stage by a variable", where="Dockerfile"
-        )
+        raise fault(f"{quoted(item.arguments)} takes from a stage by a variable")
     return found
 
 

@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.text import printable
 
-_WORD = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`|//.*|[()]|=>|[^\s()"`]+')
+# What is not closed goes to the end of its line: so no place is looked at twice.
+_WORD = re.compile(r'"(?:\\.|[^"\\])*"?|`[^`]*`?|//.*|[()]|=>|[^\s()"`]+')
 _SILENT = {"retract", "tool", "ignore", "module"}
 """What changes nothing in a binary: retractions are about this module, tools are not linked."""
 
@@ -51,6 +54,7 @@ def parse_go_mod(text: str) -> GoMod:
     Raises:
         InputError: it is not one.
     """
+    _measure(text, "go.mod")
     module = ""
     requires: dict[str, str] = {}
     replaces: dict[tuple[str, str], tuple[str, str]] = {}
@@ -70,8 +74,17 @@ def parse_go_mod(text: str) -> GoMod:
         elif verb not in _SILENT:
             settings.append(" ".join(words))
     if not module:
-        raise InputError("it names no module", where="go.mod")
+        raise _doubt("it names no module", "go.mod")
     return GoMod(module, requires, replaces, tuple(sorted(settings)))
+
+
+def _measure(text: str, where: str) -> None:
+    if len(text) > bounds.BUILD_TEXT:
+        raise _doubt(f"it has more than {bounds.BUILD_TEXT} characters", where)
+
+
+def _doubt(what: str, where: str) -> InputError:
+    return InputError(what, where=where, remedy="All that could link what it says is rebuilt.")
 
 
 def _statements(text: str) -> Iterator[list[str]]:
@@ -89,9 +102,12 @@ def _statements(text: str) -> Iterator[list[str]]:
         elif words[1:] == ["("]:
             block = words[0]
         else:
-            yield [w for w in words if w not in "()"] if words[0] != "retract" else ["retract"]
+            statement = [w for w in words if w not in {"(", ")"}]
+            if not statement:
+                raise _doubt("a block ends that did not begin", "go.mod")
+            yield statement
     if block:
-        raise InputError(f"the block {block[:40]} does not end", where="go.mod")
+        raise _doubt(f"the block {printable(block[:40])} does not end", "go.mod")
 
 
 def _plain(word: str) -> str:
@@ -99,7 +115,7 @@ def _plain(word: str) -> str:
 
 
 def _fault(verb: str, words: list[str]) -> InputError:
-    return InputError(f"{' '.join(words)[:80]} is no {verb}", where="go.mod")
+    return _doubt(f"{printable(' '.join(words)[:80])} is not understood as a {verb}", "go.mod")
 
 
 def parse_go_sum(text: str) -> dict[tuple[str, str], str]:
@@ -125,9 +141,10 @@ def imports_of(text: str) -> tuple[str, ...]:
     Raises:
         InputError: it does not begin as a Go source does.
     """
+    _measure(text, "a Go source")
     scan = _Scan(text.removeprefix("\ufeff"))
     if not scan.take(_PACKAGE):
-        raise InputError("it names no package", where="a Go source")
+        raise _doubt("it names no package", "a Go source")
     found = []
     while scan.take(_IMPORT):
         many = scan.take(re.compile(r"\("))
@@ -135,7 +152,7 @@ def imports_of(text: str) -> tuple[str, ...]:
             scan.take(_NAME)
             path = scan.take(_PATH)
             if not path:
-                raise InputError("an import is not understood", where="a Go source")
+                raise _doubt("an import is not understood", "a Go source")
             found.append(path[1] or path[2] or "")
             if not many:
                 break

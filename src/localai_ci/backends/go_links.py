@@ -51,6 +51,12 @@ class LinkedModules:
         return tuple(found)
 
 
+def _doubt(what: str) -> InputError:
+    return InputError(
+        what, remedy="Its backends are rebuilt; `localai-ci go-modules update` may help."
+    )
+
+
 def _told(old: tuple[str, str, str] | None, new: tuple[str, str, str] | None) -> str:
     if not old or not new:
         return "is new" if new else "is gone"
@@ -91,7 +97,7 @@ class GoTree:
     def _mod(self) -> GoMod:
         for path in OTHERS:
             if path in self._files:
-                raise InputError(f"{path} overrules {GO_MOD}")
+                raise _doubt(f"{path} overrules {GO_MOD}")
         return parse_go_mod(self._text(GO_MOD))
 
     @cached_property
@@ -127,7 +133,7 @@ class GoTree:
     def _text(self, path: str) -> str:
         data = self.read(path)
         if data is None:
-            raise InputError(f"the tree has no {path}")
+            raise _doubt(f"the tree has no {path}")
         return data.decode("utf-8", "replace")
 
     def _own_module(self, folder: str) -> bool:
@@ -148,7 +154,7 @@ class GoTree:
         if start and not queue:  # another go.mod, in its own folder, decides
             return LinkedModules({})
         if not queue:
-            raise InputError("the tree has no Go source of it")
+            raise _doubt("the tree has no Go source of it")
         outside: set[str] = set()
         seen = set(queue)
         while queue:
@@ -174,7 +180,7 @@ class GoTree:
     def _generated(self, folder: str) -> list[str]:
         found = self.table.generated.get(folder)
         if found is None:
-            raise InputError(f"a package in {folder} is imported, and the tree has no source of it")
+            raise _doubt(f"a package in {folder} is imported, and the tree has no source of it")
         return found
 
     def _selected(self, packages: Iterable[str]) -> LinkedModules:
@@ -184,7 +190,7 @@ class GoTree:
                 continue
             provider = self._mod.provider(package)
             if not provider:
-                raise InputError(f"nothing that {GO_MOD} requires has the package {package}")
+                raise _doubt(f"nothing that {GO_MOD} requires has the package {package}")
             for module in {provider, *self._linked(package, provider)}:
                 source, version = self._mod.selected(module)
                 modules[module] = (source, version, self._sums.get((source, version), ""))
@@ -194,10 +200,8 @@ class GoTree:
         """What a package of another module links, at exactly the versions of go.mod."""
         source, version = self._mod.selected(provider)
         if source.startswith(("./", "../", "/")):
-            raise InputError(f"{provider} is replaced by the folder {normpath(source)}")
+            raise _doubt(f"{provider} is replaced by the folder {normpath(source)}")
         for modules in self.table.closures.get(package, ()):
             if all(self._mod.selected(m) == (m, v) for m, v in modules.items()):
                 return list(modules)
-        raise InputError(
-            f"go-modules.yaml does not say what {package} links with {provider} {version}"
-        )
+        raise _doubt(f"go-modules.yaml does not say what {package} links with {provider} {version}")

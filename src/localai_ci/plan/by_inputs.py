@@ -11,7 +11,7 @@ from localai_ci.backends.input_hash import InputSet, Snapshot, inputs_of
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.matrix.rules import takes
-from localai_ci.plan.decide import FORCED, Plan, complete_images
+from localai_ci.plan.decide import FORCED, Plan, complete_images, prefixes
 from localai_ci.plan.findings import Findings
 from localai_ci.plan.reasons import Reason, ReasonKind
 from localai_ci.text import listed, plural
@@ -33,7 +33,7 @@ def by_inputs(plan: Plan, before: Snapshot, after: Snapshot, previous: Matrix) -
         return without_inputs(plan)
     old = previous.by_id()
     found = Findings(plan.matrix.entries)
-    reached = any(_may_enter(path, plan, old.values()) for path in plan.change.paths)
+    reached = _may_enter(plan, old.values())
     same = []
     for entry in plan.matrix.entries:
         planned = plan.by_id.get(entry.id)
@@ -51,19 +51,24 @@ def by_inputs(plan: Plan, before: Snapshot, after: Snapshot, previous: Matrix) -
     return replace(plan, entries=entries, same=tuple(i for i in same if i not in left))
 
 
-def _may_enter(path: str, plan: Plan, old: Iterable[Entry]) -> bool:
-    """Whether an edit of a file can change an input at all; most edit what enters nothing."""
+def _may_enter(plan: Plan, old: Iterable[Entry]) -> bool:
+    """Whether the change can alter an input at all; most edit what enters nothing."""
     inputs = plan.inputs
-    if inputs.absent or inputs.rule(path) or inputs.is_matrix(path) or path.startswith("matrix/"):
-        return True
-    if path.endswith(".go"):  # a package that nobody named in a rule may be linked all the same
-        return True
-    return any(
-        path == entry.dockerfile or path.startswith(tuple(f"{f}/" for f in entry.folders))
-        or path in entry.folders
+    own = {
+        place
         for entries in (plan.matrix.entries, old)
         for entry in entries
-    )  # fmt: skip
+        for place in (*entry.folders, entry.dockerfile)
+    }
+    return inputs.absent or any(
+        inputs.rule(path)
+        or inputs.is_matrix(path)
+        or path.startswith("matrix/")
+        # A package that nobody named in a rule may be linked all the same.
+        or path.endswith(".go")
+        or not own.isdisjoint(prefixes(path))
+        for path in plan.change.paths or ()
+    )
 
 
 def without_inputs(plan: Plan) -> Plan:

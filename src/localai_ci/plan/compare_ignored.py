@@ -1,9 +1,9 @@
 """.dockerignore, compared by what it says of each tracked file. Pure."""
 
 from localai_ci.backends.dockerignore import Ignoring
+from localai_ci.backends.entering import Entering
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
-from localai_ci.matrix.rules import takes
 from localai_ci.plan.comparing import NO_TREES, Question, Reached, by_difference
 from localai_ci.text import listed
 
@@ -21,21 +21,19 @@ def compare_ignored(question: Question) -> Reached:
     except InputError as e:
         return Reached(doubt=f"One of its lines is not understood ({e.what})")
 
+    inputs = question.inputs
+    entering = Entering(changed, inputs, "")
+
     def difference(entry: Entry) -> str:
-        own = [path for path in changed if _enters(path, entry, question)]
+        own = [
+            path
+            for path in entering.of(entry, on_base=False)
+            # A build reads its Dockerfile whatever this file says of it, and this file too.
+            if path != entry.dockerfile and not ((r := inputs.rule(path)) and r.compare == "ignore")
+        ]
         return f"it says something else of {listed(own)}" if own else ""
 
     return by_difference(
         ((entry, difference(entry)) for entry in question.entries),
         "it leaves out what it left out, of all files that images are made of",
     )
-
-
-def _enters(path: str, entry: Entry, question: Question) -> bool:
-    """Whether an image is made of a file, its Dockerfile aside: a build always reads that."""
-    if path.startswith(tuple(f"{f}/" for f in entry.folders)) and path != entry.dockerfile:
-        return True
-    rule = question.inputs.rule(path)
-    if rule is None:
-        return question.inputs.absent
-    return rule.enters and rule.compare != "ignore" and takes(rule.select, entry)

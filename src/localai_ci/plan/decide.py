@@ -100,7 +100,7 @@ def _judge_paths(
     idle = {}
     for path in paths:
         hit = False
-        for folder in _prefixes(path):
+        for folder in prefixes(path):
             if users := sources.get(folder):
                 hit = found.add(users, Reason(ReasonKind.own_folder, folder), path)
         why = ""
@@ -129,7 +129,7 @@ def _index(entries: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[str, 
     return sources, dockerfiles
 
 
-def _prefixes(path: str) -> Iterator[str]:
+def prefixes(path: str) -> Iterator[str]:
     """The path and every folder above it: a submodule's pointer is the folder itself."""
     end = len(path)
     while end > 0:
@@ -158,7 +158,7 @@ def _judge_unknown(
     """What a file rebuilds that neither a row nor a rule knows: everything, below a root."""
     previous = change.previous.entries if change.previous else ()
     before = {place for e in previous for place in (*e.folders, e.dockerfile)}
-    if any(prefix in before for prefix in _prefixes(path)):
+    if any(prefix in before for prefix in prefixes(path)):
         return "an input of entries that are gone"
     if neutral := inputs.neutral(path):
         return f"declared neutral: {neutral.reason}"
