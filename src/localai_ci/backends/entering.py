@@ -37,7 +37,7 @@ class Entering:
             single: More files to take.
 
         Raises:
-            InputError: a line of .dockerignore that is no pattern.
+            InputError: a line of .dockerignore that cannot be read.
         """
         found = {path for path in single if path in self._there}
         for folder in entry.folders:
