@@ -18,8 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fresh import fresh_engine
-from live import REPO, Engine
+from dagger_engine import REPO, Engine, fresh_engine
 from rich.table import Table
 
 from localai_ci.backends.dockerignore import IGNORE

@@ -15,7 +15,7 @@ from localai_ci.config.variants import load_variants
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from live import Engine, executed
+from dagger_engine import Engine, executed
 
 WARM = ("build-base", "--variant", "debian-amd64", "sync")
 REPEATS = 3

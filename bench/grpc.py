@@ -15,7 +15,7 @@ from localai_ci.bases import grpc
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from live import Engine
+from dagger_engine import Engine
 
 # LocalAI's install-base-deps.sh passes these and nothing else.
 LOCALAI = ("-DgRPC_INSTALL=ON", "-DgRPC_BUILD_TESTS=OFF", "-DCMAKE_INSTALL_PREFIX:PATH=/opt/grpc")

@@ -30,9 +30,9 @@ from localai_ci.release.index import VERSION
 from localai_ci.release.receipt import Receipt
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from lab import debian
-from lab.crowd import entries, push
-from lab.legs import SHA, Scene, place
+from registries import debian
+from registries.legs import SHA, Scene, place
+from registries.many_images import entries, push
 
 IMAGES, TWO_LEGS = 386, 71
 TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "localai-ci/tools"

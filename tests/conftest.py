@@ -1,4 +1,4 @@
-"""For all tests: a busy machine is no fault, so properties have no deadline for an example."""
+"""For all tests: a busy machine is not a fault, so properties have no deadline for an example."""
 
 from hypothesis import settings
 

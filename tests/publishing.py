@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from lab.rooms import CANARY
-from live import REPO, Done, Engine
+from dagger_engine import REPO, Done, Engine
+from registries.session import CANARY
 
 FIXTURES = REPO / "tests/fixtures"
 SHA = "0123456789abcdef0123456789abcdef01234567"

@@ -19,7 +19,7 @@ RUNTIME_SECONDS = 10
 INSTALLER = "https://dl.dagger.io/dagger/install.sh"
 
 
-class Seen(NamedTuple):
+class Detected(NamedTuple):
     """What the choice depends on."""
 
     given_by: str = ""
@@ -44,28 +44,28 @@ class Choice(NamedTuple):
     why: str
 
 
-def choose(seen: Seen) -> Choice:
+def choose(detected: Detected) -> Choice:
     """Decide; raises EngineError when what is asked for is not here."""
-    if seen.forced not in ("", "native", "container"):
+    if detected.forced not in ("", "native", "container"):
         raise EngineError(
-            f"LOCALAI_CI_ENGINE is {seen.forced!r}, expected native or container",
+            f"LOCALAI_CI_ENGINE is {detected.forced!r}, expected native or container",
             "unset it to let daggerw choose",
         )
-    if seen.given_by and not seen.forced:
-        _demand_version(seen)
-        return Choice("environment", f"the engine that {seen.given_by} names")
-    if seen.forced == "native":
+    if detected.given_by and not detected.forced:
+        _demand_version(detected)
+        return Choice("environment", f"the engine that {detected.given_by} names")
+    if detected.forced == "native":
         return Choice("native", "native engine, as LOCALAI_CI_ENGINE says")
-    obstacle = _obstacle(seen)
+    obstacle = _obstacle(detected)
     if not obstacle:
-        _demand_version(seen)
-        return Choice("container", f"{seen.dagger} with {seen.runtime}")
-    if seen.forced == "container":
+        _demand_version(detected)
+        return Choice("container", f"{detected.dagger} with {detected.runtime}")
+    if detected.forced == "container":
         raise EngineError(
             f"LOCALAI_CI_ENGINE=container cannot be met: {obstacle}",
             "install or start what is missing, or use LOCALAI_CI_ENGINE=native",
         )
-    if not seen.linux:
+    if not detected.linux:
         raise EngineError(
             f"no engine here: {obstacle}",
             "the native engine needs Linux: install dagger and a container runtime",
@@ -73,28 +73,28 @@ def choose(seen: Seen) -> Choice:
     return Choice("native", f"native engine ({obstacle})")
 
 
-def _demand_version(seen: Seen) -> None:
+def _demand_version(detected: Detected) -> None:
     """Refuse a `dagger` that could not load the module, before it does anything."""
-    if seen.version and numbers(seen.version) < numbers(VERSION):
+    if detected.version and numbers(detected.version) < numbers(VERSION):
         raise EngineError(
-            f"{seen.dagger} is Dagger {seen.version}, and this module needs {VERSION} or newer: "
-            f"`curl -fsSL {INSTALLER} | DAGGER_VERSION={VERSION[1:]} BIN_DIR=$HOME/.local/bin sh` "
-            "installs it, LOCALAI_CI_ENGINE=native does without"
+            f"{detected.dagger} is Dagger {detected.version}, and this module needs {VERSION} or"
+            f" newer: `curl -fsSL {INSTALLER} | DAGGER_VERSION={VERSION[1:]}"
+            " BIN_DIR=$HOME/.local/bin sh` installs it, LOCALAI_CI_ENGINE=native does without"
         )
 
 
-def _obstacle(seen: Seen) -> str:
-    if not seen.dagger:
+def _obstacle(detected: Detected) -> str:
+    if not detected.dagger:
         return "no dagger on PATH"
-    if not seen.runtime:
+    if not detected.runtime:
         return f"no container runtime on PATH: {', '.join(RUNTIMES)}"
-    if not seen.runtime_works:
-        return f"{seen.runtime} is installed but does not answer"
+    if not detected.runtime_works:
+        return f"{detected.runtime} is installed but does not answer"
     return ""
 
 
-def look(environ: Mapping[str, str]) -> Seen:
-    """Look at this machine; starts the container runtime's client only where it decides."""
+def detect(environ: Mapping[str, str]) -> Detected:
+    """What this machine has; starts the container runtime's client only where it decides."""
     forced = environ.get("LOCALAI_CI_ENGINE", "")
     given_by = next((name for name in GIVEN_BY if environ.get(name)), "")
     path = environ.get("PATH", "")
@@ -104,7 +104,7 @@ def look(environ: Mapping[str, str]) -> Seen:
     works = bool(asked) and answers(runtime)
     uses_it = works or (given_by and not forced)
     version = version_of(dagger) if dagger and uses_it else ""
-    return Seen(given_by, forced, dagger, runtime, works, sys.platform == "linux", version)
+    return Detected(given_by, forced, dagger, runtime, works, sys.platform == "linux", version)
 
 
 def which(program: str, path: str) -> str:
@@ -117,13 +117,55 @@ def which(program: str, path: str) -> str:
 
 
 def version_of(dagger: str) -> str:
-    """The version that a `dagger` says it is; empty where it says none, as one made by hand."""
+    """The version that a `dagger` says it is; empty where it says none, as one made by hand.
+
+    Raises EngineError where it cannot be run or does not answer: no call of it would.
+    """
     import re
     import subprocess
 
-    asked = subprocess.run([dagger, "version"], capture_output=True, text=True, check=False)
+    try:
+        asked = subprocess.run(
+            [dagger, "version"], capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, errors="replace", timeout=RUNTIME_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        reason = f"does not say its version within {RUNTIME_SECONDS} s"
+    except OSError as e:
+        reason = f"cannot be run: {e.strerror}"
+    else:
+        reason = ""
+    if reason:
+        raise EngineError(
+            f"{dagger} {reason}",
+            "take it off PATH or repair it, or use LOCALAI_CI_ENGINE=native",
+        )
     said = re.match(r"dagger (v\d+\.\d+\.\d+)\b", asked.stdout)
     return said[1] if said else ""
+
+
+def demand_engine(address: str) -> None:
+    """Refuse a socket or port where nothing listens: Dagger's CLI waits ten minutes for it."""
+    import socket
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(address)
+        match parts.scheme:
+            case "unix":
+                with socket.socket(socket.AF_UNIX) as tried:
+                    tried.settimeout(RUNTIME_SECONDS)
+                    tried.connect(parts.netloc + parts.path)
+            case "tcp" | "tls":
+                place = (parts.hostname or "", parts.port or 0)
+                socket.create_connection(place, RUNTIME_SECONDS).close()
+            case _:
+                pass  # Started or tunnelled by the CLI itself, which says at once what it lacks.
+    except (OSError, ValueError) as e:
+        raise EngineError(
+            f"the engine at {address} does not answer: {e}",
+            "start it, or correct or unset _EXPERIMENTAL_DAGGER_RUNNER_HOST",
+        ) from e
 
 
 def answers(runtime: str) -> bool:

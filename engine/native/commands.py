@@ -42,18 +42,18 @@ def command(arguments: list[str]) -> int:
 
 
 def _start(where: Home, rest: list[str]) -> int:
-    wish = engine.wishes(os.environ)
+    options = engine.requested_options(os.environ)
     while rest:
         match rest:
             case ["--insecure-registry", value, *rest]:
-                wish = wish._replace(insecure=(*wish.insecure, value))
+                options = options._replace(insecure=(*options.insecure, value))
             case ["--emulate", value, *rest]:
-                wish = wish._replace(emulated=(*wish.emulated, value))
+                options = options._replace(emulated=(*options.emulated, value))
             case _:
                 raise EngineError(f"engine start does not know {' '.join(rest)!r}", USAGE)
-    emulation.check(wish.emulated)
-    found = record.running(where) or engine.ensure(where, wish)
-    engine.demand(found, wish)
+    emulation.check(options.emulated)
+    found = record.running(where) or engine.ensure(where, options)
+    engine.demand(found, options)
     return _status(where, [])
 
 

@@ -44,7 +44,7 @@ def step(architecture: str) -> Step:
 
 
 def rule(where: Home, emulator: Step, architecture: str) -> str:
-    """What the kernel is told; it opens the emulator at once (flag F), for every root."""
+    """The kernel's rule for an emulator; it opens the emulator at once (flag F), for every root."""
     machine, out = MACHINES[architecture], emulator.out(where)
     known = (out / f"usr/lib/binfmt.d/qemu-{machine}.conf").read_text().strip()
     magic = known.rsplit(":", 2)[0].split(":M::", 1)[1]
@@ -52,10 +52,10 @@ def rule(where: Home, emulator: Step, architecture: str) -> str:
     return f":{_name(where, machine)}:M::{magic}:{program}:OPF"
 
 
-def within(told: str) -> tuple[str, ...]:
+def within(rules: str) -> tuple[str, ...]:
     """What to put before a command, in a mount namespace of its own, so that it is emulated."""
     script = f'{MOUNT}; printf %s "$0" >{BINFMT}/register; exec "$@"'
-    return ("sh", "-ec", script, told)
+    return ("sh", "-ec", script, rules)
 
 
 def unregister(where: Home) -> None:

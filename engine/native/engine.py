@@ -19,7 +19,8 @@ from native.record import Record
 from native.steps import LOG_LINES, Step, prune, run_all
 from native.terminal import Progress, say, say_waiting
 
-START_SECONDS = 60
+# Generous: an engine that ended is noticed at once, and a busy machine takes ten times as long.
+START_SECONDS = 300
 STOP_SECONDS = 20
 CALL_SECONDS = 5
 REGISTRY_PORTS = range(5000, 5010)
@@ -32,7 +33,7 @@ them (RUN --network=host), and nothing here needs them."""
 NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
 
 
-class Wish(NamedTuple):
+class EngineOptions(NamedTuple):
     """What a start may be asked for."""
 
     insecure: tuple[str, ...] = ()
@@ -41,21 +42,23 @@ class Wish(NamedTuple):
     """Foreign architectures."""
 
 
-def wishes(environ: Mapping[str, str]) -> Wish:
+def requested_options(environ: Mapping[str, str]) -> EngineOptions:
     """What the environment asks for, lists separated by commas."""
     names = ("LOCALAI_CI_INSECURE_REGISTRIES", "LOCALAI_CI_EMULATE")
-    return Wish(*(tuple(environ.get(name, "").replace(",", " ").split()) for name in names))
+    return EngineOptions(
+        *(tuple(environ.get(name, "").replace(",", " ").split()) for name in names)
+    )
 
 
-def ensure(where: Home, wish: Wish) -> Record:
+def ensure(where: Home, options: EngineOptions) -> Record:
     """The running engine; sets it up and starts it if need be."""
     check_build(where)
-    emulation.check(wish.emulated)
+    emulation.check(options.emulated)
     with locked(where, say_waiting):
         if found := record.running(where):
             return found
         _end_other_versions(where)
-        steps = build.all_steps(where, wish.emulated)
+        steps = build.all_steps(where, options.emulated)
         if not all(step.out(where).exists() for step in steps):
             say(f"setting up the native engine in {where.folder}")
             where.steps.mkdir(parents=True, exist_ok=True)
@@ -63,14 +66,14 @@ def ensure(where: Home, wish: Wish) -> Record:
         check_start()
         _end(where)
         prune(steps, where)
-        return _start(where, steps, wish)
+        return _start(where, steps, options)
 
 
-def demand(found: Record, wish: Wish) -> None:
+def demand(found: Record, options: EngineOptions) -> None:
     """Refuse an engine that was started without what is asked for now."""
     for asked, has, what in (
-        (wish.insecure, found.insecure, "plain HTTP to"),
-        (wish.emulated, found.emulated, "emulation of"),
+        (options.insecure, found.insecure, "plain HTTP to"),
+        (options.emulated, found.emulated, "emulation of"),
     ):
         if not set(asked) <= set(has):
             raise EngineError(
@@ -123,24 +126,26 @@ def _stop(where: Home) -> bool:
     return _end(where)
 
 
-def _start(where: Home, steps: Sequence[Step], wish: Wish) -> Record:
+def _start(where: Home, steps: Sequence[Step], options: EngineOptions) -> Record:
     layers = build.layers(where, steps)
     root = layers[-1]
     net = network.plan(where, network.routes())
     for folder in ("root", "upper", "work", "sock", "config"):
         (where.run / folder).mkdir(parents=True)
     where.state.mkdir(exist_ok=True)
-    plain = wish.insecure or (*(f"{net.address}:{port}" for port in REGISTRY_PORTS),)
+    plain = options.insecure or (*(f"{net.address}:{port}" for port in REGISTRY_PORTS),)
     _configure(
         where, root, plain, mirrored=any((layer / "srv/mirror").exists() for layer in layers)
     )
     began = time.time()
-    space, go = _launch(where, _environ(where, layers, net) | {"RULES": _rules(where, steps, wish)})
+    space, go = _launch(
+        where, _environ(where, layers, net) | {"RULES": _rules(where, steps, options)}
+    )
     try:
         pid = _first_process(space)
         found = Record(
             pid=pid, born=record.born(pid), cli=str(build.program(where, steps, "dagger")),
-            address=net.address, gateway=net.gateway, insecure=plain, emulated=wish.emulated,
+            address=net.address, gateway=net.gateway, insecure=plain, emulated=options.emulated,
             sources=sources(), since=began,
         )  # fmt: skip
         record.write(where, found)
@@ -190,9 +195,11 @@ def _configure(where: Home, root: Path, insecure: Sequence[str], *, mirrored: bo
     certificates.copy(where.run / "config", root)
 
 
-def _rules(where: Home, steps: Sequence[Step], wish: Wish) -> str:
+def _rules(where: Home, steps: Sequence[Step], options: EngineOptions) -> str:
     by_name = {step.name: step for step in steps}
-    return "\n".join(emulation.rule(where, by_name[f"qemu-{name}"], name) for name in wish.emulated)
+    return "\n".join(
+        emulation.rule(where, by_name[f"qemu-{name}"], name) for name in options.emulated
+    )
 
 
 def _environ(where: Home, layers: Sequence[Path], net: network.Net) -> dict[str, str]:

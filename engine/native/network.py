@@ -111,7 +111,7 @@ def ruleset(net: Net, was: str) -> str:
     """The host's rules for one engine; in place before anything is forwarded.
 
     Engines get out, and what answers them gets in. A host that forwarded nothing before forwards
-    nothing else: it is no router for its neighbours because an engine runs. On one that did, all
+    nothing else: it is not a router for its neighbours because an engine runs. On one that did, all
     else goes on as it was.
 
     Args:

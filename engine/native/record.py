@@ -55,7 +55,7 @@ def born(pid: int) -> str:
 
 
 def read(where: Home) -> Record | None:
-    """The recorded engine, whether it runs or not; none where the file is none of ours.
+    """The recorded engine, whether it runs or not; none where the file was not written here.
 
     Raises:
         EngineError: another user could have written it, or it names a program to be started that
@@ -83,7 +83,7 @@ def _plausible(values: dict[str, Any]) -> bool:
 
 
 def _not_ours(where: Home, cli: Path) -> str:
-    """Why this is no program that a step of this folder made; empty if it is one."""
+    """Why this is not a program that a step of this folder made; empty if it is one."""
     made = (home.steps for home in (where, *where.versions()))
     if ".." in cli.parts or not any(map(cli.is_relative_to, made)):
         return f"{cli} is not below {where.steps}"

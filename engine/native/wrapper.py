@@ -2,7 +2,7 @@
 
 import os
 
-from native.choice import GIVEN_BY, choose, look
+from native.choice import GIVEN_BY, choose, demand_engine, detect
 from native.errors import EngineError
 from native.home import home, sources
 from native.record import running
@@ -32,16 +32,18 @@ def main(arguments: list[str]) -> int:
 
 
 def _dagger(arguments: list[str]) -> int:
-    seen = look(os.environ)
-    choice = choose(seen)
+    detected = detect(os.environ)
+    choice = choose(detected)
     environ = {"DAGGER_NO_NAG": "1", "DO_NOT_TRACK": "1"} | dict(os.environ)
     if choice.kind != "environment":
         for name in GIVEN_BY:
             environ.pop(name, None)  # the CLI would follow it all the same
-    cli = seen.dagger
+    cli = detected.dagger
     if choice.kind == "native":
         cli = _native(environ)
-    elif not cli:
+    elif choice.kind == "environment":
+        demand_engine(environ.get("_EXPERIMENTAL_DAGGER_RUNNER_HOST", ""))
+    if not cli:
         cli = environ.get("_EXPERIMENTAL_DAGGER_CLI_BIN") or _own_cli()
     say(choice.why)
     os.execve(cli, ["dagger", *arguments], environ)  # noqa: S606 - no shell is meant
@@ -52,11 +54,11 @@ def _native(environ: dict[str, str]) -> str:
     where = home()
     record = running(where)
     if record is None or any(os.environ.get(name) for name in ASKED_BY):
-        from native.engine import demand, ensure, wishes
+        from native.engine import demand, ensure, requested_options
 
-        wish = wishes(os.environ)
-        record = record or ensure(where, wish)
-        demand(record, wish)
+        options = requested_options(os.environ)
+        record = record or ensure(where, options)
+        demand(record, options)
     if record.sources != sources():
         say("engine/ has changed since this engine was started: ./daggerw engine stop, then again")
     environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"] = f"unix://{where.socket}"

@@ -41,10 +41,10 @@ from localai_ci.module.arguments import (
     TreeBefore,
     TrustDomain,
     VariantName,
+    never_cached,
 )
 from localai_ci.module.backend import Backend
 from localai_ci.module.base import Base
-from localai_ci.module.caching import never_cached
 from localai_ci.module.settings import Settings
 from localai_ci.plan.form import PlanFormat
 

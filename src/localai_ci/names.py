@@ -34,11 +34,6 @@ def split_entry_id(entry: str) -> tuple[str, str]:
     return ("" if name == CORE else f"-{name}"), arch
 
 
-def digest_artifact(suffix: str, platform_tag: str = "") -> str:
-    """The CI artifact with one leg's digest; ``digests<suffix>--*`` finds all legs of an image."""
-    return f"digests{suffix or '-' + CORE}--{platform_tag or 'single'}"
-
-
 def cache_tag(suffix: str, platform_tag: str = "") -> str:
     """The tag of the build cache; of an image with one leg it ends in a dash, as published."""
     return f"cache{suffix}-{platform_tag}"
@@ -60,7 +55,7 @@ def is_entry_id(text: str) -> bool:
 
 def anchor_day(tag: str) -> str:
     """The day of an anchor tag, or nothing where the tag is not one of ours."""
-    found = re.match(rf"{ANCHOR}(\d{{8}})-", tag)
+    found = re.match(rf"{ANCHOR}([0-9]{{8}})-", tag)
     return found[1] if found else ""
 
 

@@ -1,4 +1,4 @@
-"""A real engine, started once and left running, and a stand-in for the internet beside it."""
+"""A real engine, started once and left running, and fake upstreams beside it."""
 
 import os
 import platform
@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab import debian
-from lab.rooms import CANARY, USER
-from live import REPO, Engine
+from dagger_engine import Engine
+from fake_upstreams.internet import Internet, build_internet
+from fake_upstreams.packages import Key
 from native import record
 from native.home import home
-from standin.internet import Internet, build_internet
-from standin.packages import Key
+from registries import debian
+from registries.session import CANARY, USER
 
 from localai_ci.oci import credentials
 from localai_ci.oci.credentials import Credential
@@ -46,14 +46,10 @@ def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     key = Key(folder / "key")
     build_internet(www, key)
     key.close()
-    # The distribution's stand-in is asked for through the mirror's rule as well.
+    # The fake distribution is asked for through the mirror's rule as well.
     (www / f"{engine.address}:5009").symlink_to(www)
     log = folder / "requests.log"
-    log.touch()
-    server = str(REPO / "tests/standin/server.py")
-    url = f"http://{engine.address}:5009"
-    command = ("python3", server, str(www), engine.address, "5009", str(log))
-    with engine.serving(f"{url}/distribution/Release", *command):
+    with engine.fake_upstreams(www, 5009, log, "/distribution/Release") as url:
         yield Internet(url, log, www)
 
 
@@ -81,16 +77,16 @@ def docker_config(closed_registry: str, tmp_path_factory: pytest.TempPathFactory
     return path
 
 
-def publish_standin(
+def publish_base_image(
     engine: Engine, internet: Internet, image: str, *before: str, arch: str = "amd64"
 ) -> str:
-    """Publish debian:bookworm, made to look for heavy packages and ROCm's in the stand-in."""
-    ring = "/usr/share/keyrings/standin.asc"
+    """Publish debian:bookworm, made to look for heavy packages and ROCm's in the fake upstreams."""
+    ring = "/usr/share/keyrings/fake.asc"
     key = (internet.www / "repositories.intel.com/gpu/intel-graphics.key").read_text()
     rocm = "https://repo.radeon.com/rocm/apt/7.2.1"
     files = {
         ring: key,
-        "/etc/apt/sources.list.d/standin.list": (
+        "/etc/apt/sources.list.d/fake.list": (
             f"deb [signed-by={ring}] {internet.url}/distribution/ ./\n"
         ),
         "/etc/apt/sources.list.d/rocm.list": f"deb [signed-by={ring}] {rocm} noble main\n",
@@ -111,9 +107,9 @@ def publish_standin(
 
 
 @pytest.fixture(scope="session")
-def standin_image(engine: Engine, internet: Internet, registry: str) -> str:
-    """A base image for the stand-in, as bare as a distribution's."""
-    return publish_standin(engine, internet, f"{registry}/standin:bare")
+def bare_image(engine: Engine, internet: Internet, registry: str) -> str:
+    """A base image that takes its packages there, as bare as a distribution's."""
+    return publish_base_image(engine, internet, f"{registry}/debian:bare")
 
 
 @pytest.fixture(scope="session")
@@ -126,21 +122,21 @@ def arm64(engine: Engine) -> str:
 
 
 @pytest.fixture(scope="session")
-def standin_image_arm64(engine: Engine, internet: Internet, registry: str, arm64: str) -> str:
+def bare_image_arm64(engine: Engine, internet: Internet, registry: str, arm64: str) -> str:
     """The same for arm64."""
-    return publish_standin(engine, internet, f"{registry}/standin:arm64", arch=arm64)
+    return publish_base_image(engine, internet, f"{registry}/debian:arm64", arch=arm64)
 
 
 @pytest.fixture(scope="session")
-def stocked_image(engine: Engine, internet: Internet, registry: str) -> str:
+def prepared_image(engine: Engine, internet: Internet, registry: str) -> str:
     """The same with the common packages in it: for tests of the steps after apt's."""
     packages = "build-essential ccache git ca-certificates pkg-config libcurl4-openssl-dev curl"
     install = f"apt-get update && apt-get install -y {packages} unzip libssl-dev wget cmake"
     stock = ("with-exec", f'--args="sh","-c","{install}"')
-    return publish_standin(engine, internet, f"{registry}/standin:stocked", *stock)
+    return publish_base_image(engine, internet, f"{registry}/debian:prepared", *stock)
 
 
 @pytest.fixture(scope="session")
-def flags(internet: Internet, standin_image: str) -> tuple[str, ...]:
-    """Arguments that send a build to the stand-in."""
-    return ("--mirror", internet.url, "--base-image", standin_image)
+def flags(internet: Internet, bare_image: str) -> tuple[str, ...]:
+    """Arguments that send a build to the fake upstreams."""
+    return ("--mirror", internet.url, "--base-image", bare_image)

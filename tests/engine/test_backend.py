@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from live import REPO, Engine, executed
-from standin.internet import Internet
+from dagger_engine import REPO, Engine, executed
+from fake_upstreams.internet import Internet
 
 from localai_ci.backends.input_hash import NOTHING, Own, inputs_of
 from localai_ci.bases.mirrors import Mirrors
@@ -42,6 +42,13 @@ def bases(engine: Engine, registry: str) -> str:
     flags = (f"--repository={repository}", "--insecure")
     engine.ok("base", "publish", "--variant=debian-amd64", *flags)
     return repository
+
+
+def login_of_mirror(engine: Engine, folder: Path) -> Path:
+    """A .netrc with the login that ``~auth~`` asks for (`tests/fake_upstreams/server.py`)."""
+    path = folder / "netrc"
+    path.write_text(f"machine {engine.address} login fake password canary-of-a-mirror\n")
+    return path
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -234,17 +241,14 @@ def test_third_party_sources_and_their_submodules_come_through_the_mirror_once_a
     submodule = ("src", "https://github.com/example/ggml", inner)
     commit = repository(sources, www / "github.com/example/llama.cpp", submodule)
     edit(tree / "backend/cpp/llama-cpp/Makefile", "0" * 40, commit)
-    log.touch()
-    netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine {engine.address} login standin password canary-of-a-mirror\n")
+    netrc = login_of_mirror(engine, tmp_path)
     url = f"http://{engine.address}:5004"
-    server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
     build = (
         "backend", "report", f"--source={tree}", *LLAMA, "--targets=fallback",
         f"--mirror={url}/~auth~github.com", f"--mirror-credentials=file://{netrc}",
         f"--bases={bases}", "--insecure", "--as-json",
     )  # fmt: skip
-    with engine.serving(url, "python3", *server):
+    with engine.fake_upstreams(www, 5004, log):
         engine.ok(*build)
         asked = log.read_text()
         assert "/github.com/example/ggml/git-upload-pack 200" in asked
@@ -263,12 +267,9 @@ def test_a_host_that_the_tree_chose_is_asked_without_the_mirrors_credentials(
     makefile = tree / "backend/cpp/llama-cpp/Makefile"
     edit(makefile, "0" * 40, commit)
     edit(makefile, "https://github.com/example", "https://git.example.org")
-    log.touch()
-    netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine {engine.address} login standin password canary-of-a-mirror\n")
+    netrc = login_of_mirror(engine, tmp_path)
     url = f"http://{engine.address}:5004"
-    server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
-    with engine.serving(url, "python3", *server):
+    with engine.fake_upstreams(www, 5004, log):
         done = engine.call(
             "backend", "image", f"--source={tree}", *LLAMA, "--targets=fallback",
             f"--mirror={url}/~auth~git.example.org", f"--mirror-credentials=file://{netrc}",
@@ -378,14 +379,14 @@ def test_a_dockerfile_gets_its_arguments_and_the_context_that_dockerignore_leave
 
 
 def test_the_tools_of_its_check_come_through_a_mirror_that_asks_for_a_login(
-    engine: Engine, internet: Internet, stocked_image: str, tree: Path, tmp_path: Path
+    engine: Engine, internet: Internet, prepared_image: str, tree: Path, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
-    login = "login standin password canary-of-a-mirror"
+    login = "login fake password canary-of-a-mirror"
     netrc.write_text(f"machine http://{engine.address}:5009 {login}\n")
     build = (
         "backend", "image", f"--source={tree}", "--entry=cpu-local-store/amd64", "--variant=amd64",
-        f"--base-image={stocked_image}", f"--mirror={internet.faulty('auth', '')}",
+        f"--base-image={prepared_image}", f"--mirror={internet.faulty('auth', '')}",
     )  # fmt: skip
     done = engine.call(*build, "platform")
     assert "variant amd64: step apt failed" in done.stderr
@@ -409,11 +410,9 @@ def test_a_tree_from_git_is_the_same_input_as_its_folder(
 ) -> None:
     www, log = tmp_path / "www", tmp_path / "requests.log"
     commit = repository(tree, www / "localai.git")
-    log.touch()
     url = f"http://{engine.address}:5004"
-    server = (str(REPO / "tests/standin/server.py"), str(www), engine.address, "5004", str(log))
     report = ("backend", "report", *STORE, "--as-json")
-    with engine.serving(url, "python3", *server):
+    with engine.fake_upstreams(www, 5004, log):
         cloned = json.loads(engine.ok(*report, f"--source={url}/localai.git#{commit}"))
     assert cloned["inputs"] == json.loads(engine.ok(*report, f"--source={tree}"))["inputs"]
 

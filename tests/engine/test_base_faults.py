@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
-from live import REPO, Engine, module_with
-from standin.internet import Internet
+from dagger_engine import REPO, Engine, module_with
+from fake_upstreams.internet import Internet
 
 PROTOC = "github.com/protocolbuffers/protobuf/releases/download/v27.1/protoc-27.1-linux-x86_64.zip"
 
@@ -29,21 +29,21 @@ def failure(engine: Engine, image: str, mirror: str, variant: str, cwd: Path = R
         ("404", "keyring", "cuda-12-amd64", "cuda", "cuda-keyring_1.1-1_all.deb"),
         ("404", "graphics.key", "intel-amd64", "intel-driver", "gpu/intel-graphics.key"),
         ("404", "InRelease", "cuda-12-amd64", "apt", "InRelease"),
-        ("404", "libcufft", "cuda-12-amd64", "cuda", "libcufft-dev-12-8_99.0-standin_all.deb"),
+        ("404", "libcufft", "cuda-12-amd64", "cuda", "libcufft-dev-12-8_99.0-fake_all.deb"),
         ("cut", "vulkansdk", "vulkan-amd64", "vulkan", "vulkansdk-linux-x86_64-1.4.335.0.tar.xz"),
     ],
 )
 def test_a_download_that_fails_names_step_url_and_remedy(
     engine: Engine,
     internet: Internet,
-    stocked_image: str,
+    prepared_image: str,
     fault: str,
     text: str,
     variant: str,
     step: str,
     path: str,
 ) -> None:
-    error = failure(engine, stocked_image, internet.faulty(fault, text), variant)
+    error = failure(engine, prepared_image, internet.faulty(fault, text), variant)
     assert f"variant {variant}: step {step} failed" in error
     assert f"~{fault}~{text}/" in error
     assert path in error
@@ -56,47 +56,47 @@ def test_a_download_that_fails_names_step_url_and_remedy(
     [("protoc-27", "amd64", "protoc"), ("abseil-cpp", "amd64", "grpc")],
 )
 def test_a_hanging_upstream_ends_within_its_time(
-    engine: Engine, internet: Internet, stocked_image: str, text: str, variant: str, step: str
+    engine: Engine, internet: Internet, prepared_image: str, text: str, variant: str, step: str
 ) -> None:
     began = time.monotonic()
-    error = failure(engine, stocked_image, internet.faulty("hang", text), variant)
+    error = failure(engine, prepared_image, internet.faulty("hang", text), variant)
     assert f"step {step} failed" in error
     assert f"~hang~{text}/" in error
     assert time.monotonic() - began < 300
 
 
 def test_a_file_that_is_not_what_it_was_is_refused(
-    engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
+    engine: Engine, internet: Internet, prepared_image: str, tmp_path: Path
 ) -> None:
     wrong = "0" * 64
     url = "protoc-{version}-linux-x86_64.zip\n    sha256: "
     module = module_with(tmp_path, "upstreams.yaml", f"{url}null", f"{url}{wrong!r}")
-    error = failure(engine, stocked_image, internet.url, "amd64", module)
+    error = failure(engine, prepared_image, internet.url, "amd64", module)
     assert "step protoc failed" in error
     assert f"{PROTOC} is not what it was: expected sha256 {wrong}, got " in error
 
 
 def test_a_tag_that_was_moved_is_refused(
-    engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
+    engine: Engine, internet: Internet, prepared_image: str, tmp_path: Path
 ) -> None:
     wrong = "0" * 40
     module = module_with(tmp_path, "upstreams.yaml", "commit: null\n", f"commit: {wrong!r}\n")
-    error = failure(engine, stocked_image, internet.url, "amd64", module)
+    error = failure(engine, prepared_image, internet.url, "amd64", module)
     assert "step grpc failed" in error
     assert f"grpc v1.65.0 is not what it was: expected commit {wrong}, got " in error
 
 
 def test_a_package_that_the_archive_does_not_have_is_named(
-    engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
+    engine: Engine, internet: Internet, prepared_image: str, tmp_path: Path
 ) -> None:
     module = module_with(tmp_path, "variants.yaml", 'cuda: "12.8"', 'cuda: "12.9"')
-    error = failure(engine, stocked_image, internet.url, "cuda-12-amd64", module)
+    error = failure(engine, prepared_image, internet.url, "cuda-12-amd64", module)
     assert "step cuda failed" in error
     assert "Unable to locate package cuda-nvcc-12-9" in error
 
 
 def test_an_abseil_without_the_known_library_is_told_not_skipped(
-    engine: Engine, internet: Internet, stocked_image: str
+    engine: Engine, internet: Internet, prepared_image: str
 ) -> None:
     mirror = internet.faulty("other", "github.com")
     done = engine.call(
@@ -105,7 +105,7 @@ def test_an_abseil_without_the_known_library_is_told_not_skipped(
         "--variant",
         "amd64",
         "--base-image",
-        stocked_image,
+        prepared_image,
         "--mirror",
         mirror,
         "sync",
@@ -116,16 +116,16 @@ def test_an_abseil_without_the_known_library_is_told_not_skipped(
 
 
 def test_a_mirrors_password_opens_it_and_is_seen_nowhere(
-    engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
+    engine: Engine, internet: Internet, prepared_image: str, tmp_path: Path
 ) -> None:
     canary = "canary-of-a-mirror"
     netrc = tmp_path / "netrc"
-    login = f"login standin password {canary}\n"
+    login = f"login fake password {canary}\n"
     netrc.write_text(
         f"machine {engine.address} {login}"
         f"machine http://{engine.address}:5009 {login}"  # apt wants the scheme where it is not TLS
     )
-    flags = ("--base-image", stocked_image, "--mirror", internet.faulty("auth", ""))
+    flags = ("--base-image", prepared_image, "--mirror", internet.faulty("auth", ""))
     assert "401" in engine.call("build-base", "--variant", "amd64", *flags, "sync").stderr
     look = "if grep -rs canary-of /etc /root /tmp /opt /usr; then exit 9; fi; env"
     done = engine.call(

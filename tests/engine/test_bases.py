@@ -1,11 +1,11 @@
-"""All ten of LocalAI's bases, run through to the end against the stand-in for the internet."""
+"""All ten of LocalAI's bases, run through to the end against fake upstreams."""
 
 import json
 from typing import Any
 
 import pytest
-from live import Engine, executed
-from standin.internet import Internet
+from dagger_engine import Engine, executed
+from fake_upstreams.internet import Internet
 
 # What LocalAI's script installs beyond the common list, from localai-ci-facts 1.3.
 COMMON = {"build-essential", "ccache", "libcurl4-openssl-dev", "libssl-dev", "unzip", "cmake"}
@@ -72,10 +72,10 @@ def test_a_base_has_localais_packages_tools_and_environment(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ARM64_PACKAGES)
 def test_an_arm64_base_has_localais_packages_tools_and_environment(
-    engine: Engine, internet: Internet, standin_image_arm64: str, name: str
+    engine: Engine, internet: Internet, bare_image_arm64: str, name: str
 ) -> None:
     """Under emulation; test_base_steps compares the steps where nothing emulates."""
-    flags = ("--mirror", internet.url, "--base-image", standin_image_arm64, "--as-json")
+    flags = ("--mirror", internet.url, "--base-image", bare_image_arm64, "--as-json")
     report = json.loads(engine.ok("base", "toolchain", "--variant", name, *flags, seconds=3000))
     assert report["tools"]["machine"] == "aarch64"
     check(report, name, ARM64_PACKAGES[name])
@@ -93,10 +93,10 @@ def check(report: dict[str, Any], name: str, packages: set[str]) -> None:
 
 
 def test_grpc_is_compiled_once_for_variants_of_one_release_and_architecture(
-    engine: Engine, internet: Internet, stocked_image: str
+    engine: Engine, internet: Internet, prepared_image: str
 ) -> None:
     mirror = internet.faulty("counted", "grpc")
-    flags = ("--mirror", mirror, "--base-image", stocked_image, "sync")
+    flags = ("--mirror", mirror, "--base-image", prepared_image, "sync")
     for name in ("amd64", "cuda-12-amd64"):
         engine.ok("build-base", "--variant", name, *flags)
     clones = internet.asked("POST /~counted~grpc/github.com/grpc/grpc/git-upload-pack")

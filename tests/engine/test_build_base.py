@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from live import REPO, Engine, executed, module_with
+from dagger_engine import REPO, Engine, executed, module_with
 
 DEBIAN = ("build-base", "--variant", "debian-amd64")
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fresh import fresh_engine
-from live import REPO, Engine
+from dagger_engine import REPO, Engine, fresh_engine
 
 FIXTURES = REPO / "tests/fixtures"
 PORT = 5006

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from live import Engine, module_copy, module_with
+from dagger_engine import Engine, module_copy, module_with
 
 
 def test_the_modules_own_data_and_schemas_are_right(engine: Engine) -> None:

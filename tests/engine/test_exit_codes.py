@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from live import REPO, Engine
+from dagger_engine import REPO, Engine
 
 CONTAINER = ("core", "container", "from", "--address=debian:bookworm")
 

@@ -5,7 +5,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from live import Engine
+from dagger_engine import Engine
 
 DOCKERFILE = """\
 FROM debian:bookworm

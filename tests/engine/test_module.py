@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from live import Engine
+from dagger_engine import Engine
 
 ARGUMENT = "args { name description defaultValue type { kind name ofType { kind name } } }"
 QUERY = f"""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from live import REPO, Engine
+from dagger_engine import REPO, Engine
 from native import record
 from native.home import Home, home
 

@@ -4,9 +4,9 @@ import hashlib
 from pathlib import Path
 
 import yaml
-from live import REPO, Done, Engine, arranged, module_copy
-from standin.internet import Internet
-from standin.packages import run
+from dagger_engine import REPO, Done, Engine, arranged, module_copy
+from fake_upstreams.internet import Internet
+from fake_upstreams.packages import run
 
 PROTOC = "github.com/protocolbuffers/protobuf/releases/download/v27.1/protoc-27.1-linux-x86_64.zip"
 
@@ -17,11 +17,11 @@ def pin(engine: Engine, module: Path, *flags: str) -> Done:
 
 
 def test_checksums_and_commits_are_those_of_the_bytes_and_the_rest_stays_as_it_was(
-    engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
+    engine: Engine, internet: Internet, prepared_image: str, tmp_path: Path
 ) -> None:
     copy = module_copy(tmp_path)
     out = copy / "matrix/upstreams.yaml"
-    done = pin(engine, copy, "--mirror", internet.url, "--image", stocked_image)
+    done = pin(engine, copy, "--mirror", internet.url, "--image", prepared_image)
     assert done.returncode == 0, done.stderr[-3000:]
     before = (REPO / "matrix/upstreams.yaml").read_text()
     text = out.read_text()
@@ -30,7 +30,7 @@ def test_checksums_and_commits_are_those_of_the_bytes_and_the_rest_stays_as_it_w
     assert file["downloads"][0]["sha256"] == protoc
     commit = run("git", "-C", internet.www / "github.com/grpc/grpc", "rev-parse", "v1.65.0")
     assert file["repositories"][0]["commit"] == commit.strip()
-    # CMake's sources are not in the stand-in: told, and left for the next time.
+    # CMake's sources are not among the fake upstreams: told, and left for the next time.
     assert next(d for d in file["downloads"] if d["name"] == "cmake")["sha256"] is None
     assert "cmake 3.31.10: localai-ci: could not fetch" in done.stderr
     changed = [
@@ -42,19 +42,19 @@ def test_checksums_and_commits_are_those_of_the_bytes_and_the_rest_stays_as_it_w
 
 
 def test_a_mirror_that_asks_for_a_login_gets_it_from_apt_too(
-    engine: Engine, internet: Internet, stocked_image: str, tmp_path: Path
+    engine: Engine, internet: Internet, prepared_image: str, tmp_path: Path
 ) -> None:
-    login = "login standin password canary-of-a-mirror\n"
+    login = "login fake password canary-of-a-mirror\n"
     netrc = tmp_path / "netrc"
     netrc.write_text(
         f"machine {engine.address} {login}"
         f"machine http://{engine.address}:5009 {login}"  # apt wants the scheme where it is not TLS
     )
     copy = module_copy(tmp_path)
-    flags = ("--image", stocked_image, "--mirror", internet.faulty("auth", ""))
+    flags = ("--image", prepared_image, "--mirror", internet.faulty("auth", ""))
     refused = pin(engine, copy, *flags)
     assert refused.returncode != 0
-    assert f"{stocked_image}: step apt failed" in refused.stderr
+    assert f"{prepared_image}: step apt failed" in refused.stderr
     done = pin(engine, copy, *flags, "--mirror-credentials", f"file://{netrc}")
     assert done.returncode == 0, done.stderr[-3000:]
     written = (copy / "matrix/upstreams.yaml").read_text()

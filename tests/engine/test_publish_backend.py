@@ -1,4 +1,4 @@
-"""From a source tree to a tag in two registries: publish, lose, merge, heal, pull."""
+"""From a source tree to a tag in two registries: publish, lose, merge, restore, pull."""
 
 import json
 import shutil
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import publishing
 import pytest
-from lab.debian import program
-from lab.rooms import CANARY, USER
-from live import REPO, Done, Engine, executed
+from dagger_engine import REPO, Done, Engine, executed
 from publishing import FIXTURES, SHA, merge, publish
+from registries.debian import program
+from registries.session import CANARY, USER
 
 LLAMA = publishing.leg("amd64")
 
@@ -116,7 +116,7 @@ def test_a_merge_that_misses_the_other_leg_is_refused_and_tags_nothing(
     assert all(not row["tags"] for row in done["images"])
 
 
-def test_a_promised_leg_is_merged_healed_and_read_by_tag(
+def test_a_promised_leg_is_merged_restored_and_read_by_tag(
     receipts: tuple[Path, Done],
     places: Path,
     docker_config: Path,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.debian import output
-from lab.rooms import CANARY
-from live import Done, Engine, executed
+from dagger_engine import Done, Engine, executed
+from registries.debian import output
+from registries.session import CANARY
 from typer.testing import CliRunner
 
 from localai_ci.cli import commands

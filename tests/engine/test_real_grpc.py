@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from live import REPO, Engine
-from standin import grpc
-from standin.internet import Internet
-from standin.packages import run
+from dagger_engine import REPO, Engine
+from fake_upstreams import grpc
+from fake_upstreams.internet import Internet
+from fake_upstreams.packages import run
 
 # Beside what the debian base has, what gRPC's build finds as packages here: its own clone would
 # bring submodules.
@@ -39,7 +39,7 @@ def test_a_client_and_server_link_the_compiled_library_and_answer(
     engine: Engine, internet: Internet, registry: str, tmp_path: Path
 ) -> None:
     grpc.from_source(internet.www / "real/github.com", debian_source(tmp_path), "v1.65.0")
-    image = f"{registry}/standin:grpc"
+    image = f"{registry}/debian:grpc"
     install = f"apt-get update && apt-get install -y {PACKAGES} && rm -r /opt/grpc/bin"
     stock = ("with-exec", f'--args="sh","-euc","{install}"')
     debian = ("build-base", "--variant", "debian-amd64", *stock)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live import REPO, Done, Engine
+from dagger_engine import REPO, Done, Engine
 from redteam.canaries import Canaries, canaries
 
 FIXTURES = REPO / "tests/fixtures"

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from live import REPO, Engine
+from dagger_engine import REPO, Engine
 
 FIXTURE = REPO / "tests/fixtures/localai"
 LLAMA = "backend/cpp/llama-cpp"

@@ -1,4 +1,4 @@
-"""Two legs, one of them emulated: published, collected behind the merge's back, healed, pulled."""
+"""Two legs, one of them emulated: published, lost, restored by the merge, pulled."""
 
 import json
 import shutil
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import publishing
 import pytest
-from lab.debian import output
-from live import Engine
+from dagger_engine import Engine
+from registries.debian import output
 
 
 @pytest.mark.slow
-def test_two_legs_that_were_collected_are_merged_healed_and_pulled_for_each_machine(
+def test_two_legs_that_were_collected_are_merged_restored_and_pulled_for_each_machine(
     engine: Engine, closed_registry: str, docker_config: Path, arm64: str, tmp_path: Path
 ) -> None:
     legs = ("amd64", arm64)
@@ -33,8 +33,8 @@ def test_two_legs_that_were_collected_are_merged_healed_and_pulled_for_each_mach
         )
         assert result["code"] == 0, result["said"]
         (row,) = result["images"]
-        healed = [what for what in row["healed"] if "in open" in what]
-        assert len(healed) == len(legs), row["healed"]
+        restored = [what for what in row["restored"] if "in open" in what]
+        assert len(restored) == len(legs), row["restored"]
         for name, repository in {
             "open": f"{host}/ai/backends",
             "closed": f"{closed_registry}/b",

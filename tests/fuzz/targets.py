@@ -27,7 +27,7 @@ from localai_ci.matrix.loading import MATRIX_PATHS, matrix_in_tree
 from localai_ci.matrix.plain_rows import plain_rows
 from localai_ci.matrix.rules import load_inputs
 from localai_ci.matrix.tables import Tables
-from localai_ci.oci import auth
+from localai_ci.oci.challenge import challenge as read_challenge
 from localai_ci.oci.credentials import Keyring
 from localai_ci.oci.reference import Reference
 from localai_ci.plan.changed_list import parse_list
@@ -181,8 +181,7 @@ def docker_config(data: bytes) -> object:
 
 @target
 def challenge(data: bytes) -> object:
-    read: Callable[[str], dict[str, dict[str, str]]] = vars(auth)["challenge"]
-    found = read(data.decode("latin-1"))
+    found = read_challenge(data.decode("latin-1"))
     assert set(found) <= {"basic", "bearer"}
     return found
 

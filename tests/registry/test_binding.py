@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lab.http11 import Answer, Request, Response, serving
-from lab.legs import BOTH, SHA
-from lab.oci import Registry, Repo, oci_registry
-from lab.shop import Shop
+from registries.console import Console
+from registries.http11 import Answer, Request, Response, serving
+from registries.legs import BOTH, SHA
+from registries.oci import Registry, Repo, oci_registry
 
 from localai_ci.errors import InputError
 from localai_ci.names import input_tag, receipt_file
@@ -28,31 +28,31 @@ Json = dict[str, Any]
 
 
 @contextmanager
-def stocked(shop: Shop) -> Iterator[tuple[Registry, Target]]:
+def set_up(console: Console) -> Iterator[tuple[Registry, Target]]:
     """A registry with two images, each of one leg."""
     with oci_registry() as registry:
-        target = shop.stock(registry)
+        target = console.set_up(registry)
         for entry in BOTH:
-            (shop.receipts / receipt_file(entry)).unlink()
-        shop.push(target, FINE, WRONG)
+            (console.receipts / receipt_file(entry)).unlink()
+        console.push(target, FINE, WRONG)
         yield registry, target
 
 
-def rewrite(shop: Shop, entry: str, change: Callable[[Json], None], to: str = "") -> None:
+def rewrite(console: Console, entry: str, change: Callable[[Json], None], to: str = "") -> None:
     """Change a receipt's file as a job that was taken over would.
 
     Its configuration is left out, so that what it says must be read from the registry.
     """
-    path = shop.receipts / receipt_file(entry)
+    path = console.receipts / receipt_file(entry)
     data: Json = json.loads(path.read_text())
     data.pop("configuration")
     change(data)
     path.unlink()
-    (shop.receipts / receipt_file(to or data["entry"])).write_text(json.dumps(data))
+    (console.receipts / receipt_file(to or data["entry"])).write_text(json.dumps(data))
 
 
-def another_digest(shop: Shop) -> Callable[[Json], None]:
-    fine = json.loads((shop.receipts / receipt_file(FINE)).read_text())
+def another_digest(console: Console) -> Callable[[Json], None]:
+    fine = json.loads((console.receipts / receipt_file(FINE)).read_text())
 
     def change(data: Json) -> None:
         for key in ("digest", "size", "manifest", "config", "layers"):
@@ -113,13 +113,13 @@ FORGED = [
 
 @pytest.mark.parametrize("forged", FORGED)
 def test_a_forged_receipt_is_refused_by_name_and_that_image_alone(
-    shop: Shop, forged: Callable[[Json], None]
+    console: Console, forged: Callable[[Json], None]
 ) -> None:
-    with stocked(shop) as (registry, target):
+    with set_up(console) as (registry, target):
         anchors = dict(registry.repos[target.anchors.path].tags)
-        rewrite(shop, WRONG, forged)
-        assert shop.merge() == 1
-        rows = shop.rows
+        rewrite(console, WRONG, forged)
+        assert console.merge() == 1
+        rows = console.rows
         assert rows["-cpu-fine"].status == "merged"
         assert rows["-cpu-wrong"].status == "refused"
         assert "cpu-wrong" in rows["-cpu-wrong"].error
@@ -130,31 +130,33 @@ def test_a_forged_receipt_is_refused_by_name_and_that_image_alone(
 
 
 @pytest.mark.parametrize("labelled", [True, False])
-def test_the_bytes_of_another_leg_are_refused(shop: Shop, labelled: bool) -> None:
+def test_the_bytes_of_another_leg_are_refused(console: Console, labelled: bool) -> None:
     """By their labels; without labels by the anchor, which has another digest."""
-    with stocked(shop) as (registry, target):
+    with set_up(console) as (registry, target):
         if not labelled:
-            shop.push(target, FINE, WRONG, labelled=False)
-        rewrite(shop, WRONG, another_digest(shop))
-        assert shop.merge() == 1
-        assert shop.rows["-cpu-wrong"].status == "refused"
-        assert "is not of this leg" in shop.rows["-cpu-wrong"].error
-        assert shop.rows["-cpu-fine"].status == "merged"
+            console.push(target, FINE, WRONG, labelled=False)
+        rewrite(console, WRONG, another_digest(console))
+        assert console.merge() == 1
+        assert console.rows["-cpu-wrong"].status == "refused"
+        assert "is not of this leg" in console.rows["-cpu-wrong"].error
+        assert console.rows["-cpu-fine"].status == "merged"
         assert not [t for t in registry.repos[target.repository.path].tags if "wrong" in t]
 
 
-def test_legs_without_labels_are_merged_on_the_word_of_their_anchors_alone(shop: Shop) -> None:
-    with stocked(shop) as (registry, target):
-        shop.push(target, FINE, WRONG, labelled=False)
+def test_legs_without_labels_are_merged_on_the_word_of_their_anchors_alone(
+    console: Console,
+) -> None:
+    with set_up(console) as (registry, target):
+        console.push(target, FINE, WRONG, labelled=False)
         tags = registry.repos[target.anchors.path].tags
         del tags[next(tag for tag in tags if "wrong" in tag)]
-        assert shop.merge() == 1
-        assert shop.rows["-cpu-fine"].status == "merged"
-        assert "its anchors are gone" in shop.rows["-cpu-wrong"].error
+        assert console.merge() == 1
+        assert console.rows["-cpu-fine"].status == "merged"
+        assert "its anchors are gone" in console.rows["-cpu-wrong"].error
 
 
 @pytest.mark.parametrize("planned", [True, False])
-def test_no_backend_becomes_the_server_image(shop: Shop, planned: bool) -> None:
+def test_no_backend_becomes_the_server_image(console: Console, planned: bool) -> None:
     """With a plan as it promises no such thing; without one by what the bytes say they are."""
 
     def change(data: Json) -> None:
@@ -162,46 +164,46 @@ def test_no_backend_becomes_the_server_image(shop: Shop, planned: bool) -> None:
         for one in data["publications"]:
             one["anchor"] = one["anchor"].replace("cpu-wrong", "core")
 
-    with stocked(shop) as (registry, target):
-        rewrite(shop, WRONG, change)
-        assert shop.merge(*(shop.plan(FINE) if planned else ())) == 1
-        told = shop.rows[""].error
+    with set_up(console) as (registry, target):
+        rewrite(console, WRONG, change)
+        assert console.merge(*(console.plan(FINE) if planned else ())) == 1
+        told = console.rows[""].error
         assert ("the plan promised no core/amd64" if planned else "io.localai.ci.entry") in told
         assert not registry.repos.get(f"{target.repository.path}-server", Repo()).tags
-        assert shop.rows["-cpu-fine"].status == "merged"
+        assert console.rows["-cpu-fine"].status == "merged"
 
 
-def test_nothing_is_sent_to_where_a_receipt_points(shop: Shop) -> None:
+def test_nothing_is_sent_to_where_a_receipt_points(console: Console) -> None:
     seen: list[Request] = []
 
     async def service(request: Request) -> Answer:
         seen.append(request)
         return Response(200)
 
-    with stocked(shop), serving(service) as port:
+    with set_up(console), serving(service) as port:
 
         def change(data: Json) -> None:
             for one in data["publications"]:
                 one["anchor"] = f"127.0.0.1:{port}/{one['anchor'].partition('/')[2]}"
 
-        rewrite(shop, WRONG, change)
-        assert shop.merge() == 1
+        rewrite(console, WRONG, change)
+        assert console.merge() == 1
     assert not seen
 
 
-def test_a_run_can_be_demanded(shop: Shop) -> None:
-    with stocked(shop):
-        assert shop.merge("--run-id", "4712") == 1
-        assert "of the run '4711', not of '4712'" in shop.rows["-cpu-fine"].error
-        assert shop.merge("--run-id", "4711") == 0
+def test_a_run_can_be_demanded(console: Console) -> None:
+    with set_up(console):
+        assert console.merge("--run-id", "4712") == 1
+        assert "of the run '4711', not of '4712'" in console.rows["-cpu-fine"].error
+        assert console.merge("--run-id", "4711") == 0
 
 
-def test_only_the_name_of_inputs_can_be_said_to_be_built_before(shop: Shop) -> None:
-    with stocked(shop) as (registry, target):
-        assert shop.merge() == 0
+def test_only_the_name_of_inputs_can_be_said_to_be_built_before(console: Console) -> None:
+    with set_up(console) as (registry, target):
+        assert console.merge() == 0
         repo = registry.repos[target.repository.path]
         before = dict(repo.tags)
-        (shop.receipts / receipt_file(WRONG)).unlink()
+        (console.receipts / receipt_file(WRONG)).unlink()
         theirs = input_tag("0" * 12, "-cpu-fine", "amd64")
         repo.tags[theirs] = repo.tags["latest-cpu-fine"]
         at = f"{target.repository}"
@@ -209,9 +211,9 @@ def test_only_the_name_of_inputs_can_be_said_to_be_built_before(shop: Shop) -> N
             f"{at}:v4.2.2-cpu-fine", f"{at}:{theirs}", f"{target.anchors}:{theirs}",
             f"elsewhere.test/x:{theirs}", f"{at}@{repo.tags[theirs]}", f"{at}:{theirs}x", "::",
         ):  # fmt: skip
-            again = shop.plan(built={WRONG: place})
-            assert shop.merge(*again, "--ref", "refs/tags/v4.2.3") == 1
-            assert "no receipt for cpu-wrong/amd64" in shop.rows["-cpu-wrong"].error
+            again = console.plan(built={WRONG: place})
+            assert console.merge(*again, "--ref", "refs/tags/v4.2.3") == 1
+            assert "no receipt for cpu-wrong/amd64" in console.rows["-cpu-wrong"].error
             assert repo.tags["latest-cpu-wrong"] == before["latest-cpu-wrong"]
 
 
@@ -239,39 +241,39 @@ UNUSABLE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("what", UNUSABLE)
 def test_a_file_that_is_no_receipt_fails_the_image_it_is_named_after_alone(
-    shop: Shop, what: str
+    console: Console, what: str
 ) -> None:
-    with stocked(shop) as (registry, target):
-        path = shop.receipts / receipt_file(WRONG)
+    with set_up(console) as (registry, target):
+        path = console.receipts / receipt_file(WRONG)
         path.unlink()
         UNUSABLE[what](path)
-        assert shop.merge() == 1
-        assert shop.rows["-cpu-fine"].status == "merged"
-        assert shop.rows["-cpu-wrong"].status == "refused"
-        assert str(path) in shop.rows["-cpu-wrong"].error
+        assert console.merge() == 1
+        assert console.rows["-cpu-fine"].status == "merged"
+        assert console.rows["-cpu-wrong"].status == "refused"
+        assert str(path) in console.rows["-cpu-wrong"].error
         assert not [t for t in registry.repos[target.repository.path].tags if "wrong" in t]
 
 
 def test_a_file_whose_name_tells_nothing_is_named_and_the_merge_does_not_end_well(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
+    console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with stocked(shop):
-        (shop.receipts / "y.json").mkdir()
-        assert shop.merge() == 1
+    with set_up(console):
+        (console.receipts / "y.json").mkdir()
+        assert console.merge() == 1
         assert "y.json: not a receipt: it is a folder" in capsys.readouterr().err
-        assert {row.status for row in shop.rows.values()} == {"merged"}
-        assert "y.json" in MergeResult.read(shop.result).unusable[0]
+        assert {row.status for row in console.rows.values()} == {"merged"}
+        assert "y.json" in MergeResult.read(console.result).unusable[0]
 
 
-def test_a_second_receipt_of_one_leg_fails_that_image_alone(shop: Shop) -> None:
-    with stocked(shop):
-        data = json.loads((shop.receipts / receipt_file(WRONG)).read_text())
+def test_a_second_receipt_of_one_leg_fails_that_image_alone(console: Console) -> None:
+    with set_up(console):
+        data = json.loads((console.receipts / receipt_file(WRONG)).read_text())
         data["seconds"] = 1.0
-        (shop.receipts / "more").mkdir()
-        (shop.receipts / "more" / receipt_file(WRONG)).write_text(json.dumps(data))
-        assert shop.merge() == 1
-        assert "another receipt for cpu-wrong/amd64" in shop.rows["-cpu-wrong"].error
-        assert shop.rows["-cpu-fine"].status == "merged"
+        (console.receipts / "more").mkdir()
+        (console.receipts / "more" / receipt_file(WRONG)).write_text(json.dumps(data))
+        assert console.merge() == 1
+        assert "another receipt for cpu-wrong/amd64" in console.rows["-cpu-wrong"].error
+        assert console.rows["-cpu-fine"].status == "merged"
 
 
 @pytest.mark.parametrize(
@@ -279,11 +281,11 @@ def test_a_second_receipt_of_one_leg_fails_that_image_alone(shop: Shop) -> None:
              '{"entries": [], "built": [1]}', '{"entries": [], "built": {"a/b": 1}}'],
 )  # fmt: skip
 def test_a_plan_that_is_none_is_one_message(
-    shop: Shop, capsys: pytest.CaptureFixture[str], text: str
+    console: Console, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
-    with stocked(shop):
-        (shop.folder / "plan.json").write_text(text)
-        assert shop.merge("--plan", str(shop.folder / "plan.json")) == 2
+    with set_up(console):
+        (console.folder / "plan.json").write_text(text)
+        assert console.merge("--plan", str(console.folder / "plan.json")) == 2
         assert "not a plan" in capsys.readouterr().err
 
 
@@ -302,22 +304,22 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 @given(key=st.sampled_from(KEYS), value=VALUES)
 def test_whatever_stands_in_one_field_another_image_is_never_moved(
-    bound_shop: tuple[Shop, Registry, Target, Json], key: str, value: Any
+    bound_console: tuple[Console, Registry, Target, Json], key: str, value: Any
 ) -> None:
     """Each example starts from the same registry; the sound image is never touched by it."""
-    shop, registry, target, sound = bound_shop
-    (shop.receipts / receipt_file(WRONG)).write_text(json.dumps({**sound, key: value}))
-    assert shop.merge("--keep-anchors") in {0, 1}
+    console, registry, target, sound = bound_console
+    (console.receipts / receipt_file(WRONG)).write_text(json.dumps({**sound, key: value}))
+    assert console.merge("--keep-anchors") in {0, 1}
     tags = registry.repos[target.repository.path].tags
     assert {name for name in tags if "wrong" not in name and "fine" not in name} == set()
     assert not registry.repos.get(f"{target.repository.path}-server", Repo()).tags
 
 
 @pytest.fixture
-def bound_shop(shop: Shop) -> Iterator[tuple[Shop, Registry, Target, Json]]:
-    with stocked(shop) as (registry, target):
-        sound = json.loads((shop.receipts / receipt_file(WRONG)).read_text())
-        yield shop, registry, target, sound
+def bound_console(console: Console) -> Iterator[tuple[Console, Registry, Target, Json]]:
+    with set_up(console) as (registry, target):
+        sound = json.loads((console.receipts / receipt_file(WRONG)).read_text())
+        yield console, registry, target, sound
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))

@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import anyio
-from lab.images import publish
-from lab.oci import oci_registry
-from lab.rooms import QUICK, fresh
+from registries.images import publish
+from registries.oci import oci_registry
+from registries.session import QUICK, fresh
 from typer.testing import CliRunner
 
 from localai_ci.backends.input_hash import inputs_of

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from lab.images import image, publish
-from lab.oci import oci_registry
-from lab.rooms import QUICK, Lab, fresh
+from registries.images import image, publish
+from registries.oci import oci_registry
+from registries.session import QUICK, Servers, fresh
 
 from localai_ci.errors import InputError
 from localai_ci.oci import blobs, manifests
@@ -53,17 +53,18 @@ async def test_a_blob_is_mounted_from_a_neighbour(
     await blobs.push(transport, repository, blob, source)
     neighbour = fresh(repository.registry)
     before = transport.requests["PUT"]
-    assert await blobs.mount(transport, neighbour, blob, repository)
+    assert not await blobs.push(transport, neighbour, blob, source, repository)
     assert await blobs.exists(transport, neighbour, blob.digest)
     assert transport.requests["PUT"] == before
 
 
-async def test_a_mount_of_what_nobody_has_leaves_no_session(
+async def test_a_mount_of_what_nobody_has_becomes_an_upload(
     transport: Transport, repository: Repository
 ) -> None:
-    blob, _ = blobs.of_bytes(b"nobody has this")
-    assert not await blobs.mount(transport, fresh(repository.registry), blob, repository)
-    assert transport.requests["DELETE"] >= 1  # with tokens first refused: the right is `delete`
+    blob, source = blobs.of_bytes(b"nobody has this")
+    neighbour = fresh(repository.registry)
+    assert await blobs.push(transport, neighbour, blob, source, repository)
+    assert await blobs.exists(transport, neighbour, blob.digest)
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 3500])
@@ -90,8 +91,8 @@ async def test_a_source_that_lies_about_its_digest_is_caught_before_the_registry
     assert not await blobs.exists(transport, repository, blob.digest)
 
 
-async def test_a_blob_moves_between_registries(transport: Transport, lab: Lab) -> None:
-    here, there = fresh(lab.basic.address), fresh(lab.token.address)
+async def test_a_blob_moves_between_registries(transport: Transport, servers: Servers) -> None:
+    here, there = fresh(servers.basic.address), fresh(servers.token.address)
     blob, source = blobs.of_bytes(b"travels")
     await blobs.push(transport, here, blob, source)
     assert await blobs.copy(transport, blob, here, there)
@@ -99,9 +100,9 @@ async def test_a_blob_moves_between_registries(transport: Transport, lab: Lab) -
 
 
 async def test_tags_are_listed_over_pages_and_deleted_by_name(
-    transport: Transport, lab: Lab
+    transport: Transport, servers: Servers
 ) -> None:
-    repository = fresh(lab.own.address)
+    repository = fresh(servers.own.address)
     written = await publish(transport, repository, "a", "x")
     for tag in "bcde":
         await manifests.put(transport, repository.at(tag), written)
@@ -144,12 +145,12 @@ async def test_a_refusal_names_image_status_and_code(
     assert caught.value.status in {400, 404}
 
 
-async def test_a_dry_run_cannot_write(lab: Lab) -> None:
-    repository = fresh(lab.own.address)
+async def test_a_dry_run_cannot_write(servers: Servers) -> None:
+    repository = fresh(servers.own.address)
     async with Transport(read_only=True) as reader:
         with pytest.raises(RegistryError, match="a dry run only reads"):
             await manifests.put(reader, repository.at("t"), Manifest(b"{}", "x"))
-    assert json.dumps(lab.own.repos.get(repository.path) and 1) == "null"
+    assert json.dumps(servers.own.repos.get(repository.path) and 1) == "null"
 
 
 async def test_another_host_is_reached_without_tls_only_if_it_is_named() -> None:

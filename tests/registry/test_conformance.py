@@ -6,10 +6,10 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from lab import debian
-from lab.oci import oci_registry
-from lab.proxy import proxy
-from lab.tools import built
+from registries import debian
+from registries.oci import oci_registry
+from registries.proxy import proxy
+from registries.tools import built
 
 pytestmark = pytest.mark.slow
 

@@ -11,13 +11,13 @@ from functools import partial
 import anyio
 import anyio.lowlevel
 import pytest
-from lab.crowd import entries, push
-from lab.http11 import Answer, Request, Response, serving
-from lab.images import publish
-from lab.legs import Scene, place
-from lab.oci import oci_registry
-from lab.proxy import Fault, answering, cut, proxy
-from lab.rooms import QUICK, Lab, fresh
+from registries.http11 import Answer, Request, Response, serving
+from registries.images import publish
+from registries.legs import Scene, place
+from registries.many_images import entries, push
+from registries.oci import oci_registry
+from registries.proxy import Fault, answering, cut, proxy
+from registries.session import QUICK, Servers, fresh
 
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import manifests
@@ -94,9 +94,9 @@ async def test_a_dead_registry_costs_a_merge_seconds_and_the_others_tags_stay(ki
     assert {name: dict(repo.tags) for name, repo in sound.repos.items() if repo.tags} == before
 
 
-async def test_a_registry_that_takes_no_writes_costs_seconds_too(lab: Lab) -> None:
+async def test_a_registry_that_takes_no_writes_costs_seconds_too(servers: Servers) -> None:
     """Read-only for a while: questions are answered, every write is 503."""
-    with proxy(lab.own.address) as front:
+    with proxy(servers.own.address) as front:
         async with Transport(policy=IMPATIENT) as transport:
             scene = Scene(transport, (place("a", front.address),))
             receipts = await push(scene, entries(60, 0))
@@ -108,10 +108,10 @@ async def test_a_registry_that_takes_no_writes_costs_seconds_too(lab: Lab) -> No
     assert sum("has failed at writes since" in row.error for row in result.images) > 40
 
 
-async def test_a_rerun_completes_what_a_dead_registry_left(lab: Lab) -> None:
-    with proxy(lab.own.address) as front:
+async def test_a_rerun_completes_what_a_dead_registry_left(servers: Servers) -> None:
+    with proxy(servers.own.address) as front:
         async with Transport(policy=IMPATIENT) as transport:
-            scene = Scene(transport, (place("a", lab.own.address), place("b", front.address)))
+            scene = Scene(transport, (place("a", servers.own.address), place("b", front.address)))
             receipts = await push(scene, entries(5, 1))
             front.fail(down := Fault(".*", times=ALWAYS, before=cut))
             assert not (await scene.merge(receipts)).ok
@@ -174,9 +174,9 @@ async def test_the_error_says_which_host_since_when_and_why() -> None:
         assert "Run it again" in text
 
 
-async def test_a_host_that_comes_back_is_found_by_one_probe(lab: Lab) -> None:
+async def test_a_host_that_comes_back_is_found_by_one_probe(servers: Servers) -> None:
     clock = FakeTime()
-    with proxy(lab.own.address) as front:
+    with proxy(servers.own.address) as front:
         front.fail(down := Fault(".*", times=ALWAYS, before=cut))
         async with Transport(sleep=clock.sleep, now=lambda: clock.now) as transport:
             await outcomes(transport, front.address, 20)
@@ -191,20 +191,20 @@ async def test_a_host_that_comes_back_is_found_by_one_probe(lab: Lab) -> None:
             assert await outcomes(transport, front.address, 20) == []
 
 
-async def test_no_lock_is_held_while_a_token_service_is_waited_for(lab: Lab) -> None:
+async def test_no_lock_is_held_while_a_token_service_is_waited_for(servers: Servers) -> None:
     """Requests of one registry share a token's failure; those of another do not even notice."""
-    lab.service.answers += [Response(503)] * 30
+    servers.service.answers += [Response(503)] * 30
     try:
-        async with Transport(lab.keyring(), policy=replace(IMPATIENT, outage=0.5)) as transport:
+        async with Transport(servers.keyring(), policy=replace(IMPATIENT, outage=0.5)) as transport:
             began = time.monotonic()
             async with anyio.create_task_group() as group:
-                group.start_soon(outcomes, transport, lab.token.address, 40)
-                assert await manifests.find(transport, fresh(lab.own.address).at("t")) is None
+                group.start_soon(outcomes, transport, servers.token.address, 40)
+                assert await manifests.find(transport, fresh(servers.own.address).at("t")) is None
                 assert time.monotonic() - began < 0.4
             assert time.monotonic() - began < 5
-        assert len(lab.service.answers) > 10
+        assert len(servers.service.answers) > 10
     finally:
-        lab.service.answers.clear()
+        servers.service.answers.clear()
 
 
 @pytest.mark.parametrize(
@@ -242,8 +242,8 @@ async def test_a_registry_that_throttles_is_written_as_fast_as_it_takes_it(
     assert refused < 0.5 * writes
 
 
-async def test_a_throttled_host_keeps_what_it_was_told_to_wait(lab: Lab) -> None:
-    with proxy(lab.own.address) as front:
+async def test_a_throttled_host_keeps_what_it_was_told_to_wait(servers: Servers) -> None:
+    with proxy(servers.own.address) as front:
         front.fail(Fault("HEAD", times=1, before=answering(429, {"Retry-After": "1"})))
         async with Transport(policy=QUICK) as transport:
             began = time.monotonic()
@@ -251,17 +251,17 @@ async def test_a_throttled_host_keeps_what_it_was_told_to_wait(lab: Lab) -> None
             assert time.monotonic() - began >= 1
 
 
-async def test_a_503_that_says_too_many_requests_is_throttling(lab: Lab) -> None:
+async def test_a_503_that_says_too_many_requests_is_throttling(servers: Servers) -> None:
     body = b'{"errors":[{"code":"TOOMANYREQUESTS"}]}'
-    with proxy(lab.own.address) as front:
+    with proxy(servers.own.address) as front:
         front.fail(Fault("PUT", "manifests", times=12, before=answering(503, {}, body)))
         async with Transport(policy=QUICK) as transport:
             await publish(transport, fresh(front.address), "t", "x")
     assert len(front.seen("PUT", "manifests")) == 13
 
 
-async def test_writes_that_must_wait_hold_up_no_question(lab: Lab) -> None:
-    with proxy(lab.own.address) as front:
+async def test_writes_that_must_wait_hold_up_no_question(servers: Servers) -> None:
+    with proxy(servers.own.address) as front:
         front.fail(Fault("PUT", times=1, before=answering(429, {"Retry-After": "2"})))
         async with Transport(policy=QUICK) as transport:
             repository = fresh(front.address)
@@ -278,9 +278,9 @@ async def test_writes_that_must_wait_hold_up_no_question(lab: Lab) -> None:
                 assert time.monotonic() - began < 0.5
 
 
-async def test_a_host_that_throttles_for_ever_ends_by_name(lab: Lab) -> None:
+async def test_a_host_that_throttles_for_ever_ends_by_name(servers: Servers) -> None:
     clock = FakeTime()
-    with proxy(lab.own.address) as front:
+    with proxy(servers.own.address) as front:
         front.fail(Fault("HEAD", times=ALWAYS, before=answering(429)))
         async with Transport(sleep=clock.sleep, now=lambda: clock.now) as transport:
             found = await outcomes(transport, front.address, 50)

@@ -5,9 +5,9 @@ import json
 from typing import Any, cast
 
 import pytest
-from lab.images import publish
-from lab.oci import oci_registry
-from lab.rooms import QUICK, Lab, fresh
+from registries.images import publish
+from registries.oci import oci_registry
+from registries.session import QUICK, Servers, fresh
 
 from localai_ci.backends.publish import PushedLeg, ReadyLeg
 from localai_ci.bases.publish import intended
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_dry_run_of_a_base_tells_for_each_repository_what_would_be_done(
-    lab: Lab, transport: Transport
+    servers: Servers, transport: Transport
 ) -> None:
-    places = [fresh(lab.own.address), fresh(lab.basic.address)]
+    places = [fresh(servers.own.address), fresh(servers.basic.address)]
 
     async def told() -> list[str]:
-        async with Transport(lab.keyring(), policy=QUICK, read_only=True) as reader:
+        async with Transport(servers.keyring(), policy=QUICK, read_only=True) as reader:
             return [one.how for one in await intended(reader, places, "base-1234", "base")]
 
     assert await told() == ["would be built"] * 2

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import anyio
 import pytest
-from lab.http11 import Answer, Cut, Request, Response
-from lab.images import publish
-from lab.legs import Scene, place
-from lab.oci import oci_registry
-from lab.proxy import Fault, Proxy, answer_lost, answering, cut, proxy
-from lab.rooms import QUICK, Lab, fresh
+from registries.http11 import Answer, Cut, Request, Response
+from registries.images import publish
+from registries.legs import Scene, place
+from registries.oci import oci_registry
+from registries.proxy import Fault, Proxy, answer_lost, answering, cut, proxy
+from registries.session import QUICK, Servers, fresh
 
 from localai_ci.oci import blobs, manifests
 from localai_ci.oci.errors import DigestError, RegistryError
@@ -24,9 +24,9 @@ MANIFEST = "/manifests/"
 
 
 @pytest.fixture
-def scene(front: Proxy, lab: Lab, transport: Transport) -> Scene:
+def scene(front: Proxy, servers: Servers, transport: Transport) -> Scene:
     """Registry `a` behind the fault proxy, registry `b` beside it."""
-    return Scene(transport, (place("a", front.address), place("b", lab.token.address)))
+    return Scene(transport, (place("a", front.address), place("b", servers.token.address)))
 
 
 async def merged(scene: Scene) -> bool:
@@ -240,22 +240,22 @@ async def test_what_never_appears_is_an_error_that_names_both_digests(
 
 
 async def test_a_token_that_is_refused_in_the_middle_is_renewed(
-    transport: Transport, lab: Lab
+    transport: Transport, servers: Servers
 ) -> None:
-    with proxy(lab.token.address) as front:
-        scene = Scene(transport, (place("a", front.address), place("b", lab.own.address)))
-        challenge = f'Bearer realm="http://{lab.service.address}/token",service="test"'
+    with proxy(servers.token.address) as front:
+        scene = Scene(transport, (place("a", front.address), place("b", servers.own.address)))
+        challenge = f'Bearer realm="http://{servers.service.address}/token",service="test"'
         front.fail(Fault("PUT", skip=3, before=answering(401, {"WWW-Authenticate": challenge})))
-        async with Transport(lab.keyring(front.address), policy=QUICK) as own:
+        async with Transport(servers.keyring(front.address), policy=QUICK) as own:
             assert await merged(replace(scene, transport=own))
 
 
 @pytest.mark.parametrize("answer", [Response(429, {"Retry-After": "0"}), Response(500)])
-async def test_a_token_service_in_trouble_is_waited_for(lab: Lab, answer: Response) -> None:
-    lab.service.answers += [answer, answer]
-    async with Transport(lab.keyring(), policy=QUICK) as transport:
-        assert await manifests.find(transport, fresh(lab.token.address).at("t")) is None
-    assert not lab.service.answers
+async def test_a_token_service_in_trouble_is_waited_for(servers: Servers, answer: Response) -> None:
+    servers.service.answers += [answer, answer]
+    async with Transport(servers.keyring(), policy=QUICK) as transport:
+        assert await manifests.find(transport, fresh(servers.token.address).at("t")) is None
+    assert not servers.service.answers
 
 
 async def test_a_wrong_digest_header_is_never_believed(transport: Transport, front: Proxy) -> None:

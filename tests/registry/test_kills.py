@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab.http11 import Answer, Cut, Request
-from lab.legs import SHA
-from lab.oci import Registry, oci_registry
-from lab.proxy import Fault, proxy
-from lab.shop import Shop
+from registries.console import Console
+from registries.http11 import Answer, Cut, Request
+from registries.legs import SHA
+from registries.oci import Registry, oci_registry
+from registries.proxy import Fault, proxy
 
 from localai_ci.release.result import MergeResult
 
@@ -23,13 +23,13 @@ NEXT = "d" * 40
 
 
 def run(
-    shop: Shop, command: str, *arguments: str, kill: Callable[[int], None] | None = None
+    console: Console, command: str, *arguments: str, kill: Callable[[int], None] | None = None
 ) -> int:
     """The program in a process of its own."""
-    where = ["--result", str(shop.result), "--registries", str(shop.file)]
+    where = ["--result", str(console.result), "--registries", str(console.file)]
     started = subprocess.Popen(
         [PROGRAM, command, *where, *arguments],
-        env={**os.environ, "DOCKER_CONFIG": str(shop.folder / "no-login")},
+        env={**os.environ, "DOCKER_CONFIG": str(console.folder / "no-login")},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     if kill:
@@ -38,31 +38,31 @@ def run(
     return started.returncode
 
 
-def merge(shop: Shop, sha: str, kill: Callable[[int], None] | None = None) -> int:
+def merge(console: Console, sha: str, kill: Callable[[int], None] | None = None) -> int:
     event = ("--event", "push", "--ref", "refs/heads/master", "--sha", sha)
-    return run(shop, "merge", "--receipts", str(shop.receipts), *event, kill=kill)
+    return run(console, "merge", "--receipts", str(console.receipts), *event, kill=kill)
 
 
-def state(registry: Registry, shop: Shop) -> Mapping[str, str]:
+def state(registry: Registry, console: Console) -> Mapping[str, str]:
     """All tags of the images."""
-    path = shop.file.read_text().partition("backends: ")[2].partition("\n")[0].partition("/")[2]
+    path = console.file.read_text().partition("backends: ")[2].partition("\n")[0].partition("/")[2]
     return dict(registry.repos[path].tags)
 
 
 @pytest.mark.parametrize("after", ["rerun", "rollback", "rerun and rollback"])
 @pytest.mark.parametrize("number", [1, 2, 7, IMAGES * 2])
 def test_after_kill_9_at_any_tag_a_rerun_or_a_rollback_ends_in_one_of_two_states(
-    shop: Shop, number: int, after: str
+    console: Console, number: int, after: str
 ) -> None:
     """Images on master, merged again from the next commit, killed as it writes its n-th tag."""
     with oci_registry() as registry, proxy(registry.address) as front:
-        target = shop.stock(replace_address(registry, front.address))
-        for path in shop.receipts.glob("*.json"):
+        target = console.set_up(replace_address(registry, front.address))
+        for path in console.receipts.glob("*.json"):
             path.unlink()
-        shop.push(target, *(f"cpu-{n}/amd64" for n in range(IMAGES)))
-        assert merge(shop, SHA) == 0
-        before = state(registry, shop)
-        shop.push(target, *(f"cpu-{n}/amd64" for n in range(IMAGES)), revision=NEXT)
+        console.push(target, *(f"cpu-{n}/amd64" for n in range(IMAGES)))
+        assert merge(console, SHA) == 0
+        before = state(registry, console)
+        console.push(target, *(f"cpu-{n}/amd64" for n in range(IMAGES)), revision=NEXT)
 
         def kill(pid: int) -> None:
             def now(_: Request) -> Answer:
@@ -71,26 +71,26 @@ def test_after_kill_9_at_any_tag_a_rerun_or_a_rollback_ends_in_one_of_two_states
 
             front.fail(Fault("PUT", "/manifests/(?!sha256:)", 99, number - 1, before=now))
 
-        assert merge(shop, NEXT, kill) == -signal.SIGKILL
+        assert merge(console, NEXT, kill) == -signal.SIGKILL
         front.faults.clear()
-        left = state(registry, shop)
+        left = state(registry, console)
         moved = {tag for tag in left if left[tag] != before.get(tag)}
         recorded = {
             tag.image.rpartition(":")[2]
-            for row in MergeResult.read(shop.result).images
+            for row in MergeResult.read(console.result).images
             for tag in row.tags
             if tag.state in {"moving", "moved"}
         }
         assert moved <= recorded
         if after != "rollback":
-            assert merge(shop, NEXT) == 0
-            done = state(registry, shop)
+            assert merge(console, NEXT) == 0
+            done = state(registry, console)
             assert {done[f"master-cpu-{n}"] == done[f"sha-ddddddd-cpu-{n}"]
                     for n in range(IMAGES)} == {True}  # fmt: skip
             assert all(done[f"master-cpu-{n}"] != before[f"master-cpu-{n}"] for n in range(IMAGES))
         if after != "rerun":
-            assert run(shop, "rollback") == 0
-            assert state(registry, shop) == before
+            assert run(console, "rollback") == 0
+            assert state(registry, console) == before
 
 
 def replace_address(registry: Registry, address: str) -> Registry:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lab.debian import output
-from lab.images import publish
-from lab.legs import BOTH, BRANCH, RELEASE, Scene, place, planned
-from lab.oci import oci_registry
-from lab.rooms import CANARY, QUICK, Lab
+from registries.debian import output
+from registries.images import publish
+from registries.legs import BOTH, BRANCH, RELEASE, Scene, place, planned
+from registries.oci import oci_registry
+from registries.session import CANARY, QUICK, Servers
 
 from localai_ci.config.kind import ImageKind
 from localai_ci.oci import blobs, manifests
@@ -21,9 +21,12 @@ NAMES = ("v4.2.2-cpu-test", "sha-a1b2c3d-cpu-test", "latest-cpu-test")
 
 
 @pytest.fixture
-def scene(lab: Lab, transport: Transport) -> Scene:
+def scene(servers: Servers, transport: Transport) -> Scene:
     """The two Debian registries, anchors in a cache repository in the first, own in the second."""
-    targets = (place("a", lab.basic.address), place("b", lab.token.address, own_anchors=True))
+    targets = (
+        place("a", servers.basic.address),
+        place("b", servers.token.address, own_anchors=True),
+    )
     return Scene(transport, targets)
 
 
@@ -43,7 +46,7 @@ async def test_two_legs_become_one_index_under_all_tags_in_all_registries(scene:
 async def test_legs_that_wait_in_the_cache_repository_are_brought_over(scene: Scene) -> None:
     receipts = await scene.both()
     row = (await scene.merge(receipts)).images[0]
-    assert sorted(row.healed) == [f"{e} in a: manifest and blobs" for e in BOTH]
+    assert sorted(row.restored) == [f"{e} in a: manifest and blobs" for e in BOTH]
 
 
 async def test_one_leg_becomes_an_index_too(scene: Scene) -> None:
@@ -63,9 +66,11 @@ async def test_a_second_run_writes_nothing(scene: Scene) -> None:
     assert second.writes == first.writes > 0
 
 
-async def test_a_dry_run_only_reads_and_shows_the_exact_index(scene: Scene, lab: Lab) -> None:
+async def test_a_dry_run_only_reads_and_shows_the_exact_index(
+    scene: Scene, servers: Servers
+) -> None:
     receipts = await scene.both()
-    async with Transport(lab.keyring(), policy=QUICK, read_only=True) as reader:
+    async with Transport(servers.keyring(), policy=QUICK, read_only=True) as reader:
         dry = await replace(scene, transport=reader).merge(receipts, dry_run=True)
     assert dry.writes == 0
     assert dry.images[0].status is Status.planned
@@ -84,7 +89,9 @@ async def test_tags_are_written_most_specific_first_and_latest_last(scene: Scene
     assert order == [n for n in (NAMES[1], NAMES[0], NAMES[2]) for _ in scene.targets]
 
 
-async def test_a_collected_leg_is_brought_back_from_its_receipt(scene: Scene, lab: Lab) -> None:
+async def test_a_collected_leg_is_brought_back_from_its_receipt(
+    scene: Scene, servers: Servers
+) -> None:
     """Quay's garbage collection, by Debian's own collector: manifests and blobs are gone."""
     receipts = await scene.both()
     await scene.merge(receipts, BRANCH, keep_anchors=True)
@@ -93,39 +100,39 @@ async def test_a_collected_leg_is_brought_back_from_its_receipt(scene: Scene, la
     for digest in [receipt.digest for receipt in receipts]:
         answer = await scene.transport.send("DELETE", first, f"manifests/{digest}", push=True)
         assert answer.status == 202
-    lab.basic.stop()
-    lab.basic.collect_garbage()
-    lab.basic.start()
+    servers.basic.stop()
+    servers.basic.collect_garbage()
+    servers.basic.start()
     result = await scene.merge(receipts, BRANCH, keep_anchors=True)
-    assert len(result.images[0].healed) == 2
+    assert len(result.images[0].restored) == 2
     assert await scene.tags("master-cpu-test") == before
 
 
 async def test_a_leg_is_copied_from_the_other_registry_when_its_own_anchor_is_gone(
-    lab: Lab, transport: Transport
+    servers: Servers, transport: Transport
 ) -> None:
-    scene = Scene(transport, (place("own", lab.own.address), place("b", lab.token.address)))
+    scene = Scene(transport, (place("own", servers.own.address), place("b", servers.token.address)))
     receipts = await scene.both()
     for leg in receipts:
         await manifests.delete_tag(transport, leg.publications[0].reference)
-    del lab.own.repos[scene.targets[0].anchors.path]
+    del servers.own.repos[scene.targets[0].anchors.path]
     result = await scene.merge(receipts)
     assert result.images[0].status is Status.merged
     assert await scene.tags(*NAMES) == [(await scene.tags(*NAMES))[1]] * 2
 
 
 async def test_a_leg_that_is_nowhere_any_more_fails_its_image_alone(
-    lab: Lab, transport: Transport
+    servers: Servers, transport: Transport
 ) -> None:
-    scene = Scene(transport, (place("own", lab.own.address),))
+    scene = Scene(transport, (place("own", servers.own.address),))
     lost, fine = await scene.leg("cpu-lost/amd64"), await scene.leg("cpu-fine/amd64")
-    lab.own.repos[scene.targets[0].anchors.path].blobs.discard(lost.layers[0].digest)
+    servers.own.repos[scene.targets[0].anchors.path].blobs.discard(lost.layers[0].digest)
     result = await scene.merge([lost, fine])
     rows = {row.suffix: row for row in result.images}
     assert rows["-cpu-fine"].status is Status.merged
     error = rows["-cpu-lost"].error
     assert rows["-cpu-lost"].status is Status.failed
-    for words in (lost.digest, lab.own.address, "2026-11-20", "backend --entry cpu-lost"):
+    for words in (lost.digest, servers.own.address, "2026-11-20", "backend --entry cpu-lost"):
         assert words in error
     assert await scene.tags("latest-cpu-lost") == [{"latest-cpu-lost": None}]
 
@@ -196,9 +203,9 @@ async def test_a_branch_touches_no_latest(scene: Scene) -> None:
 
 
 async def test_anchors_of_merged_legs_are_deleted_by_name_and_the_image_stays(
-    lab: Lab, transport: Transport
+    servers: Servers, transport: Transport
 ) -> None:
-    scene = Scene(transport, (place("own", lab.own.address, own_anchors=True),))
+    scene = Scene(transport, (place("own", servers.own.address, own_anchors=True),))
     result = await scene.merge(await scene.both())
     assert result.images[0].anchors_deleted == 2
     names = await manifests.list_tags(transport, scene.targets[0].repository)
@@ -212,9 +219,9 @@ async def test_a_registry_that_cannot_delete_tags_is_a_note_and_no_failure(scene
 
 
 async def test_a_registry_that_cannot_delete_tags_is_not_asked_for_every_leg(
-    lab: Lab, transport: Transport
+    servers: Servers, transport: Transport
 ) -> None:
-    scene = Scene(transport, (place("a", lab.basic.address),))
+    scene = Scene(transport, (place("a", servers.basic.address),))
     receipts = [await scene.leg(f"cpu-{number}/amd64") for number in range(4)]
     assert (await scene.merge(receipts, at_once=1)).ok
     assert transport.requests["DELETE"] == 1
@@ -248,9 +255,11 @@ async def test_an_immutable_tag_with_the_same_digest_is_success_with_another_a_r
         assert await scene.tags(*NAMES) == before
 
 
-async def test_what_we_wrote_is_read_by_skopeo(scene: Scene, lab: Lab, tmp_path: Path) -> None:
+async def test_what_we_wrote_is_read_by_skopeo(
+    scene: Scene, servers: Servers, tmp_path: Path
+) -> None:
     result = await scene.merge(await scene.both())
-    access = ("--tls-verify=false", "--authfile", str(lab.authfile(tmp_path)))
+    access = ("--tls-verify=false", "--authfile", str(servers.authfile(tmp_path)))
     for target in scene.targets:
         image = f"docker://{target.repository}:latest-cpu-test"
         assert output("skopeo", "inspect", "--raw", *access, image) == result.images[0].index
@@ -260,7 +269,7 @@ async def test_what_we_wrote_is_read_by_skopeo(scene: Scene, lab: Lab, tmp_path:
 
 
 async def test_the_password_is_in_nothing_that_is_told_or_stored(
-    scene: Scene, lab: Lab, caplog: pytest.LogCaptureFixture
+    scene: Scene, servers: Servers, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     receipts = await scene.both()
@@ -269,18 +278,18 @@ async def test_the_password_is_in_nothing_that_is_told_or_stored(
     told = [result.model_dump_json(), failed.model_dump_json(), caplog.text, repr(scene)]
     told += [receipt.model_dump_json() for receipt in receipts]
     assert not [text for text in told if CANARY in text]
-    for process in (lab.basic, lab.token):
+    for process in (servers.basic, servers.token):
         for path in process.folder.rglob("*"):
             assert not (path.is_file() and CANARY.encode() in path.read_bytes())
 
 
 async def test_a_blob_is_never_uploaded_where_it_can_be_mounted(
-    lab: Lab, transport: Transport
+    servers: Servers, transport: Transport
 ) -> None:
-    scene = Scene(transport, (place("own", lab.own.address),))
+    scene = Scene(transport, (place("own", servers.own.address),))
     receipts = await scene.both()
     before = transport.requests["PATCH"]
-    writes = len(lab.own.uploads)
+    writes = len(servers.own.uploads)
     await scene.merge(receipts)
-    assert (transport.requests["PATCH"], len(lab.own.uploads)) == (before, writes)
+    assert (transport.requests["PATCH"], len(servers.own.uploads)) == (before, writes)
     assert await blobs.exists(transport, scene.targets[0].repository, receipts[0].layers[0].digest)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import anyio
 import httpx
 import pytest
-from lab.http11 import Answer, Request, Response
-from lab.images import publish
-from lab.legs import BRANCH, RELEASE, Scene, place, planned
-from lab.oci import oci_registry
-from lab.proxy import Fault, Proxy, answering, proxy
-from lab.rooms import QUICK, Lab
+from registries.http11 import Answer, Request, Response
+from registries.images import publish
+from registries.legs import BRANCH, RELEASE, Scene, place, planned
+from registries.oci import oci_registry
+from registries.proxy import Fault, Proxy, answering, proxy
+from registries.session import QUICK, Servers
 
 from localai_ci.oci import manifests
 from localai_ci.oci.manifests import Manifest
@@ -38,9 +38,9 @@ def overwrite(front: Proxy, request: Request, manifest: Manifest) -> None:
 
 
 @pytest.fixture
-def scene(lab: Lab, front: Proxy, transport: Transport) -> Scene:
+def scene(servers: Servers, front: Proxy, transport: Transport) -> Scene:
     """A sound registry, and one behind the fault proxy."""
-    return Scene(transport, (place("sound", lab.own.address), place("frail", front.address)))
+    return Scene(transport, (place("sound", servers.own.address), place("frail", front.address)))
 
 
 async def test_a_registry_that_dies_before_the_tags_leaves_the_others_tags_alone(
@@ -73,32 +73,32 @@ async def test_a_tag_that_cannot_be_moved_puts_all_others_back(
 
 
 async def test_a_leg_whose_manifest_alone_was_collected_comes_back_from_the_receipt(
-    scene: Scene, lab: Lab, front: Proxy
+    scene: Scene, servers: Servers, front: Proxy
 ) -> None:
     """Here the sound registry forgets, and nothing is written in the other."""
     receipts = await scene.both()
     await scene.merge(receipts, BRANCH, keep_anchors=True)
-    repo = lab.own.repos[scene.targets[0].repository.path]
+    repo = servers.own.repos[scene.targets[0].repository.path]
     for leg in receipts:
         del repo.manifests[leg.digest]
     written = len(front.writes)
     row = (await scene.merge(receipts, BRANCH, keep_anchors=True)).images[0]
-    assert sorted(row.healed) == [f"{leg.entry} in sound: manifest" for leg in receipts]
+    assert sorted(row.restored) == [f"{leg.entry} in sound: manifest" for leg in receipts]
     assert len(front.writes) == written
 
 
 async def test_a_leg_whose_blobs_were_collected_too_is_mounted_from_its_anchor(
-    scene: Scene, lab: Lab, front: Proxy
+    scene: Scene, servers: Servers, front: Proxy
 ) -> None:
     receipts = await scene.both()
     await scene.merge(receipts, BRANCH, keep_anchors=True)
-    repo = lab.own.repos[scene.targets[0].repository.path]
+    repo = servers.own.repos[scene.targets[0].repository.path]
     repo.manifests.clear()
     repo.blobs.clear()
     repo.tags.clear()
     written, sent = len(front.writes), scene.transport.requests["PATCH"]
     row = (await scene.merge(receipts, BRANCH, keep_anchors=True)).images[0]
-    assert sorted(row.healed) == [f"{leg.entry} in sound: manifest and blobs" for leg in receipts]
+    assert sorted(row.restored) == [f"{leg.entry} in sound: manifest and blobs" for leg in receipts]
     assert len(front.writes) == written
     assert scene.transport.requests["PATCH"] == sent, "bytes moved that could be mounted"
 
@@ -207,9 +207,9 @@ async def test_a_tag_that_is_once_not_listed_goes_back_when_the_merge_fails(
 
 
 @pytest.fixture
-def deleting(lab: Lab, transport: Transport) -> Iterator[tuple[Scene, Proxy]]:
+def deleting(servers: Servers, transport: Transport) -> Iterator[tuple[Scene, Proxy]]:
     """One registry that can delete tags, behind a fault proxy."""
-    with proxy(lab.own.address) as front:
+    with proxy(servers.own.address) as front:
         yield Scene(transport, (place("own", front.address),)), front
 
 
@@ -322,21 +322,21 @@ class Hours:
         self.late = 10_000.0
 
 
-async def test_a_token_that_ends_in_the_middle_of_a_merge_is_renewed(lab: Lab) -> None:
+async def test_a_token_that_ends_in_the_middle_of_a_merge_is_renewed(servers: Servers) -> None:
     hours = Hours()
-    async with Transport(lab.keyring(), policy=QUICK, now=hours.now) as transport:
-        scene = Scene(transport, (place("token", lab.token.address),), hours)
+    async with Transport(servers.keyring(), policy=QUICK, now=hours.now) as transport:
+        scene = Scene(transport, (place("token", servers.token.address),), hours)
         receipts = await scene.both()
-        asked = len(lab.service.asked)
+        asked = len(servers.service.asked)
         assert (await scene.merge(receipts)).ok
-    assert len(lab.service.asked) > asked
+    assert len(servers.service.asked) > asked
 
 
 async def test_a_registry_that_refuses_a_second_value_of_a_tag_keeps_all_as_it_was(
-    lab: Lab, transport: Transport
+    servers: Servers, transport: Transport
 ) -> None:
     with oci_registry(immutable=True) as registry:
-        targets = (place("sound", lab.own.address), place("immutable", registry.address))
+        targets = (place("sound", servers.own.address), place("immutable", registry.address))
         scene = Scene(transport, targets)
         await scene.merge(await scene.both())
         before = await scene.tags(*NAMES)

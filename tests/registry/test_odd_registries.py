@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
-from lab.http11 import Answer, Request, Response
-from lab.images import image, publish
-from lab.oci import Registry, oci_registry
-from lab.proxy import Before, Fault, Proxy, answer_lost, answering, proxy
-from lab.rooms import QUICK, Lab, fresh
+from registries.http11 import Answer, Request, Response
+from registries.images import image, publish
+from registries.oci import Registry, oci_registry
+from registries.proxy import Before, Fault, Proxy, answer_lost, answering, proxy
+from registries.session import QUICK, Servers, fresh
 
 from localai_ci.oci import blobs, copy, manifests
 from localai_ci.oci.errors import RegistryError
@@ -53,31 +53,22 @@ async def test_a_refused_mount_becomes_an_upload_and_is_not_tried_again(
     assert len(front.seen("POST", "mount=")) <= 2
 
 
-async def test_a_refused_mount_alone_is_a_no(
-    odd: tuple[Registry, Proxy], client: Transport
-) -> None:
-    _, front = odd
-    blob, _ = blobs.of_bytes(b"x")
-    front.fail(Fault("POST", "mount=", before=answering(403)))
-    assert not await blobs.mount(client, fresh(front.address), blob, fresh(front.address))
-
-
 @pytest.mark.parametrize("granted", ["last", "first", "none of two"])
 async def test_a_token_for_one_of_two_repositories_copies_by_upload(
-    lab: Lab, granted: str, monkeypatch: pytest.MonkeyPatch
+    servers: Servers, granted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """GitLab's service grants the last scope that is asked for."""
-    here, there = fresh(lab.token.address), fresh(lab.token.address)
+    here, there = fresh(servers.token.address), fresh(servers.token.address)
     blob, source = blobs.of_bytes(granted.encode())
-    async with Transport(lab.keyring(), policy=QUICK) as transport:
+    async with Transport(servers.keyring(), policy=QUICK) as transport:
         await blobs.push(transport, here, blob, source)
-        issue = lab.service.token
+        issue = servers.service.token
 
         def narrow(scopes: list[str], *, trusted: bool) -> dict[str, object]:
             kept = {"last": scopes[-1:], "first": scopes[:1], "none of two": []}[granted]
             return issue(kept if len(scopes) > 1 else scopes, trusted=trusted)
 
-        monkeypatch.setattr(lab.service, "token", narrow)
+        monkeypatch.setattr(servers.service, "token", narrow)
         await blobs.copy(transport, blob, here, there)
         assert await blobs.exists(transport, there, blob.digest)
 
@@ -149,7 +140,7 @@ async def test_a_list_of_tags_goes_on_at_no_other_host(
         await manifests.list_tags(client, fresh(front.address))
 
 
-# A12: what is no manifest.
+# A12: what is not a manifest.
 
 
 @pytest.mark.parametrize(
@@ -172,7 +163,7 @@ async def test_what_is_no_manifest_is_the_registrys_fault_by_name(
     page = answering(200, {"Content-Type": kind}, body)
     front.fail(Fault("GET|HEAD", MANIFEST, times=ALWAYS, before=page))
     for ask in (manifests.get, manifests.find):
-        with pytest.raises(RegistryError, match="no manifest") as caught:
+        with pytest.raises(RegistryError, match="not a manifest") as caught:
             await ask(client, fresh(front.address).at("latest"))
         assert front.address in str(caught.value)
         assert len(str(caught.value)) < 600
@@ -194,7 +185,7 @@ async def test_a_200_of_html_for_the_list_of_tags_is_named(
 ) -> None:
     _, front = odd
     front.fail(Fault("GET", "tags/list", before=answering(200, {}, b"<html>\x1b[2J")))
-    with pytest.raises(RegistryError, match="no list of tags") as caught:
+    with pytest.raises(RegistryError, match="not a list of tags") as caught:
         await manifests.list_tags(client, fresh(front.address))
     assert "\x1b" not in str(caught.value)
 
@@ -340,11 +331,11 @@ async def test_a_manifest_of_an_odd_registry_is_written_once_read_back(
 
 
 async def test_a_refused_token_for_two_repositories_copies_by_upload(
-    lab: Lab,
+    servers: Servers,
 ) -> None:
-    here, there = fresh(lab.token.address), fresh(lab.token.address)
+    here, there = fresh(servers.token.address), fresh(servers.token.address)
     blob, source = blobs.of_bytes(b"refused")
-    with proxy(lab.service.address) as service, proxy(lab.token.address) as front:
+    with proxy(servers.service.address) as service, proxy(servers.token.address) as front:
         renamed = f'Bearer realm="http://{service.address}/token",service="test"'
 
         def elsewhere(_: Request, answer: Response) -> Answer:
@@ -353,7 +344,7 @@ async def test_a_refused_token_for_two_repositories_copies_by_upload(
         front.fail(Fault("GET", "^/v2/$", times=ALWAYS, after=elsewhere))
         service.fail(Fault("GET", "scope.*scope", times=ALWAYS, before=answering(403)))
         here, there = (replace(one, registry=front.address) for one in (here, there))
-        async with Transport(lab.keyring(front.address), policy=QUICK) as transport:
+        async with Transport(servers.keyring(front.address), policy=QUICK) as transport:
             await blobs.push(transport, here, blob, source)
             await blobs.copy(transport, blob, here, there)
             assert await blobs.exists(transport, there, blob.digest)

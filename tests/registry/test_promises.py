@@ -10,12 +10,12 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
-from lab.http11 import Answer, Request, Response, serving
-from lab.images import publish
-from lab.legs import BRANCH, RELEASE, Scene, place
-from lab.oci import Registry
-from lab.proxy import Fault, answering, proxy
-from lab.rooms import QUICK, Lab
+from registries.http11 import Answer, Request, Response, serving
+from registries.images import publish
+from registries.legs import BRANCH, RELEASE, Scene, place
+from registries.oci import Registry
+from registries.proxy import Fault, answering, proxy
+from registries.session import QUICK, Servers
 
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import blobs
@@ -39,14 +39,14 @@ class Careless(Registry):
 
 
 @contextmanager
-def pair(lab: Lab, transport: Transport) -> Iterator[tuple[Scene, Registry]]:
+def pair(servers: Servers, transport: Transport) -> Iterator[tuple[Scene, Registry]]:
     """A careless registry and a sound one, anchors beside the images."""
     careless = Careless()
     with serving(careless.handle) as port:
         careless.address = f"127.0.0.1:{port}"
         targets = (
             place("careless", careless.address, own_anchors=True),
-            place("sound", lab.own.address, own_anchors=True),
+            place("sound", servers.own.address, own_anchors=True),
         )
         yield Scene(transport, targets), careless
 
@@ -66,9 +66,9 @@ def config_alone(leg: Receipt) -> set[str]:
 @pytest.mark.parametrize("lost", [config_and_layer, layer_alone, config_alone])
 @pytest.mark.parametrize("merged_before", [True, False])
 async def test_a_leg_that_is_brought_back_has_every_blob_though_the_registry_asks_for_none(
-    lab: Lab, transport: Transport, lost: Callable[[Receipt], set[str]], merged_before: bool
+    servers: Servers, transport: Transport, lost: Callable[[Receipt], set[str]], merged_before: bool
 ) -> None:
-    with pair(lab, transport) as (scene, careless):
+    with pair(servers, transport) as (scene, careless):
         receipts = await scene.both()
         if merged_before:
             await scene.merge(receipts)
@@ -81,7 +81,7 @@ async def test_a_leg_that_is_brought_back_has_every_blob_though_the_registry_ask
                 careless.store.pop(digest, None)
         row = (await scene.merge(receipts)).images[0]
         assert row.status is Status.merged
-        assert len(row.healed) == 2
+        assert len(row.restored) == 2
         for leg in receipts:
             for blob in (leg.config, *leg.layers):
                 pieces = blobs.pull(transport, scene.targets[0].repository, blob)
@@ -89,11 +89,11 @@ async def test_a_leg_that_is_brought_back_has_every_blob_though_the_registry_ask
 
 
 async def test_a_leg_whose_blob_is_nowhere_is_not_called_healed(
-    lab: Lab, transport: Transport
+    servers: Servers, transport: Transport
 ) -> None:
-    with pair(lab, transport) as (scene, careless):
+    with pair(servers, transport) as (scene, careless):
         (leg,) = [await scene.leg("cpu-test/amd64")]
-        for registry, target in ((careless, scene.targets[0]), (lab.own, scene.targets[1])):
+        for registry, target in ((careless, scene.targets[0]), (servers.own, scene.targets[1])):
             repo = registry.repos[target.repository.path]
             repo.blobs.discard(leg.layers[0].digest)
         del careless.repos[scene.targets[0].repository.path].manifests[leg.digest]
@@ -106,10 +106,10 @@ async def test_a_leg_whose_blob_is_nowhere_is_not_called_healed(
 @pytest.mark.parametrize("name", ["sha256:", "v4.2.2"])
 @pytest.mark.parametrize("status", [400, 404])
 async def test_an_index_that_is_refused_though_its_legs_are_there_gets_them_again(
-    lab: Lab, transport: Transport, status: int, name: str
+    servers: Servers, transport: Transport, status: int, name: str
 ) -> None:
     """As quay does for a while: HEAD of a child says yes, PUT of the index says no."""
-    with proxy(lab.own.address) as front:
+    with proxy(servers.own.address) as front:
         scene = Scene(transport, (place("own", front.address, own_anchors=True),))
         receipts = await scene.both()
         front.log.clear()
@@ -121,7 +121,7 @@ async def test_an_index_that_is_refused_though_its_legs_are_there_gets_them_agai
         front.fail(Fault("PUT", f"/manifests/{name}", times=99, before=only_indexes(refuse)))
         row = (await scene.merge(receipts)).images[0]
         assert row.status is Status.merged, row.error
-        assert len(row.healed) == 2
+        assert len(row.restored) == 2
 
 
 def only_indexes(
@@ -131,8 +131,8 @@ def only_indexes(
 
 
 @pytest.fixture
-def scene(lab: Lab, transport: Transport) -> Scene:
-    return Scene(transport, (place("own", lab.own.address), place("a", lab.basic.address)))
+def scene(servers: Servers, transport: Transport) -> Scene:
+    return Scene(transport, (place("own", servers.own.address), place("a", servers.basic.address)))
 
 
 @pytest.mark.parametrize("gone", ["no version is said", "its release's tag is gone"])
@@ -156,11 +156,11 @@ async def test_a_latest_of_an_unknown_release_is_not_moved_without_leave(
 
 
 async def test_a_latest_that_says_its_version_is_known_though_its_tag_is_gone(
-    scene: Scene, lab: Lab
+    scene: Scene, servers: Servers
 ) -> None:
     await scene.merge(await scene.both("newer"), NEWER)
     before = await scene.tags("latest-cpu-test")
-    del lab.own.repos[scene.targets[0].repository.path].tags["v4.2.3-cpu-test"]
+    del servers.own.repos[scene.targets[0].repository.path].tags["v4.2.3-cpu-test"]
     row = (await scene.merge(await scene.both())).images[0]
     assert "stays at v4.2.3" in row.notes[0]
     assert await scene.tags("latest-cpu-test") == before
@@ -177,7 +177,7 @@ async def test_no_latest_is_made_of_a_release_that_is_older_than_one_that_is_the
 
 @pytest.mark.parametrize("held", ["older", "newer"])
 async def test_of_two_releases_at_once_the_newer_is_latest_whoever_writes_last(
-    lab: Lab, transport: Transport, held: str
+    servers: Servers, transport: Transport, held: str
 ) -> None:
     """One's write of ``latest`` is held until the other is merged, to its last look."""
     events = (RELEASE, NEWER) if held == "older" else (NEWER, RELEASE)
@@ -188,8 +188,8 @@ async def test_of_two_releases_at_once_the_newer_is_latest_whoever_writes_last(
         assert go.wait(20)
         return request
 
-    with proxy(lab.own.address) as front:
-        direct = Scene(transport, (place("own", lab.own.address),))
+    with proxy(servers.own.address) as front:
+        direct = Scene(transport, (place("own", servers.own.address),))
         held_one, other = await direct.both("first"), await direct.both("second")
         repository = replace(direct.targets[0].repository, registry=front.address)
         slow = replace(direct, targets=(replace(direct.targets[0], repository=repository),))
@@ -240,8 +240,10 @@ async def test_an_older_release_that_lands_after_the_last_tag_is_undone_and_told
     assert any("was put back to v4.2.2" in note for note in row.notes)
 
 
-async def test_a_rollback_that_is_refused_names_the_image_once(scene: Scene, lab: Lab) -> None:
-    with proxy(lab.own.address) as front:
+async def test_a_rollback_that_is_refused_names_the_image_once(
+    scene: Scene, servers: Servers
+) -> None:
+    with proxy(servers.own.address) as front:
         behind = replace(scene, targets=(place("own", front.address),))
         result = await behind.merge(await behind.both())
         front.fail(Fault("DELETE", times=99, before=answering(403)))
@@ -255,18 +257,18 @@ async def test_a_rollback_that_is_refused_names_the_image_once(scene: Scene, lab
         assert image not in what
 
 
-async def test_a_merge_asks_for_little_and_a_rerun_for_less(lab: Lab) -> None:
+async def test_a_merge_asks_for_little_and_a_rerun_for_less(servers: Servers) -> None:
     """A release beside an earlier one: the requests of each kind are counted."""
     receipts = []
-    async with Transport(lab.keyring(), policy=QUICK) as transport:
-        targets = tuple(place(n, lab.own.address, own_anchors=True) for n in "ab")
+    async with Transport(servers.keyring(), policy=QUICK) as transport:
+        targets = tuple(place(n, servers.own.address, own_anchors=True) for n in "ab")
         scene = Scene(transport, targets)
         receipts = [await scene.leg(f"cpu-{n}/amd64") for n in range(5)]
         await scene.merge(receipts, replace(RELEASE, ref="refs/tags/v4.1.0", sha="f" * 40),
                           keep_anchors=True)  # fmt: skip
     images, places = 5, 2
-    with proxy(lab.own.address) as front:
-        async with Transport(lab.keyring(), policy=QUICK) as transport:
+    with proxy(servers.own.address) as front:
+        async with Transport(servers.keyring(), policy=QUICK) as transport:
             there = tuple(replace(t, repository=replace(t.repository, registry=front.address),
                                   anchors=replace(t.anchors, registry=front.address))
                           for t in targets)  # fmt: skip
@@ -288,14 +290,14 @@ async def test_a_merge_asks_for_little_and_a_rerun_for_less(lab: Lab) -> None:
 
 
 async def test_what_an_earlier_run_recorded_is_not_believed_against_the_registry(
-    scene: Scene, lab: Lab
+    scene: Scene, servers: Servers
 ) -> None:
     """A leg that is gone, a tag that is gone, a tag that has another image."""
-    scene = replace(scene, targets=(place("own", lab.own.address, own_anchors=True),))
+    scene = replace(scene, targets=(place("own", servers.own.address, own_anchors=True),))
     receipts = await scene.both()
     result = await scene.merge(receipts, keep_anchors=True)
     remembered = {(row.kind, row.suffix): row for row in result.images}
-    repo = lab.own.repos[scene.targets[0].repository.path]
+    repo = servers.own.repos[scene.targets[0].repository.path]
     sound = dict(repo.tags)
 
     async def again() -> ImageRow:
@@ -305,7 +307,7 @@ async def test_what_an_earlier_run_recorded_is_not_believed_against_the_registry
     assert (await again()).status is Status.unchanged
     del repo.manifests[receipts[0].digest]
     repo.tags = {tag: digest for tag, digest in sound.items() if digest != receipts[0].digest}
-    assert len((await again()).healed) == 1
+    assert len((await again()).restored) == 1
     del repo.tags["v4.2.2-cpu-test"]
     assert [tag.image.rpartition(":")[2] for tag in (await again()).tags] == ["v4.2.2-cpu-test"]
     repo.tags["latest-cpu-test"] = receipts[0].digest
@@ -313,9 +315,9 @@ async def test_what_an_earlier_run_recorded_is_not_believed_against_the_registry
 
 
 async def test_a_registry_that_lists_no_tags_is_asked_for_each(
-    lab: Lab, transport: Transport
+    servers: Servers, transport: Transport
 ) -> None:
-    with proxy(lab.own.address) as front:
+    with proxy(servers.own.address) as front:
         scene = Scene(transport, (place("own", front.address),))
         front.fail(Fault("GET", "/tags/list", times=99, before=answering(403)))
         for text in ("one", "two"):

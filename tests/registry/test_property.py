@@ -16,10 +16,10 @@ import anyio.lowlevel
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lab.http11 import Answer, Cut, Request
-from lab.legs import RELEASE, Scene, place, planned
-from lab.proxy import Fault, Proxy, answer_lost, answering, cut, proxy
-from lab.rooms import QUICK, Lab
+from registries.http11 import Answer, Cut, Request
+from registries.legs import RELEASE, Scene, place, planned
+from registries.proxy import Fault, Proxy, answer_lost, answering, cut, proxy
+from registries.session import QUICK, Servers
 
 from localai_ci.config.kind import ImageKind
 from localai_ci.oci import manifests
@@ -97,17 +97,19 @@ many = settings(max_examples=2000, deadline=None, suppress_health_check=QUIETLY)
 
 @few
 @given(schedule=schedules)
-def test_after_any_schedule_of_faults_all_tags_moved_or_none(lab: Lab, schedule: Schedule) -> None:
-    with_fronts(lab, lambda fronts: one_release(lab, fronts, schedule))
+def test_after_any_schedule_of_faults_all_tags_moved_or_none(
+    servers: Servers, schedule: Schedule
+) -> None:
+    with_fronts(servers, lambda fronts: one_release(servers, fronts, schedule))
 
 
 @pytest.mark.slow
 @many
 @given(schedule=schedules)
 def test_after_any_of_two_thousand_schedules_all_tags_moved_or_none(
-    lab: Lab, schedule: Schedule
+    servers: Servers, schedule: Schedule
 ) -> None:
-    with_fronts(lab, lambda fronts: one_release(lab, fronts, schedule))
+    with_fronts(servers, lambda fronts: one_release(servers, fronts, schedule))
 
 
 passing = st.lists(st.tuples(where, st.sampled_from(sorted(PASSING))), max_size=4)
@@ -116,25 +118,29 @@ passing = st.lists(st.tuples(where, st.sampled_from(sorted(PASSING))), max_size=
 @settings(few, max_examples=12)
 @given(faults=passing, newer_first=st.booleans())
 def test_of_two_releases_at_once_under_faults_the_newer_is_latest(
-    lab: Lab, faults: list[tuple[Where, str]], newer_first: bool
+    servers: Servers, faults: list[tuple[Where, str]], newer_first: bool
 ) -> None:
-    with_fronts(lab, lambda fronts: two_releases(lab, fronts, faults, newer_first=newer_first))
+    with_fronts(
+        servers, lambda fronts: two_releases(servers, fronts, faults, newer_first=newer_first)
+    )
 
 
 @pytest.mark.slow
 @settings(many, max_examples=500)
 @given(faults=passing, newer_first=st.booleans())
 def test_of_two_releases_at_once_under_many_faults_the_newer_is_latest(
-    lab: Lab, faults: list[tuple[Where, str]], newer_first: bool
+    servers: Servers, faults: list[tuple[Where, str]], newer_first: bool
 ) -> None:
-    with_fronts(lab, lambda fronts: two_releases(lab, fronts, faults, newer_first=newer_first))
+    with_fronts(
+        servers, lambda fronts: two_releases(servers, fronts, faults, newer_first=newer_first)
+    )
 
 
 Fronts = tuple[Proxy, Proxy]
 
 
-def with_fronts(lab: Lab, act: Callable[[Fronts], object]) -> None:
-    with proxy(lab.basic.address) as first, proxy(lab.own.address) as second:
+def with_fronts(servers: Servers, act: Callable[[Fronts], object]) -> None:
+    with proxy(servers.basic.address) as first, proxy(servers.own.address) as second:
         anyio.run(lambda: act((first, second)))  # type: ignore[arg-type,return-value]
 
 
@@ -157,8 +163,8 @@ async def merged(
     return result
 
 
-async def one_release(lab: Lab, fronts: Fronts, schedule: Schedule) -> None:
-    keyring = lab.keyring(*(front.address for front in fronts))
+async def one_release(servers: Servers, fronts: Fronts, schedule: Schedule) -> None:
+    keyring = servers.keyring(*(front.address for front in fronts))
     places = (place("a", fronts[0].address), place("b", fronts[1].address))
     with tempfile.TemporaryDirectory() as folder:
         record = Path(folder) / "result.json"
@@ -249,9 +255,9 @@ def put_down(record: Path, text: bytes | None) -> MergeResult:
 
 
 async def two_releases(
-    lab: Lab, fronts: Fronts, faults: Sequence[tuple[Where, str]], *, newer_first: bool
+    servers: Servers, fronts: Fronts, faults: Sequence[tuple[Where, str]], *, newer_first: bool
 ) -> None:
-    keyring = lab.keyring(*(front.address for front in fronts))
+    keyring = servers.keyring(*(front.address for front in fronts))
     places = (place("a", fronts[0].address), place("b", fronts[1].address))
     async with (
         Transport(keyring, policy=FAST) as ours,

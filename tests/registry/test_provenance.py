@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from lab.debian import output
-from lab.legs import SHA, Scene, place, planned
-from lab.rooms import Lab
-from lab.tools import built
+from registries.debian import output
+from registries.legs import SHA, Scene, place, planned
+from registries.session import Servers
+from registries.tools import built
 
 from localai_ci.oci import blobs, manifests, referrers
 from localai_ci.oci.descriptor import Descriptor
@@ -19,9 +19,11 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def scene(lab: Lab, transport: Transport) -> Scene:
+def scene(servers: Servers, transport: Transport) -> Scene:
     """A registry that lists referrers, and one with the fallback list."""
-    return Scene(transport, (place("own", lab.own.address), place("basic", lab.basic.address)))
+    return Scene(
+        transport, (place("own", servers.own.address), place("basic", servers.basic.address))
+    )
 
 
 async def test_a_statement_says_what_was_built_from_what_in_which_run(scene: Scene) -> None:
@@ -77,10 +79,10 @@ async def test_an_older_images_provenance_is_added_by_a_rerun(scene: Scene) -> N
 
 @pytest.mark.slow
 async def test_regctl_finds_it(
-    scene: Scene, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("DOCKER_CONFIG", str(lab.authfile(tmp_path).parent))
+    monkeypatch.setenv("DOCKER_CONFIG", str(servers.authfile(tmp_path).parent))
     monkeypatch.setenv("PATH", str(built("regctl").parent), prepend=":")
     row = (await scene.merge(await scene.both(), provenance=True)).images[0]
     for target in scene.targets:

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from lab.images import publish
-from lab.legs import RUN, Scene, place
-from lab.rooms import QUICK, Lab, fresh
+from registries.images import publish
+from registries.legs import RUN, Scene, place
+from registries.session import QUICK, Servers, fresh
 
 from localai_ci.errors import InputError
 from localai_ci.oci import manifests
-from localai_ci.oci.copy import copy, exists, retag
+from localai_ci.oci.copy import copy, retag
 from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def scene(lab: Lab, transport: Transport) -> Scene:
-    return Scene(transport, (place("a", lab.basic.address), place("own", lab.own.address)))
+def scene(servers: Servers, transport: Transport) -> Scene:
+    return Scene(transport, (place("a", servers.basic.address), place("own", servers.own.address)))
 
 
 async def test_a_receipt_says_what_every_registry_has_and_reads_back_the_same(
@@ -50,13 +50,16 @@ async def test_a_push_that_differs_or_is_missing_gives_no_receipt(scene: Scene) 
 
 
 async def test_a_registry_that_refuses_is_the_error_itself(
-    scene: Scene, lab: Lab, transport: Transport
+    scene: Scene, servers: Servers, transport: Transport
 ) -> None:
     """Not a group of errors, of which nobody would read the remedy."""
-    anchors = {"own": scene.targets[1].anchors.at("t"), "closed": fresh(lab.basic.address).at("t")}
+    anchors = {
+        "own": scene.targets[1].anchors.at("t"),
+        "closed": fresh(servers.basic.address).at("t"),
+    }
     await publish(transport, scene.targets[1].anchors, "t", "one")
     async with Transport(policy=QUICK) as nobody:
-        with pytest.raises(RegistryError, match=lab.basic.address):
+        with pytest.raises(RegistryError, match=servers.basic.address):
             await prove_and_receipt(nobody, entry="x/amd64", anchors=anchors, run=RUN)
 
 
@@ -102,18 +105,18 @@ async def test_an_image_gets_a_further_tag_once(
     transport: Transport, repository: Repository
 ) -> None:
     image = await publish(transport, repository, "base-1234", "x")
-    assert await exists(transport, repository.at("base")) is None
+    assert await manifests.find(transport, repository.at("base")) is None
     assert await retag(transport, repository, "base-1234", "base") == image.digest
-    assert await exists(transport, repository.at("base")) == image.digest
+    assert await manifests.find(transport, repository.at("base")) == image.digest
     writes = transport.writes
     assert await retag(transport, repository, image.digest, "base") == image.digest
     assert transport.writes == writes
 
 
 @pytest.mark.parametrize("same", [True, False])
-async def test_an_image_is_copied_whole(transport: Transport, lab: Lab, same: bool) -> None:
-    source = fresh(lab.own.address)
-    target = fresh(lab.own.address if same else lab.basic.address)
+async def test_an_image_is_copied_whole(transport: Transport, servers: Servers, same: bool) -> None:
+    source = fresh(servers.own.address)
+    target = fresh(servers.own.address if same else servers.basic.address)
     image = await publish(transport, source, "one", "x")
     assert await copy(transport, source.at("one"), target.at("two")) == image.digest
     assert await manifests.get_existing(transport, target.at("two")) == image

@@ -4,9 +4,9 @@ import json
 
 import anyio
 import pytest
-from lab.images import descriptor, publish
-from lab.proxy import Fault, Proxy, answering
-from lab.rooms import Lab, fresh
+from registries.images import descriptor, publish
+from registries.proxy import Fault, Proxy, answering
+from registries.session import Servers, fresh
 
 from localai_ci.oci import blobs, manifests, referrers
 from localai_ci.oci.manifests import OCI_MANIFEST, Manifest
@@ -51,8 +51,8 @@ async def test_what_is_attached_is_listed_by_type(
     assert row["annotations"] == {"made-for": "application/two+json"}
 
 
-async def test_writers_at_once_lose_nothing(transport: Transport, lab: Lab) -> None:
-    repository = fresh(lab.basic.address)
+async def test_writers_at_once_lose_nothing(transport: Transport, servers: Servers) -> None:
+    repository = fresh(servers.basic.address)
     subject = await publish(transport, repository, "one", "x")
     async with anyio.create_task_group() as group:
         for number in range(5):
@@ -61,9 +61,9 @@ async def test_writers_at_once_lose_nothing(transport: Transport, lab: Lab) -> N
 
 
 async def test_the_fallback_tag_is_the_one_of_the_specification(
-    transport: Transport, lab: Lab
+    transport: Transport, servers: Servers
 ) -> None:
-    repository = fresh(lab.basic.address)
+    repository = fresh(servers.basic.address)
     subject = await publish(transport, repository, "one", "x")
     await attached(transport, repository, subject, "application/one")
     tag = subject.digest.replace(":", "-")

@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab.legs import RELEASE, Scene, place
-from lab.rooms import CANARY, USER, Lab
-from lab.tools import built
+from registries.legs import RELEASE, Scene, place
+from registries.session import CANARY, USER, Servers
+from registries.tools import built
 
 from localai_ci.config.registries import Registries
 from localai_ci.errors import LocalaiCiError
@@ -114,7 +114,9 @@ def cosign() -> Path:
 
 
 @pytest.fixture
-def signer(cosign: Path, tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Cosign:
+def signer(
+    cosign: Path, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> Cosign:
     monkeypatch.setenv("PATH", str(cosign), prepend=":")
     monkeypatch.setenv("TUF_ROOT", str(tmp_path / "tuf"))
     monkeypatch.setenv("COSIGN_PASSWORD", CANARY)
@@ -127,15 +129,15 @@ def signer(cosign: Path, tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPat
     (tmp_path / "config.json").write_text(json.dumps(offline))
     paths = [str(tmp_path / name) for name in ("cosign.key", "cosign.pub", "config.json")]
     identity = Identity(paths[0], paths[1], signing_config=paths[2], offline=True)
-    hosts = (lab.basic.address, lab.token.address)
+    hosts = (servers.basic.address, servers.token.address)
     return Cosign(identity, {host: Credential(USER, CANARY) for host in hosts})
 
 
 @pytest.mark.slow
 async def test_index_legs_and_provenance_are_signed_once_and_found_as_referrers(
-    signer: Cosign, lab: Lab, transport: Transport
+    signer: Cosign, servers: Servers, transport: Transport
 ) -> None:
-    targets = (place("own", lab.own.address), place("basic", lab.basic.address))
+    targets = (place("own", servers.own.address), place("basic", servers.basic.address))
     scene = Scene(transport, targets, signer)
     receipts = await scene.both()
     row = (await scene.merge(receipts, keep_anchors=True, provenance=True)).images[0]
@@ -152,10 +154,10 @@ async def test_index_legs_and_provenance_are_signed_once_and_found_as_referrers(
 
 @pytest.mark.slow
 async def test_an_image_that_cannot_be_signed_gets_no_tag(
-    signer: Cosign, lab: Lab, transport: Transport, monkeypatch: pytest.MonkeyPatch
+    signer: Cosign, servers: Servers, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
-    scene = Scene(transport, (place("own", lab.own.address),), signer)
+    scene = Scene(transport, (place("own", servers.own.address),), signer)
     row = (await scene.merge(await scene.both(), RELEASE)).images[0]
     assert row.status is Status.failed
     assert "no valid signature" in row.error

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import anyio
 import pytest
-from lab.images import publish
-from lab.legs import Scene as Legs
-from lab.oci import oci_registry
-from lab.rooms import QUICK, fresh
+from registries.images import publish
+from registries.legs import Scene as Legs
+from registries.oci import oci_registry
+from registries.session import QUICK, fresh
 from registry.test_built import GIT, clone, file
 from typer.testing import CliRunner
 
@@ -179,7 +179,7 @@ def test_a_receipt_says_of_which_commit_an_image_is_when_its_base_has_moved(scen
     ("more", "says"),
     [
         (("--event", "pull_request"), "publishes nothing"),
-        (("--since-published", "other"), "is no registry of registries.yaml"),
+        (("--since-published", "other"), "is not a registry of registries.yaml"),
     ],
 )
 def test_what_makes_no_sense_is_refused(scene: Scene, more: tuple[str, ...], says: str) -> None:

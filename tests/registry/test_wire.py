@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from lab.http11 import Answer, Request, Response, serving
-from lab.images import publish
-from lab.oci import oci_registry
-from lab.proxy import Fault, Proxy, answering, proxy
-from lab.rooms import CANARY, QUICK, USER, Lab, fresh
-from lab.streams import Stream, streaming
+from registries.http11 import Answer, Request, Response, serving
+from registries.images import publish
+from registries.oci import oci_registry
+from registries.proxy import Fault, Proxy, answering, proxy
+from registries.session import CANARY, QUICK, USER, Servers, fresh
+from registries.streams import Stream, streaming
 
 from localai_ci.oci import blobs, manifests, referrers
 from localai_ci.oci.credentials import Credential, Keyring
@@ -130,8 +130,8 @@ async def test_a_long_challenge_is_refused_at_once(stream: Stream) -> None:
     assert len(str(caught.value)) < 700
 
 
-async def test_a_manifest_of_the_largest_size_is_read(lab: Lab) -> None:
-    with proxy(lab.own.address) as front:
+async def test_a_manifest_of_the_largest_size_is_read(servers: Servers) -> None:
+    with proxy(servers.own.address) as front:
         raw = json.dumps({"manifests": [], "annotations": {"x": "y" * (4 * 2**20 - 60)}}).encode()
         kind = {"Content-Type": manifests.OCI_INDEX}
         front.fail(Fault("GET", "manifests", before=answering(200, kind, raw)))
@@ -140,12 +140,12 @@ async def test_a_manifest_of_the_largest_size_is_read(lab: Lab) -> None:
     assert len(found.raw) > 4 * 2**20 - 100
 
 
-async def test_a_token_answer_is_bounded_too(lab: Lab) -> None:
+async def test_a_token_answer_is_bounded_too(servers: Servers) -> None:
     async def tokens(line: str) -> AsyncIterator[bytes]:
         async for data in endless(line):
             yield data
 
-    with streaming(tokens) as service, proxy(lab.own.address) as front:
+    with streaming(tokens) as service, proxy(servers.own.address) as front:
         asks = {"WWW-Authenticate": f'Bearer realm="http://{service.address}/t"'}
         front.fail(Fault("GET", "^/v2/$", before=answering(401, asks)))
         async with Transport(policy=SHORT) as transport:
@@ -157,10 +157,12 @@ async def test_a_token_answer_is_bounded_too(lab: Lab) -> None:
 @pytest.mark.parametrize(
     "text", ["\x1b]0;x\x07\x1b[2Jok", "\u009b31m", "\u202egnp.exe", "a\n::add-mask::b", "x" * 10**5]
 )
-async def test_what_a_registry_says_is_printed_cut_and_without_control(lab: Lab, text: str) -> None:
+async def test_what_a_registry_says_is_printed_cut_and_without_control(
+    servers: Servers, text: str
+) -> None:
     body = json.dumps({"errors": [{"code": text, "message": text}] * 1000}).encode()
     for answer in (answering(400, {}, body), answering(400, {}, text.encode())):
-        with proxy(lab.own.address) as front:
+        with proxy(servers.own.address) as front:
             front.fail(Fault("GET", "manifests", before=answer))
             async with Transport(policy=QUICK) as transport:
                 with pytest.raises(RegistryError) as caught:
@@ -184,13 +186,13 @@ def elsewhere() -> Iterator[tuple[list[Request], str]]:
 
 
 async def test_a_password_follows_no_redirect_to_another_port(
-    lab: Lab, front: Proxy, elsewhere: tuple[list[Request], str]
+    servers: Servers, front: Proxy, elsewhere: tuple[list[Request], str]
 ) -> None:
     seen, address = elsewhere
     front.fail(
         Fault("GET", "manifests", before=answering(307, {"Location": f"http://{address}/x"}))
     )
-    async with Transport(lab.keyring(front.address), policy=QUICK) as transport:
+    async with Transport(servers.keyring(front.address), policy=QUICK) as transport:
         assert await manifests.get(transport, fresh(front.address).at("t")) is None
     assert [request.headers.get("authorization") for request in seen] == [None]
     assert "cookie" not in seen[0].headers
@@ -198,12 +200,14 @@ async def test_a_password_follows_no_redirect_to_another_port(
 
 @pytest.mark.parametrize("shape", ["http://{}/u", "HTTP://{}/u?x=%7E", "//{}/u"])
 async def test_an_upload_elsewhere_gets_bytes_and_no_password(
-    lab: Lab, front: Proxy, elsewhere: tuple[list[Request], str], shape: str
+    servers: Servers, front: Proxy, elsewhere: tuple[list[Request], str], shape: str
 ) -> None:
     seen, address = elsewhere
     front.fail(Fault("POST", "uploads", before=answering(202, {"Location": shape.format(address)})))
     blob, source = blobs.of_bytes(b"x")
-    async with Transport(lab.keyring(front.address), policy=replace(QUICK, attempts=1)) as client:
+    async with Transport(
+        servers.keyring(front.address), policy=replace(QUICK, attempts=1)
+    ) as client:
         with pytest.raises(RegistryError):
             await blobs.push(client, fresh(front.address), blob, source)
     assert {request.headers.get("authorization") for request in seen} == {None}
@@ -219,9 +223,9 @@ async def test_an_upload_elsewhere_gets_bytes_and_no_password(
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_registry_sends_this_client_into_no_other_net(
-    lab: Lab, location: str, method: str
+    servers: Servers, location: str, method: str
 ) -> None:
-    with proxy(lab.own.address) as front:
+    with proxy(servers.own.address) as front:
         status = 202 if method == "POST" else 307
         front.fail(
             Fault(method, "uploads|manifests", before=answering(status, {"Location": location}))
@@ -241,12 +245,12 @@ async def test_a_registry_sends_this_client_into_no_other_net(
 
 
 async def test_a_token_service_that_redirects_is_sent_nothing_more(
-    lab: Lab, elsewhere: tuple[list[Request], str]
+    servers: Servers, elsewhere: tuple[list[Request], str]
 ) -> None:
     seen, address = elsewhere
     redirect = answering(307, {"Location": f"http://{address}/steal"})
     for credential in (Credential(USER, CANARY), Credential("", CANARY, identity=True)):
-        with proxy(lab.own.address) as front, proxy(lab.service.address) as service:
+        with proxy(servers.own.address) as front, proxy(servers.service.address) as service:
             asks = {"WWW-Authenticate": f'Bearer realm="http://{service.address}/token"'}
             front.fail(Fault("GET", "^/v2/$", before=answering(401, asks)))
             service.fail(Fault(".*", times=ALWAYS, before=redirect))
@@ -258,11 +262,11 @@ async def test_a_token_service_that_redirects_is_sent_nothing_more(
     assert seen == []
 
 
-async def test_a_realm_is_checked_again_whenever_it_is_named(lab: Lab) -> None:
+async def test_a_realm_is_checked_again_whenever_it_is_named(servers: Servers) -> None:
     """The first challenge is good, a later one leads elsewhere."""
-    with proxy(lab.token.address) as front:
+    with proxy(servers.token.address) as front:
         later = {"WWW-Authenticate": 'Bearer realm="https://other.example/t"'}
-        async with Transport(lab.keyring(front.address), policy=QUICK) as transport:
+        async with Transport(servers.keyring(front.address), policy=QUICK) as transport:
             repository = fresh(front.address)
             await publish(transport, repository, "t", "x")
             front.fail(Fault("GET", "manifests", before=answering(401, later)))
@@ -297,7 +301,7 @@ async def test_a_declared_token_service_is_used() -> None:
 
 
 async def test_a_proxy_of_the_environment_is_used_and_never_for_this_machine(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, elsewhere: tuple[list[Request], str]
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, elsewhere: tuple[list[Request], str]
 ) -> None:
     seen, address = elsewhere
     monkeypatch.setenv("http_proxy", f"http://user:secret@{address}")
@@ -305,7 +309,7 @@ async def test_a_proxy_of_the_environment_is_used_and_never_for_this_machine(
     host = "registry.example"
     async with Transport(policy=QUICK, plain_http=frozenset({host})) as transport:
         assert await manifests.find(transport, fresh(host).at("t")) is None
-        assert await manifests.find(transport, fresh(lab.own.address).at("t")) is None
+        assert await manifests.find(transport, fresh(servers.own.address).at("t")) is None
     assert {request.target.partition("/v2/")[0] for request in seen} == {f"http://{host}"}
     assert {request.headers["proxy-authorization"] for request in seen} == {
         "Basic dXNlcjpzZWNyZXQ="

@@ -1,23 +1,25 @@
 """Which engine ./daggerw takes, by the rules and by stand-in programs on PATH."""
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
-from native.choice import Seen, choose
+from native import choice as choosing
+from native.choice import Detected, choose
 from native.errors import EngineError
 from native.home import VERSION
 
 REPO = Path(__file__).parents[2]
 
-DOCKER = Seen(dagger="/bin/dagger", runtime="docker", runtime_works=True)
+DOCKER = Detected(dagger="/bin/dagger", runtime="docker", runtime_works=True)
 
 
 @pytest.mark.parametrize(
-    ("seen", "kind"),
+    ("detected", "kind"),
     [
-        (Seen(given_by="DAGGER_CLOUD_ENGINE"), "environment"),
+        (Detected(given_by="DAGGER_CLOUD_ENGINE"), "environment"),
         (DOCKER._replace(given_by="_EXPERIMENTAL_DAGGER_RUNNER_HOST"), "environment"),
         (DOCKER, "container"),
         (DOCKER._replace(forced="native"), "native"),
@@ -26,13 +28,13 @@ DOCKER = Seen(dagger="/bin/dagger", runtime="docker", runtime_works=True)
         (DOCKER._replace(runtime_works=False), "native"),
         (DOCKER._replace(runtime=""), "native"),
         (DOCKER._replace(dagger=""), "native"),
-        (Seen(), "native"),
+        (Detected(), "native"),
     ],
 )
 def test_the_environment_wins_then_a_working_container_runtime_then_the_native_engine(
-    seen: Seen, kind: str
+    detected: Detected, kind: str
 ) -> None:
-    assert choose(seen).kind == kind
+    assert choose(detected).kind == kind
 
 
 def test_the_reason_names_what_stands_in_the_way() -> None:
@@ -43,28 +45,28 @@ def test_the_reason_names_what_stands_in_the_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "message"),
+    ("detected", "message"),
     [
-        (Seen(forced="podman"), "LOCALAI_CI_ENGINE is 'podman'"),
-        (Seen(forced="container"), "no dagger on PATH"),
+        (Detected(forced="podman"), "LOCALAI_CI_ENGINE is 'podman'"),
+        (Detected(forced="container"), "no dagger on PATH"),
         (DOCKER._replace(forced="container", runtime=""), "no container runtime on PATH: docker"),
         (DOCKER._replace(runtime_works=False, linux=False), "needs Linux"),
     ],
 )
-def test_what_cannot_be_had_is_said_with_the_remedy(seen: Seen, message: str) -> None:
+def test_what_is_missing_is_said_with_the_remedy(detected: Detected, message: str) -> None:
     with pytest.raises(EngineError, match=message):
-        choose(seen)
+        choose(detected)
 
 
 @pytest.mark.parametrize("version", ["v0.19.10", "v0.9.11"])
 @pytest.mark.parametrize(
-    "seen", [DOCKER, Seen(dagger="/bin/dagger", given_by="DAGGER_CLOUD_ENGINE")]
+    "detected", [DOCKER, Detected(dagger="/bin/dagger", given_by="DAGGER_CLOUD_ENGINE")]
 )
 def test_an_older_dagger_is_refused_with_the_version_that_is_needed(
-    seen: Seen, version: str
+    detected: Detected, version: str
 ) -> None:
     with pytest.raises(EngineError) as refused:
-        choose(seen._replace(version=version))
+        choose(detected._replace(version=version))
     said = str(refused.value)
     assert f"/bin/dagger is Dagger {version}, and this module needs {VERSION}" in said
     assert f"DAGGER_VERSION={VERSION[1:]}" in said
@@ -113,6 +115,22 @@ def test_a_newer_dagger_on_path_is_called(tmp_path: Path) -> None:
     assert daggerw(environ, "functions").stdout == "got functions\n"
 
 
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [("exec sleep 60", "does not say its version within"), ("\0", "cannot be run")],
+)
+def test_a_dagger_that_cannot_be_asked_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
+) -> None:
+    monkeypatch.setattr(choosing, "RUNTIME_SECONDS", 1)
+    environ = stand_ins(tmp_path, dagger=script, docker="exit 0")
+    monkeypatch.setenv("PATH", environ["PATH"])
+    if script == "\0":
+        (tmp_path / "dagger").write_bytes(b"\x7fELF\0")
+    with pytest.raises(EngineError, match=f"{tmp_path}/dagger {reason}"):
+        choosing.detect(environ)
+
+
 TELL = 'echo "dagger got: $*; $_EXPERIMENTAL_DAGGER_RUNNER_HOST"'
 
 
@@ -126,10 +144,24 @@ def test_dagger_with_a_container_runtime_is_called_as_it_is(tmp_path: Path) -> N
 
 def test_an_engine_given_by_the_environment_is_left_alone(tmp_path: Path) -> None:
     environ = stand_ins(tmp_path, dagger=TELL, docker="exit 1")
-    environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"] = "tcp://far:1"
-    done = daggerw(environ, "version")
-    assert done.stdout == "dagger got: version; tcp://far:1\n"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"] = address
+        done = daggerw(environ, "version")
+    assert done.stdout == f"dagger got: version; {address}\n"
     assert "the engine that _EXPERIMENTAL_DAGGER_RUNNER_HOST names" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "address", ["unix:///nowhere", "unix://", "tcp://127.0.0.1:1", "tcp://127.0.0.1", "tcp://[::1"]
+)
+def test_an_engine_that_does_not_answer_is_named_at_once(tmp_path: Path, address: str) -> None:
+    environ = stand_ins(tmp_path, dagger=TELL, docker="exit 1")
+    environ["_EXPERIMENTAL_DAGGER_RUNNER_HOST"] = address
+    done = daggerw(environ, "functions")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"the engine at {address} does not answer" in done.stderr
+    assert "_EXPERIMENTAL_DAGGER_RUNNER_HOST" in done.stderr
 
 
 def test_a_forced_container_without_a_server_fails_and_says_why(tmp_path: Path) -> None:

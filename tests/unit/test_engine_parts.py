@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from native import certificates, emulation, network, preflight, record
-from native.engine import ENGINE_JSON, Wish, wishes
+from native.engine import ENGINE_JSON, EngineOptions, requested_options
 from native.errors import EngineError
 from native.home import Home, home, locked
 from native.network import Route
@@ -251,8 +251,8 @@ def test_only_a_foreign_architecture_can_be_emulated() -> None:
 
 def test_wishes_can_stand_in_the_environment() -> None:
     environ = {"LOCALAI_CI_INSECURE_REGISTRIES": "a:1,b:2", "LOCALAI_CI_EMULATE": "arm64"}
-    assert wishes(environ) == Wish(insecure=("a:1", "b:2"), emulated=("arm64",))
-    assert wishes({}) == Wish()
+    assert requested_options(environ) == EngineOptions(insecure=("a:1", "b:2"), emulated=("arm64",))
+    assert requested_options({}) == EngineOptions()
 
 
 def number(address: str) -> int:

@@ -18,7 +18,6 @@ def test_35_suffixes_begin_like_another_and_no_name_is_taken_for_the_others() ->
     alike = [(a, b) for a in SUFFIXES for b in SUFFIXES if b.startswith(f"{a}-")]
     assert len([(a, b) for a, b in alike if "darwin" not in a]) == 35
     for a, b in alike:
-        assert not names.digest_artifact(b).startswith(f"digests{a}--")
         assert not names.receipt_file(names.entry_id(b, "amd64")).startswith(f"{a[1:]}--")
 
 
@@ -28,5 +27,4 @@ def test_a_cache_is_named_as_localai_published_it() -> None:
 
 
 def test_the_image_without_a_suffix_is_called_core_where_a_name_must_not_be_empty() -> None:
-    assert names.digest_artifact("", "amd64") == "digests-core--amd64"
     assert names.input_tag("0123456789abcdef", "", "amd64") == "in-0123456789ab-core-amd64"

@@ -14,7 +14,7 @@ from localai_ci.bases.build import build as build_base
 from localai_ci.bases.step import BaseRecipe
 from localai_ci.config.registries import registries
 from localai_ci.errors import LocalaiCiError
-from localai_ci.oci import copy
+from localai_ci.oci import manifests
 from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.login import Login
 from localai_ci.oci.reference import Reference, Repository
@@ -103,7 +103,7 @@ async def ask(image: Reference, by: Login) -> tuple[str | None, str]:
     try:
         with anyio.fail_after(PATIENCE):
             async with by.transport([image.repository], _POLICY) as transport:
-                digest = await copy.exists(transport, image)
+                digest = await manifests.find(transport, image)
     except TimeoutError:
         return None, f"{image} cannot be asked for: no answer in {PATIENCE} s"
     except RegistryError as e:

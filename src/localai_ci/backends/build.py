@@ -6,13 +6,12 @@ cache, compile, package, check. The Dockerfile backends take the short way.
 
 from dataclasses import dataclass, field
 
-from dagger import Container, DaggerError, Directory, ExecError, Platform, dag
+from dagger import BuildArg, Container, DaggerError, Directory, ExecError, Platform, dag
 from dagger.telemetry import get_tracer
 
 from localai_ci.backends import (
     base_choice,
     ccache,
-    dockerfile_build,
     dockerfile_call,
     package_check,
     source_tree,
@@ -130,8 +129,8 @@ async def _compiled(
     )
     container, statistics = await _compile(request, file, entry, how, recipe, container, key)
     output = container.directory(recipes.package_folder(entry))
-    wanted = package_check.Wanted(how.targets, cpu_libraries=how.cpu_libraries)
-    contents = await _check(entry, output, container, wanted, tree.tables.packages)
+    expected = package_check.Expected(how.targets, cpu_libraries=how.cpu_libraries)
+    contents = await _check(entry, output, container, expected, tree.tables.packages)
     image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", output)
     return BuiltBackend(entry, image, inputs, contents, chosen.why, statistics)
 
@@ -182,7 +181,7 @@ async def _from_dockerfile(
     tools = await _tools(request, recipe)
     with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
         try:
-            image = await dockerfile_build.build(entry, part, given).sync()
+            image = await _by_dockerfile(entry, part, given).sync()
         except ExecError as e:
             raise failure.of_exec(entry.id, entry.dockerfile, e) from None
         except DaggerError as e:
@@ -192,8 +191,8 @@ async def _from_dockerfile(
                 remedy="A stage or file that it names is not there, or an image was not found;"
                 " --base-image REF starts from another one.",
             ) from None
-    wanted = package_check.Wanted(())
-    contents = await _check(entry, image.rootfs(), tools, wanted, tree.tables.packages)
+    expected = package_check.Expected(())
+    contents = await _check(entry, image.rootfs(), tools, expected, tree.tables.packages)
     return BuiltBackend(entry, image, inputs, contents)
 
 
@@ -242,7 +241,7 @@ async def _check(
     entry: Entry,
     files: Directory,
     tools: Container,
-    wanted: package_check.Wanted,
+    expected: package_check.Expected,
     file: PackagesFile,
 ) -> package_check.Contents:
     with get_tracer().start_as_current_span(f"{entry.id}: check the package"):
@@ -250,5 +249,14 @@ async def _check(
         contents = package_check.read(
             await looking.with_exec([*SHELL, package_check.PROBE]).stdout()
         )
-        package_check.check(entry, contents, wanted, file)
+        package_check.check(entry, contents, expected, file)
     return contents
+
+
+def _by_dockerfile(entry: Entry, tree: Directory, given: dict[str, str]) -> Container:
+    """The image; the engine applies the tree's .dockerignore."""
+    return tree.docker_build(
+        dockerfile=entry.dockerfile,
+        platform=Platform(dockerfile_call.platform(entry)),
+        build_args=[BuildArg(name, value) for name, value in given.items()],
+    )

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import anyio
 from dagger import CacheSharingMode, Container, DaggerError, Directory, dag
 
+from localai_ci import json_text
 from localai_ci.backends.recipe import CCACHE_FOLDER
 from localai_ci.backends.trust import RELEASE
 from localai_ci.bases import push
 from localai_ci.bases.failure import last_line
+from localai_ci.config import bounds
 from localai_ci.config.compile import Ccache
 from localai_ci.names import ccache_tag
 from localai_ci.oci.login import Login
@@ -110,10 +112,7 @@ def inputs_in(description: str) -> str:
     Raises:
         ValueError: this is not the description of a cache.
     """
-    try:
-        described = json.loads(description)
-    except RecursionError:
-        raise ValueError(f"{DESCRIPTION} is nested too deep") from None
+    described = json_text.read(description, bounds.REPORT_BYTES)
     if not isinstance(described, dict):
         raise ValueError(f"{DESCRIPTION} is not a description")  # noqa: TRY004 - of a text
     return str(described.get("inputs", ""))

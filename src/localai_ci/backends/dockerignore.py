@@ -44,7 +44,7 @@ class Ignoring:
         """Whether a file is left out, by its own name or with a folder that it is in.
 
         Raises:
-            InputError: a line that is no pattern, with its number.
+            InputError: a line that is not a pattern, with its number.
         """
         out = False
         for back, pattern in self._patterns:

@@ -146,12 +146,12 @@ def inputs_of(
     decided = recipe.build_inputs(tree.table, entry, own.targets)
     arguments |= decided
     # Where only ROCm asks, what a row says elsewhere changes nothing.
-    told = replace(entry, amdgpu_targets=decided.get("amdgpu_targets", ""))
+    decided_entry = replace(entry, amdgpu_targets=decided.get("amdgpu_targets", ""))
     if entry.builder:
-        arguments["how"] = _steps(told, tree, own)
+        arguments["how"] = _steps(decided_entry, tree, own)
     elif entry.dockerfile:
         reads = arguments_of(tree.text(entry.dockerfile))
-        arguments["how"] = _call(told, refresh if "DEPS_REFRESH" in reads else "")
+        arguments["how"] = _call(decided_entry, refresh if "DEPS_REFRESH" in reads else "")
     if own.third_party:
         arguments["third_party"] = own.third_party
     return InputSet(tuple(files), tuple(sorted(arguments.items())), base)

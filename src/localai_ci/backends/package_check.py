@@ -59,7 +59,7 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Expected:
     """What a package must hold beside its run.sh."""
 
     binaries: tuple[str, ...]
@@ -112,7 +112,7 @@ def _elves(dump: str) -> Iterator[tuple[str, Elf]]:
                 paths += filter(None, value.split(":"))
 
 
-def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) -> None:
+def check(entry: Entry, contents: Contents, expected: Expected, file: PackagesFile) -> None:
     """Refuse a package that would fail on a user's machine.
 
     Raises:
@@ -120,18 +120,18 @@ def check(entry: Entry, contents: Contents, wanted: Wanted, file: PackagesFile) 
     """
     layout = layout_of(entry, file)
     faults = [
-        *_missing(contents, ("run.sh", *wanted.binaries, *layout.binaries)),
+        *_missing(contents, ("run.sh", *expected.binaries, *layout.binaries)),
         *_strangers(entry, contents),
         *_unresolved(entry, contents, file),
-        *_cpu_libraries(entry, contents, wanted, layout.loader),
+        *_cpu_libraries(entry, contents, expected, layout.loader),
         *_leftovers(contents, file.leftovers.get(entry.language, [])),
     ]
     if faults:
         more = and_more(faults, _LISTED)
         shown = [*faults[:_LISTED], *([f"… {more}"] if more else [])]
-        told = "".join(f"\n    {printable(fault)[:_WIDE]}" for fault in shown)
+        listed = "".join(f"\n    {printable(fault)[:_WIDE]}" for fault in shown)
         raise LocalaiCiError(
-            f"the package is not fit to be an image:{told}",
+            f"the package is not fit to be an image:{listed}",
             where=entry.id,
             remedy="Fix the backend's package.sh; or, where the image is right, packages.yaml.",
         )
@@ -214,17 +214,19 @@ def _search_path(path: str, libraries: Iterable[str]) -> Iterator[str]:
             yield own
 
 
-def _cpu_libraries(entry: Entry, contents: Contents, wanted: Wanted, loader: str) -> Iterator[str]:
+def _cpu_libraries(
+    entry: Entry, contents: Contents, expected: Expected, loader: str
+) -> Iterator[str]:
     """Ggml looks for them in the folder of the program that runs: the loader's.
 
     In the current folder as well: localvqe's run.sh, in Go, changes to where they lie.
     """
-    if entry.language != "cpp" and not wanted.cpu_libraries:
+    if entry.language != "cpp" and not expected.cpu_libraries:
         return
     folder = posixpath.dirname(loader)
     named = compiled([_CPU_LIBRARIES], folder=True)
     found = [path for path in contents.sizes if named.match(path)]
-    if wanted.cpu_libraries and not found:
+    if expected.cpu_libraries and not found:
         yield f"{_CPU_LIBRARIES} are missing: no CPU variant can be chosen"
     lost = [path for path in found if posixpath.dirname(path) != folder]
     if lost:

@@ -22,8 +22,6 @@ _ADDRESS = re.compile(
 )
 _COMMIT = re.compile("[0-9a-f]{40}")
 _FOLDER = re.compile(r"[A-Za-z0-9_.+-]+(?:/[A-Za-z0-9_.+-]+)*")
-LONGEST = 2000
-"""Characters of an address."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def address(text: str, where: str) -> str:
     Raises:
         InputError: another protocol, an option, a way up, an address by number, odd characters.
     """
-    if len(text) > LONGEST or not _ADDRESS.fullmatch(text):
+    if len(text) > bounds.ADDRESS_LENGTH or not _ADDRESS.fullmatch(text):
         raise InputError(
             f"{quoted(text)} is not an address that sources are fetched from",
             where=where,
@@ -116,28 +114,24 @@ def is_declared(url: str, declared: Iterable[str]) -> bool:
 
 # In front of each half of what `MODULES` prints.
 _SETTINGS, _LINKS = "localai-ci settings", "localai-ci links"
-_LISTED_BYTES = 1 << 20
 
 MODULES = f"""\
 echo '{_SETTINGS}'
 [ ! -f .gitmodules ] || {{ git config --file .gitmodules --no-includes --list || true
-}} | head -c {_LISTED_BYTES} || true
+}} | head -c {bounds.LISTED_BYTES} || true
 echo
 echo '{_LINKS}'
 {{ git -c core.quotePath=true ls-files --stage | grep '^160000 ' || true
-}} | head -c {_LISTED_BYTES} || true
+}} | head -c {bounds.LISTED_BYTES} || true
 """
 """Bash that lists the submodules of the repository that it is run in."""
-
-MOST = 100
-"""Submodules of one repository."""
 
 
 def submodules(printed: str, parent: Pin) -> tuple[Submodule, ...]:
     """What is inside of a repository, from what `MODULES` printed in it.
 
     Raises:
-        InputError: an address or folder that is none, or a link without an address.
+        InputError: not an address, not a folder, or a link without an address.
     """
     where = f"{parent.url} at {parent.commit}, .gitmodules"
     settings, _, links = printed.partition(f"{_LINKS}\n")
@@ -156,9 +150,9 @@ def submodules(printed: str, parent: Pin) -> tuple[Submodule, ...]:
         if fields.get("update") == "none":
             continue
         found.append(_submodule(facts.split(), folder, fields, parent, where))
-        if len(found) > MOST:
+        if len(found) > bounds.SUBMODULES:
             raise InputError(
-                f"more than {MOST} submodules",
+                f"more than {bounds.SUBMODULES} submodules",
                 where=where,
                 remedy="Give the sources as a folder: --third-party.",
             )

@@ -1,13 +1,13 @@
 """Push one leg under its run's anchor, and name it by its inputs once it is proven."""
 
 import datetime as dt
-import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dagger import Container
 
+from localai_ci import json_text
 from localai_ci.backends.build import build
 from localai_ci.backends.request import BackendRequest
 from localai_ci.backends.source_tree import open_tree
@@ -64,7 +64,7 @@ class ReadyLeg:
 
     def as_json(self) -> str:
         """What a push would do, for a dry run."""
-        told = {
+        shown = {
             "dry_run": True,
             "entry": self.leg.entry.id,
             "inputs": self.leg.inputs,
@@ -73,7 +73,7 @@ class ReadyLeg:
             "anchors": {name: str(anchor) for name, anchor in self.leg.anchors.items()},
             "input_tag": self.leg.input_tag,
         }
-        return json.dumps(told, indent=1) + "\n"
+        return json_text.write(shown, indent=1) + "\n"
 
 
 async def ready_leg(

@@ -50,7 +50,7 @@ class BackendRecipe:
         reason: Of the exception that applied; empty where none did.
     """
 
-    goals: tuple[MakeTarget, ...]
+    make_targets: tuple[MakeTarget, ...]
     compiler: Compiler
     source: Source
     cpu_libraries: bool
@@ -59,13 +59,13 @@ class BackendRecipe:
     @property
     def targets(self) -> tuple[str, ...]:
         """What make is called with, in order."""
-        return tuple(goal.target for goal in self.goals)
+        return tuple(made.target for made in self.make_targets)
 
     def as_json(self) -> str:
         """What of it decides the image: all but the reason. Pure, for input hashes."""
-        goals = [(goal.target, goal.cmake, goal.flavor) for goal in self.goals]
+        targets = [(made.target, made.cmake, made.flavor) for made in self.make_targets]
         parts = (self.compiler.model_dump(), self.source.model_dump(), self.cpu_libraries)
-        return json.dumps([goals, *parts], sort_keys=True)
+        return json.dumps([targets, *parts], sort_keys=True)
 
 
 def decide(file: CompileFile, entry: Entry, only: tuple[str, ...] = ()) -> BackendRecipe:
@@ -110,7 +110,9 @@ def decide(file: CompileFile, entry: Entry, only: tuple[str, ...] = ()) -> Backe
     rules = (rule for target in made for rule in target.compilers if entry.arch in rule.arches)
     ruled = next(rules, None)
     return BackendRecipe(
-        goals=tuple(_make_target(file, entry, name, known[name], build_type) for name in names),
+        make_targets=tuple(
+            _make_target(file, entry, name, known[name], build_type) for name in names
+        ),
         compiler=file.compilers[ruled.compiler if ruled else build_type.compiler],
         source=backend.source,
         cpu_libraries=any(target.cpu_libraries for target in made),
@@ -221,7 +223,9 @@ ccache --zero-stats >/dev/null"""
 def _compile(entry: Entry, recipe: BackendRecipe, limits: Ccache) -> str:
     folder = f"{TREE}/{entry.folders[0]}"
     # No option: the table's model takes names that begin with a letter or digit alone.
-    makes = "\n".join(f"make {quote(goal.target)}\n{_verify(entry, goal)}" for goal in recipe.goals)
+    makes = "\n".join(
+        f"make {quote(made.target)}\n{_verify(entry, made)}" for made in recipe.make_targets
+    )
     return f"""\
 {_environment(entry, recipe)}
 {_ccache(limits)}
@@ -239,13 +243,13 @@ ccache --print-stats >{CCACHE_STATISTICS}
 """
 
 
-def _verify(entry: Entry, goal: MakeTarget) -> str:
-    if not goal.cmake:
+def _verify(entry: Entry, made: MakeTarget) -> str:
+    if not made.cmake:
         return ""
     name, folder = entry.backend, "llama.cpp"
-    build = f"../{name}-{goal.flavor}-build/{folder}/build" if goal.flavor else "build"
+    build = f"../{name}-{made.flavor}-build/{folder}/build" if made.flavor else "build"
     file = quote(f"{build}/CMakeCache.txt")
-    checks = (f"cached {file} {quote(key)} {in_quotes(value)}\n" for key, value in goal.cmake)
+    checks = (f"cached {file} {quote(key)} {in_quotes(value)}\n" for key, value in made.cmake)
     return "".join(checks)
 
 

@@ -1,11 +1,10 @@
 """What a build of a backend was: measured, for people and for programs, and judged."""
 
-import json
-
+from localai_ci import json_text
 from localai_ci.backends.build import BuiltBackend
 from localai_ci.backends.ccache_statistics import WARM_ENOUGH
 from localai_ci.errors import LocalaiCiError
-from localai_ci.text import table
+from localai_ci.text import printable, table
 
 
 def check_cache(built: BuiltBackend) -> None:
@@ -41,7 +40,7 @@ def check_cache(built: BuiltBackend) -> None:
 
 def as_json(built: BuiltBackend) -> str:
     """Everything that was measured."""
-    return json.dumps(
+    return json_text.write(
         {
             "entry": built.entry.id,
             "inputs": built.inputs,
@@ -61,7 +60,9 @@ def as_table(built: BuiltBackend) -> str:
     rows = [(part, f"{size / 1e6:.1f}") for part, size in parts.items()]
     rows.append(("all", f"{sum(parts.values()) / 1e6:.1f}"))
     if built.found:
-        return f"{built.entry.id}\nnot built: {built.found} has the very same inputs"
+        told = f"{built.entry.id}\nnot built: {built.found} has the very same inputs"
+        return printable(told, lines=True)
     head = [built.entry.id, f"base: {built.base}" if built.base else ""]
     head += [built.statistics.as_line()] if built.statistics else []
-    return "\n".join((*filter(None, head), "", table(("part", "MB"), rows)))
+    lines = (*filter(None, head), "", table(("part", "MB"), rows))
+    return printable("\n".join(lines), lines=True)

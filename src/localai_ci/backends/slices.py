@@ -5,11 +5,14 @@ changes something is missed: both ask the same function.
 """
 
 import re
+import stat
 from collections.abc import Iterable
+from pathlib import Path
 
 from dagger import Directory
 
 from localai_ci.backends.entering import Entering
+from localai_ci.config.foreign import blob_id, walk
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.rules import Inputs
@@ -55,3 +58,19 @@ def cut(source: Directory, files: Iterable[str]) -> Directory:
 def literal(path: str) -> str:
     """A pattern that matches this path alone."""
     return re.sub(r"([\\*?\[\]])", r"\\\1", path)
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """The files of a folder as git would list them: plan and build hash the same inputs.
+
+    Every file with its mode and blob id, by path with forward slashes.
+
+    A submodule counts by its files here, where git has one line with its commit.
+    """
+    return {path: _line(folder / path) for path, inside in walk(folder) if not inside}
+
+
+def _line(path: Path) -> str:
+    kind = path.lstat().st_mode
+    mode = "120000" if stat.S_ISLNK(kind) else "100755" if kind & 0o111 else "100644"
+    return f"{mode} {blob_id(path)}"

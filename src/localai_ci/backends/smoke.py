@@ -4,7 +4,6 @@ LocalAI unpacks an image and starts its run.sh beside itself, so the smoke test 
 a plain image of the release: nothing of a compiler is there to lend a library.
 """
 
-import json
 import re
 import time
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 import anyio
 from dagger import Container, DaggerError, Directory, ReturnType, Service
 
+from localai_ci import json_text
 from localai_ci.bases.step import SHELL
 from localai_ci.errors import LocalaiCiError
 from localai_ci.text import printable
@@ -57,7 +57,7 @@ class Health:
 
     def as_json(self) -> str:
         """For programs."""
-        return json.dumps(asdict(self))
+        return json_text.write(asdict(self))
 
     def as_line(self, entry: str) -> str:
         """For people."""
@@ -131,7 +131,7 @@ def read(entry: str, said: str) -> str:
     """The message of a reply: what the client printed, head, empty line, bytes in hex. Pure.
 
     Raises:
-        LocalaiCiError: it is no healthy answer.
+        LocalaiCiError: it is not a healthy answer.
     """
     head, _, body = said.rpartition("\n\n")
     status = re.search(r"^grpc-status: *(\d+)", head, re.MULTILINE)

@@ -9,7 +9,7 @@ from dagger import Directory, dag
 from localai_ci.backends import slices
 from localai_ci.backends.dockerignore import IGNORE
 from localai_ci.backends.input_hash import Snapshot
-from localai_ci.backends.listing import listing
+from localai_ci.backends.slices import listing
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, unknown_entry
@@ -95,7 +95,11 @@ async def text(source: Directory, path: str) -> str:
 
 
 async def read(source: Directory, path: str) -> bytes | None:
-    """A file's content, None if it is not there."""
+    """A file's content, None if it is not there.
+
+    Raises:
+        InputError: it is larger than any that is looked into.
+    """
     if not await source.exists(path):
         return None
-    return (await source.file(path).contents()).encode()
+    return (await text(source, path)).encode()

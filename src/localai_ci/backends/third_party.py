@@ -14,13 +14,14 @@ from dagger import Container, Directory, ExecError, Secret, dag
 from localai_ci.backends.pins import MODULES, Pin, is_declared, submodules
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.step import SHELL
+from localai_ci.config import bounds
 from localai_ci.config.compile import load_compile
 from localai_ci.errors import LocalaiCiError
 from localai_ci.text import printable, say
 
 _FOLDER = "/third-party"
 _NETRC = "/root/.netrc"
-_DEEPEST = 8
+
 _SHOWN = 300
 
 
@@ -62,9 +63,9 @@ async def fetch(pin: Pin, way: Way, depth: int = 0) -> Directory:
     Raises:
         LocalaiCiError: the repository, a submodule or the commit was not found.
     """
-    if depth > _DEEPEST:
+    if depth > bounds.SUBMODULE_DEPTH:
         raise LocalaiCiError(
-            f"submodules are nested deeper than {_DEEPEST}",
+            f"submodules are nested deeper than {bounds.SUBMODULE_DEPTH}",
             where=pin.url,
             remedy="Give the sources as a folder: --third-party.",
         )

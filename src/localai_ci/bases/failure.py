@@ -19,13 +19,13 @@ _LINE = 500
 def last_line(error: object) -> str:
     """What an error says last, printable and cut: mostly somebody else's words."""
     lines = str(error).strip().splitlines()
-    return printable(lines[-1])[:_LINE] if lines else "no reason told"
+    return printable(lines[-1])[:_LINE] if lines else "no reason given"
 
 
 def of_image(variant: Variant, image: str, here: str, reason: str) -> LocalaiCiError:
     """The base image cannot be pulled, or what is in it does not run on this engine."""
     where = f"variant {variant.name}"
-    reason = printable(reason.strip().splitlines()[0] if reason.strip() else "no reason told")
+    reason = printable(reason.strip().splitlines()[0] if reason.strip() else "no reason given")
     if variant.platform != here:
         return LocalaiCiError(
             f"{image} for {variant.platform} does not run on this engine, which is {here}"

@@ -13,15 +13,25 @@ from localai_ci.config.variants import Variant
 from localai_ci.errors import InputError
 from localai_ci.text import quoted
 
+TRANSFER_SECONDS, RETRY_SECONDS = 600, 900
+"""For one try of a download, and after which no further try begins: 25 minutes in all."""
+CLONE_SECONDS = 1_800
+"""For one command of git; gRPC with its submodules takes one or two minutes."""
+APT_SECONDS = 5_400
+"""For one command of apt: ROCm's packages are 20 GB on disk."""
+
 # Three tries of at most half a minute each without progress: a hanging upstream ends the step
-# in two minutes, a slow one is waited for.
+# in two minutes, a slow one is waited for, one that drips for ever is not.
 _CURL = (
     "curl --fail --location --silent --show-error --netrc-optional --connect-timeout 15"
     " --speed-limit 1024 --speed-time 30 --retry 2 --retry-all-errors --retry-delay 2"
+    f" --max-time {TRANSFER_SECONDS} --retry-max-time {RETRY_SECONDS}"
+    " --max-redirs 5 --proto =http,https"
 )
 # apt-get update exits 0 when an archive cannot be reached, unless told otherwise.
 _APT = (
-    "apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=2"
+    f"timeout --kill-after=60 {APT_SECONDS}"
+    " apt-get -o APT::Update::Error-Mode=any -o Acquire::Retries=2"
     " -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30"
 )
 _ARCHIVE = r"https?://(archive|security)\.ubuntu\.com/ubuntu/?"
@@ -55,7 +65,7 @@ class Mirrors:
         """Refuse what would only fail inside a build.
 
         Raises:
-            InputError: a mirror is no http(s) URL, or the snapshot no moment.
+            InputError: a mirror is not an http(s) URL, or the snapshot is not a date and time.
         """
         for flag in ("mirror", "apt_mirror", "apt_ports_mirror"):
             value = getattr(self, flag)
@@ -68,7 +78,7 @@ class Mirrors:
                 )
             if value and not re.fullmatch(r"https?://[A-Za-z0-9_.:/%+~-]+", value):
                 raise InputError(
-                    f"{value!r} is no http(s) URL",
+                    f"{value!r} is not an http(s) URL",
                     where=where,
                     remedy="Write it as https://mirror.example/path.",
                 )
@@ -81,7 +91,7 @@ class Mirrors:
             )
         if self.apt_snapshot and not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", self.apt_snapshot):
             raise InputError(
-                f"{self.apt_snapshot!r} is no moment",
+                f"{self.apt_snapshot!r} is not a date and time",
                 where="--apt-snapshot",
                 remedy="Write it as 20260101T000000Z.",
             )
@@ -152,27 +162,28 @@ class Mirrors:
 
     def checkout(self, url: str, commit: str, target: str) -> str:
         """Bash that fetches one commit into a git repository, without its submodules."""
-        folder, wanted = quote(target), quote(commit)
+        folder, revision = quote(target), quote(commit)
         git = f"{self._git} -C {folder}"
         # Not every server hands out a commit by its id alone.
         return (
             f"git init --quiet -- {folder}\n"
             f"git -C {folder} remote add -- origin {quote(url)}\n"
-            f"{git} fetch --quiet --depth 1 -- origin {wanted} ||"
+            f"{git} fetch --quiet --depth 1 -- origin {revision} ||"
             f" {git} fetch --quiet --tags -- origin\n"
-            f"{git} checkout --quiet --detach {wanted} --\n"
+            f"{git} checkout --quiet --detach {revision} --\n"
         )
 
     @property
     def _git(self) -> str:
-        """Git through the mirror, submodules too; a stalled transfer ends by itself.
+        """Git through the mirror, submodules too; a stalled or endless transfer ends by itself.
 
         It speaks https alone, or http to a mirror that does, whatever a repository's own files say.
         """
         spoken = "https:http" if self.mirror.startswith("http://") else "https"
         through = f"-c {quote(f'url.{self.mirror}/.insteadOf=https://')} " if self.mirror else ""
         return (
-            f"GIT_ALLOW_PROTOCOL={spoken} GIT_TERMINAL_PROMPT=0 git {through}"
+            f"GIT_ALLOW_PROTOCOL={spoken} GIT_TERMINAL_PROMPT=0"
+            f" timeout --kill-after=30 {CLONE_SECONDS} git {through}"
             "-c http.lowSpeedLimit=1024 -c http.lowSpeedTime=60"
         )
 
@@ -236,8 +247,8 @@ def _give_up(message: str, command: str = "") -> str:
     """Bash that ends the step; the marker lets the error name the upstream (failure.py).
 
     Args:
-        message: What is told, whatever characters are in it.
-        command: What it prints is told behind the message.
+        message: The text, whatever characters are in it.
+        command: What it prints follows the message.
     """
     more = f' "$({command})"' if command else ""
     return f"{{ printf '%s' {quote(f'localai-ci: {message}')}{more} >&2; echo >&2; exit 69; }}"

@@ -1,11 +1,11 @@
 """Publish a base: an immutable tag by what went into it, then the moving one."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from dagger import DaggerError, Platform, Secret, dag
 
+from localai_ci import json_text
 from localai_ci.bases import failure
 from localai_ci.bases import recipe as recipes
 from localai_ci.bases.build import build
@@ -14,7 +14,7 @@ from localai_ci.bases.step import BaseRecipe
 from localai_ci.config.registries import registries
 from localai_ci.errors import LocalaiCiError
 from localai_ci.names import base_input_tag, base_tag
-from localai_ci.oci import copy
+from localai_ci.oci import copy, manifests
 from localai_ci.oci.login import Login
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
@@ -45,7 +45,7 @@ def repositories(given: Sequence[str] | None) -> tuple[Repository, ...]:
     """The repositories to publish to: those given, else the one of registries.yaml.
 
     Raises:
-        InputError: one is no repository name.
+        InputError: one is not a repository name.
     """
     return tuple(Repository.parse(name) for name in given or (registries().bases,))
 
@@ -104,7 +104,7 @@ async def publish(
         async with by.transport(targets, read_only=True) as reader:
             return _as_json(await intended(reader, targets, tag, base_tag(name)))
     async with by.transport(targets) as transport:
-        digests: Digests = {r: await copy.exists(transport, r.at(tag)) for r in targets}
+        digests: Digests = {r: await manifests.find(transport, r.at(tag)) for r in targets}
         how = {r: "found" if digest else "copied" for r, digest in digests.items()}
         if not any(digests.values()):
             first = targets[0]
@@ -138,13 +138,13 @@ async def intended(
         tag: The immutable tag.
         moving: The tag that consumers follow.
     """
-    digests = {r: await copy.exists(transport, r.at(tag)) for r in targets}
+    digests = {r: await manifests.find(transport, r.at(tag)) for r in targets}
     anywhere = next(filter(None, digests.values()), "")
     results = []
     for r, digest in digests.items():
         if not digest:
             how = "would be copied" if anywhere else "would be built"
-        elif await copy.exists(transport, r.at(moving)) == digest:
+        elif await manifests.find(transport, r.at(moving)) == digest:
             how = "unchanged"
         else:
             how = "would be moved"
@@ -153,7 +153,7 @@ async def intended(
 
 
 def _as_json(results: Sequence[PublishedBase]) -> str:
-    return json.dumps([asdict(result) for result in results], indent=2)
+    return json_text.write([asdict(result) for result in results], indent=2)
 
 
 async def _copy(transport: Transport, digests: Digests, tag: str) -> None:
@@ -169,9 +169,9 @@ async def _copy(transport: Transport, digests: Digests, tag: str) -> None:
 
 def _the_same(name: str, digests: Digests) -> None:
     if None in digests.values() or len(set(digests.values())) != 1:
-        told = "; ".join(f"{r} has {digest or 'nothing'}" for r, digest in digests.items())
+        shown = "; ".join(f"{r} has {digest or 'nothing'}" for r, digest in digests.items())
         raise LocalaiCiError(
-            f"the base is not the same in every registry: {told}",
+            f"the base is not the same in every registry: {shown}",
             where=f"variant {name}",
             remedy="Delete the immutable tag where it is wrong, and publish again.",
         )

@@ -1,14 +1,14 @@
 """What is really installed in a base: asked of the base itself, never of its recipe. Pure."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from localai_ci import json_text
 from localai_ci.config.model import Field, Strict
 from localai_ci.config.reader import load
 from localai_ci.config.variants import Release, Variant
 from localai_ci.errors import LocalaiCiError
-from localai_ci.text import table
+from localai_ci.text import printable, table
 
 # Prints `tool<TAB>version` for each tool that is there. Asked with the image's own PATH.
 PROBE = r"""
@@ -72,14 +72,14 @@ def load_report(path: Path) -> Toolchain:
     """A report as `dagger call base --variant V toolchain --as-json` printed it.
 
     Raises:
-        InputError: the file is missing or is no such report.
+        InputError: the file is missing or is not such a report.
     """
     return load(path, Toolchain)[0]
 
 
 def read_pairs(text: str) -> dict[str, str]:
     """The ``name<TAB>value`` lines of a probe; names without value are left out."""
-    pairs = (line.partition("\t") for line in text.splitlines() if "\t" in line)
+    pairs = (line.partition("\t") for line in text.splitlines())
     return {name: value for name, _, value in pairs if value}
 
 
@@ -114,7 +114,7 @@ def verify(variant: Variant, tools: Mapping[str, str], promised: Mapping[str, st
 
 
 def differences(left: Toolchain, right: Toolchain) -> list[tuple[str, str, str]]:
-    """Where two bases differ: ``(what, left, right)``; sizes are no difference."""
+    """Where two bases differ: ``(what, left, right)``; sizes do not count."""
     rows = []
     for field in ("tools", "packages", "environment"):
         a: dict[str, str] = getattr(left, field)
@@ -133,7 +133,7 @@ def as_table(report: Toolchain) -> str:
     sizes = [*report.bytes_by_step.items(), ("all", total)]
     return "\n\n".join(
         (
-            f"{report.variant}, from {report.image}, {len(report.packages)} packages",
+            printable(f"{report.variant}, from {report.image}, {len(report.packages)} packages"),
             table(("tool", "version"), report.tools.items()),
             table(("step", "MB"), ((name, f"{size / 1e6:.1f}") for name, size in sizes)),
         )
@@ -142,4 +142,4 @@ def as_table(report: Toolchain) -> str:
 
 def as_json(report: Toolchain) -> str:
     """The whole report."""
-    return json.dumps(report.model_dump(), indent=2)
+    return json_text.write(report.model_dump(), indent=2)

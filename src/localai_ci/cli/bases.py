@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from localai_ci import json_text
 from localai_ci.cli import output
-from localai_ci.cli.format_option import FormatOption
+from localai_ci.cli.options import FormatOption
 from localai_ci.cli.output import Format
 
 app = typer.Typer(no_args_is_help=True, help="Compare builder bases.")
@@ -24,14 +25,12 @@ def _bases() -> None:
 @app.command()
 def differ(left: Report, right: Report, form: FormatOption = Format.table) -> None:
     """Compare two bases: tools, packages, environment. Exit 1 where they differ."""
-    import json
-
     from localai_ci.bases.report import differences, load_report
 
     rows = differences(load_report(left), load_report(right))
     if form is Format.json:
         output.line(
-            json.dumps([dict(zip(("what", "left", "right"), r, strict=True)) for r in rows])
+            json_text.write([dict(zip(("what", "left", "right"), r, strict=True)) for r in rows])
         )
     elif rows:
         output.table(("what", str(left), str(right)), rows)

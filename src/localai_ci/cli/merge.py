@@ -1,5 +1,6 @@
 """`localai-ci merge`: from pushed legs to released images."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localai_ci.cli import output
-from localai_ci.cli.format_option import FormatOption
+from localai_ci.cli.options import (
+    Epoch,
+    EventName,
+    FormatOption,
+    Ref,
+    RegistriesPath,
+    Sha,
+    event_of,
+    load_registries,
+    transport_to,
+)
 from localai_ci.cli.output import Format
-from localai_ci.cli.registries import RegistriesPath, load_registries
-from localai_ci.cli.run_event import Epoch, EventName, Ref, Sha, event_of, transport_to
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
+from localai_ci.text import printable
 
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
@@ -69,7 +79,6 @@ def merge(
     """Merge the legs of every image into one index, the same in all registries, tags last."""
     import anyio
 
-    from localai_ci.cli.progress import progress
     from localai_ci.release.collect import collect
     from localai_ci.release.merge import Merge
     from localai_ci.release.merge_image import Options
@@ -138,7 +147,7 @@ def _signer(file: "Registries", key: str, public: str, identity: str) -> "Cosign
 
 def _show(done: "MergeResult", format_: Format) -> None:
     if format_ is Format.json:
-        output.line(done.model_dump_json(indent=1))
+        output.line(done.as_text().rstrip("\n"))
         return
     rows = [
         [
@@ -158,3 +167,24 @@ def _show(done: "MergeResult", format_: Format) -> None:
     if done.dry_run:
         for row in done.images:
             output.line(f"{row.suffix} {row.index}")
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[["ImageRow"], None]]:
+    """Yield what is to be called with every image that is done; failures are told at once."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from localai_ci.release.result import Status
+
+    console = Console(stderr=True, highlight=False)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("merging", total=total)
+
+        def report(row: "ImageRow") -> None:
+            bar.advance(task)
+            if row.status in {Status.failed, Status.refused}:
+                told = f"{row.suffix}: {row.status}: {row.error}"
+                console.print(printable(told, lines=True), markup=False)
+
+        yield report

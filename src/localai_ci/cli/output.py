@@ -1,13 +1,17 @@
 """Printing: tables for people, plain text for programs."""
 
+import errno
+import io
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from localai_ci import text
-from localai_ci.errors import InputError
+from localai_ci.errors import InputError, LocalaiCiError
 
 
 class ExitCode(IntEnum):
@@ -23,6 +27,68 @@ class ExitCode(IntEnum):
     """A fault of localai-ci itself, with its traceback."""
     INTERRUPTED = 130
     """Ctrl-C."""
+    READER_GONE = 141
+    """Who reads the output has seen enough, as in `| head`."""
+
+
+class OutputError(LocalaiCiError):
+    """Standard output cannot be written; ``gone`` where only its reader has left."""
+
+    def __init__(self, error: OSError) -> None:
+        """Say why, as the system says it."""
+        super().__init__(
+            f"standard output cannot be written: {error.strerror}",
+            remedy="Make room there, or name another place with --output or `>`.",
+        )
+        self.gone = error.errno == errno.EPIPE
+
+
+class _Stdout:
+    """Standard output whose failures are ours: the libraries between take each for its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, words: str) -> int:
+        try:
+            return self._stream.write(words)
+        except OSError as e:
+            raise OutputError(e) from None
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as e:
+            raise OutputError(e) from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Standard output that is closed, full, without a reader or of few characters is no fault.
+
+    Raises:
+        OutputError: it cannot be written; at the end what is still in its buffer.
+    """
+    before = sys.stdout
+    stream = before or Path(os.devnull).open("w")  # noqa: SIM115 - until the program ends
+    for one in (stream, sys.stderr):
+        if isinstance(one, io.TextIOWrapper):
+            one.reconfigure(errors="backslashreplace")
+    sys.stdout = cast("TextIO", _Stdout(stream))
+    try:
+        yield
+    finally:
+        try:
+            sys.stdout.flush()
+        except OutputError:
+            # Else Python tries once more as it ends, and complains.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            raise
+        finally:
+            sys.stdout = before
 
 
 class Format(StrEnum):
@@ -47,7 +113,8 @@ def yaml(data: Any) -> None:
     import yaml as library
 
     dumper = getattr(library, "CSafeDumper", library.SafeDumper)
-    library.dump(data, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
+    words = library.dump(data, Dumper=dumper, sort_keys=False, width=100)
+    line(words.removesuffix("\n"))
 
 
 def write(path: Path, words: str) -> None:

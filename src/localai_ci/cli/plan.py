@@ -1,6 +1,7 @@
-"""`localai-ci plan`: what to build and why; `localai-ci simulate`: how a run of it would go."""
+"""`localai-ci plan`: what to build and why; `simulate`: how a run goes; `plan-diff`: two plans."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,16 +9,17 @@ import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
+from localai_ci.cli.options import RegistriesPath
 from localai_ci.cli.planning import PlanOptions, run
-from localai_ci.cli.registries import RegistriesPath
 from localai_ci.plan.event import Event, likely, parse
 from localai_ci.plan.form import PlanFormat
 
 
 def register(commands: typer.Typer) -> None:
-    """Add the two commands."""
+    """Add the commands."""
     commands.command()(plan)
     commands.command()(simulate)
+    commands.command("plan-diff")(plan_diff)
 
 
 Source = Annotated[
@@ -119,6 +121,12 @@ def plan(
     ] = None,
     shard_size: Annotated[int, typer.Option(help="Most jobs of a GitHub matrix.")] = 240,
     blocks: Annotated[int, typer.Option(help="Shards the workflow has jobs for; 0: any.")] = 0,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLD", help="A plan as JSON; a page (--format html) shows what differs."
+        ),
+    ] = None,
     why: Annotated[str, typer.Option(metavar="ID", help="Why this entry is built.")] = "",
     why_not: Annotated[str, typer.Option(metavar="ID", help="Why it is not.")] = "",
 ) -> None:
@@ -169,3 +177,33 @@ def simulate(
         rows += [[name, *cells] for cells in comparison(entries, known.estimates, runners, budget)]
     columns = ["change", "jobs are", "jobs", "done after", "runner time", "median wait"]
     output.table(columns, rows, f"Simulated on {runners} runners, times from estimates.yaml.")
+
+
+class DiffFormat(StrEnum):
+    """How `plan-diff` prints."""
+
+    table = "table"
+    json = "json"
+    markdown = "markdown"
+
+
+def plan_diff(
+    old: Annotated[Path, typer.Argument(help="What `plan --format json` wrote before.")],
+    new: Annotated[Path, typer.Argument(help="What it wrote now.")],
+    format_: Annotated[DiffFormat, typer.Option("--format")] = DiffFormat.table,
+) -> None:
+    """Say what differs between two plans: images, reasons and time; exit with 1 if they differ."""
+    import json
+
+    from localai_ci.plan import plan_diff as comparing
+    from localai_ci.plan.saved_plan import load_plan
+
+    found = comparing.plan_diff(load_plan(old), load_plan(new))
+    if format_ is DiffFormat.json:
+        output.line(json.dumps(comparing.as_json(found), indent=1))
+    elif format_ is DiffFormat.markdown:
+        output.line(comparing.as_markdown(found))
+    else:
+        output.line(comparing.as_text(found))
+    if found:
+        raise typer.Exit(output.ExitCode.FINDINGS)

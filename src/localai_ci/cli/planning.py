@@ -15,6 +15,7 @@ from localai_ci.text import and_more
 if TYPE_CHECKING:
     from localai_ci.cli.registry_says import Asked
     from localai_ci.plan.report import Report
+    from localai_ci.plan.saved_plan import SavedPlan
     from localai_ci.plan.sources import PlanRequest
 
 
@@ -45,6 +46,7 @@ class PlanOptions:
     out: Path | None = None
     shard_size: int = 240
     blocks: int = 0
+    against: Path | None = None
     why: str = ""
     why_not: str = ""
 
@@ -55,6 +57,7 @@ def run(options: PlanOptions) -> None:
     Raises:
         InputError: something that was given cannot be used.
     """
+    old = _earlier(options.against, options.format_)
     report = report_for(options)
     if options.why or options.why_not:
         from localai_ci.plan.explain import explain
@@ -66,13 +69,28 @@ def run(options: PlanOptions) -> None:
         return
     from localai_ci.plan.form import render
 
-    text = render(report, options.format_, options.shard_size, options.blocks)
+    text = render(report, options.format_, options.shard_size, options.blocks, old)
     if options.format_ is PlanFormat.github:
         _print_head(report, output.note)  # the outputs do not say how much is built, nor why
     if options.out:
         output.write(options.out, text)
     else:
         output.line(text.removesuffix("\n"))
+
+
+def _earlier(path: Path | None, form: PlanFormat) -> "SavedPlan | None":
+    """The plan that a page is compared with."""
+    if path is None:
+        return None
+    if form is not PlanFormat.html:
+        raise InputError(
+            "--against is for a page",
+            where="--against",
+            remedy="Add --format html, or compare two plans with `localai-ci plan-diff OLD NEW`.",
+        )
+    from localai_ci.plan.saved_plan import load_plan
+
+    return load_plan(path)
 
 
 def _request(options: PlanOptions) -> "PlanRequest":
@@ -98,7 +116,7 @@ def _request(options: PlanOptions) -> "PlanRequest":
 
 
 def _asked(options: PlanOptions, flag: str, registry: str) -> "Asked":
-    from localai_ci.cli.registries import load_registries
+    from localai_ci.cli.options import load_registries
     from localai_ci.cli.registry_says import Asked
 
     file = load_registries(options.registries_file)

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from localai_ci.cli import bases, estimates, linked_modules, matrix, merge, plan, upkeep
-from localai_ci.cli.format_option import FormatOption
-from localai_ci.cli.output import ExitCode, Format, note
+from localai_ci.cli.options import FormatOption
+from localai_ci.cli.output import ExitCode, Format, line, note
 
 commands = typer.Typer(
     name="localai-ci",
@@ -32,7 +32,7 @@ def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        print(f"localai-ci {version('localai-ci')}")
+        line(f"localai-ci {version('localai-ci')}")
         raise typer.Exit
 
 
@@ -60,11 +60,11 @@ def variants(
     if unverified:
         file, _ = upstreams.load_upstreams()
         show = upstreams.unverified_json if output is Format.json else upstreams.unverified_table
-        print(show(file))
+        line(show(file))
         _no_new(upstreams.new_unverified(file), upstreams.verified_since(file))
     else:
         listed = module.load_variants()
-        print(module.as_json(listed) if output is Format.json else module.as_table(listed))
+        line(module.as_json(listed) if output is Format.json else module.as_table(listed))
 
 
 def _no_new(new: list[str], gone: list[str]) -> None:

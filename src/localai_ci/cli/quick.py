@@ -26,6 +26,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "previous_matrix": Path,
     "registries_file": Path,
     "out": Path,
+    "against": Path,
     "budget": float,
     "runners": lambda text: _at_least(int(text), 1),
     "shard_size": int,

@@ -41,7 +41,7 @@ class Asked:
         named = self.file.registries.get(self.registry)
         if not named and "/" not in self.registry:
             raise InputError(
-                f"{self.registry!r} is no registry of registries.yaml",
+                f"{self.registry!r} is not a registry of registries.yaml",
                 where=self.flag,
                 remedy=f"Give one of {', '.join(self.file.registries)}, or HOST/PATH.",
             )
@@ -121,18 +121,10 @@ def with_untagged(decided: "Plan", base: "LastPublished") -> "Plan":
 
 
 def _transport(asked: Asked) -> "Transport":
-    from localai_ci.oci.credentials import Keyring
+    from localai_ci.cli.options import transport_to
     from localai_ci.oci.lookup import PATIENCE
-    from localai_ci.oci.transport import Transport
-    from localai_ci.release.targets import auth_hosts, plain_http
 
-    return Transport(
-        Keyring.default(),
-        policy=PATIENCE,
-        plain_http=plain_http(asked.file),
-        auth_hosts=auth_hosts(asked.file),
-        read_only=True,
-    )
+    return transport_to(asked.file, dry_run=True, policy=PATIENCE)
 
 
 def _publications(

@@ -1,17 +1,25 @@
 """`localai-ci tags`, `gc` and `rollback`: what images are called, and what is taken back."""
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localai_ci import json_text
 from localai_ci.cli import output
-from localai_ci.cli.format_option import FormatOption
+from localai_ci.cli.options import (
+    Epoch,
+    EventName,
+    FormatOption,
+    Ref,
+    RegistriesPath,
+    Sha,
+    event_of,
+    load_registries,
+    transport_to,
+)
 from localai_ci.cli.output import Format
-from localai_ci.cli.registries import RegistriesPath, load_registries
-from localai_ci.cli.run_event import Epoch, EventName, Ref, Sha, event_of, transport_to
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 
@@ -43,8 +51,8 @@ def tags(
     file = load_registries(registries_file)
     named = named_tags(file, event_of(file, event, ref, sha, epoch), kind, suffix)
     if format_ is Format.json:
-        told = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
-        output.line(json.dumps(told))
+        shown = {"tags": named.names, "version": named.version, "latest": bool(named.latest)}
+        output.line(json_text.write(shown, indent=1))
     else:
         for name in named.names:
             output.line(name)
@@ -128,7 +136,7 @@ def _named(plans: list[Path]) -> set[str]:
     """The tags of all that plans found built.
 
     Raises:
-        InputError: one is no plan, or not one of everything: it would leave out what is in use.
+        InputError: one is not a plan, or not one of everything: it would leave out what is in use.
     """
     from localai_ci.release.promise import read_promise
 

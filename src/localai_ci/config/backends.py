@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from localai_ci.config import bounds
 from localai_ci.config.model import Field, Strict
 from localai_ci.config.profiles import Arch, Cuda, Language, Suffix, Ubuntu
 
@@ -36,6 +37,7 @@ class OverrideValues(Strict):
     platform_tag: Literal["", "amd64", "arm64"] | None = None
     tag_latest: Literal["auto", "true", "false"] | None = None
     amdgpu_targets: str | None = None
+    context: str | None = None
 
     def fields(self) -> dict[str, str | bool]:
         """Only what is set."""
@@ -66,4 +68,4 @@ class Backends(Strict):
     defaults: Defaults
     builds: dict[str, Build]
     backends: dict[str, dict[str, Targets]] = Field(description="By build: backend and targets.")
-    exceptions: list[Override] = Field([])
+    exceptions: list[Override] = Field([], max_length=bounds.RULES)

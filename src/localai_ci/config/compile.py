@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from localai_ci.config.data import data_dir
 from localai_ci.config.model import Field, Strict, model_validator
-from localai_ci.config.reader import Document, Loc, load
+from localai_ci.config.reader import Document, Loc, load_table
 from localai_ci.config.variants import Arch
 from localai_ci.errors import InputError
 from localai_ci.text import listed, printable, quoted
@@ -34,8 +33,8 @@ Host = Annotated[
 class Ccache(Strict):
     """The compiler cache's limits."""
 
-    max_size: Annotated[str, Field(pattern=r"^\d+[MG]$")]
-    evict_older_than: Annotated[str, Field(pattern=r"^\d+d$")]
+    max_size: Annotated[str, Field(pattern=r"^[0-9]+[MG]$")]
+    evict_older_than: Annotated[str, Field(pattern=r"^[0-9]+d$")]
 
 
 class Compiler(Strict):
@@ -92,7 +91,7 @@ class Other(Strict):
     @model_validator(mode="after")
     def _says_when(self) -> "Other":
         if not self.build_types and not self.arches:
-            raise ValueError("say for which build_types or arches; else it is no exception")
+            raise ValueError("say for which build_types or arches; else it is not an exception")
         return self
 
 
@@ -130,16 +129,8 @@ class CompileFile(Strict):
 
 
 def load_compile(path: Path | None = None, data: bytes | None = None) -> CompileFile:
-    """Read compile.yaml, by default the installed one.
-
-    Args:
-        path: The file; only its name where ``data`` is given.
-        data: The content, of a file that is not on disk.
-
-    Raises:
-        InputError: a fault in it, with file and line.
-    """
-    file, document = load(path or data_dir() / "compile.yaml", CompileFile, data)
+    """compile.yaml, by default the installed one: `load_table` says more."""
+    file, document = load_table("compile.yaml", CompileFile, path, data)
     for loc, kind, name, known in _references(file):
         if name not in known:
             raise _unknown(document, loc, kind, name, known)

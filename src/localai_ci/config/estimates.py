@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from localai_ci.config.data import data_dir
+from localai_ci.config import bounds
 from localai_ci.config.model import Field, Strict
-from localai_ci.config.reader import load
+from localai_ci.config.reader import load_table
 
 LONGEST = 24 * 60
 """Minutes that anything may take."""
@@ -29,18 +29,10 @@ class Estimates(Strict):
     at_once: dict[str, int] = Field(description="Jobs of a runner at once, within the total.")
     own: dict[str, int] = Field(description="Machines of one's own, outside of the total.")
     default: Minutes
-    entries: list[Estimate]
+    entries: list[Estimate] = Field(max_length=bounds.RULES)
     measured: dict[str, Minutes] = Field(description="By entry, from receipts; wins.")
 
 
 def load_estimates(path: Path | None = None, data: bytes | None = None) -> Estimates:
-    """Read estimates.yaml, by default the installed one.
-
-    Args:
-        path: The file; only its name where ``data`` is given.
-        data: The content, of a file that is not on disk.
-
-    Raises:
-        InputError: a fault in it, with file and line.
-    """
-    return load(path or data_dir() / "estimates.yaml", Estimates, data)[0]
+    """estimates.yaml, by default the installed one: `load_table` says more."""
+    return load_table("estimates.yaml", Estimates, path, data)[0]

@@ -196,7 +196,7 @@ def _class(text: str, at: int, glob: str, where: str) -> tuple[str, int]:
         if text.startswith("-", at) and not text.startswith("-]", at):
             high, at = _member(text, at + 1, glob, where)
         if high < low:
-            raise _fault(glob, f"in its brackets {low}-{high} is no range", where)
+            raise _fault(glob, f"in its brackets {low}-{high} is not a range", where)
         parts.append(re.escape(low) if low == high else f"{re.escape(low)}-{re.escape(high)}")
     return f"(?!/)[{'^' * negated}{''.join(parts)}]", at + 1
 

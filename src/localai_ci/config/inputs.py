@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from localai_ci.config import bounds
 from localai_ci.config.model import Field, Strict
 
 Glob = Annotated[str, Field(min_length=1, description="** crosses folders, * and ? do not.")]
@@ -42,7 +43,7 @@ class Neutral(Strict):
 class InputsFile(Strict):
     """inputs.yaml."""
 
-    roots: list[str]
-    matrix: list[str]
-    rules: list[Rule]
-    neutral: list[Neutral] = Field([])
+    roots: list[str] = Field(max_length=bounds.RULES)
+    matrix: list[str] = Field(max_length=bounds.RULES)
+    rules: list[Rule] = Field(max_length=bounds.RULES)
+    neutral: list[Neutral] = Field([], max_length=bounds.RULES)

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from localai_ci.config.data import data_dir
 from localai_ci.config.model import Field, Strict
 from localai_ci.config.profiles import Language
-from localai_ci.config.reader import load
+from localai_ci.config.reader import load_table
 
 Globs = Annotated[list[str], Field(min_length=1)]
 
@@ -40,13 +39,5 @@ class PackagesFile(Strict):
 
 
 def load_packages(path: Path | None = None, data: bytes | None = None) -> PackagesFile:
-    """Read packages.yaml, by default the installed one.
-
-    Args:
-        path: The file; only its name where ``data`` is given.
-        data: The content, of a file that is not on disk.
-
-    Raises:
-        InputError: a fault in it, with file and line.
-    """
-    return load(path or data_dir() / "packages.yaml", PackagesFile, data)[0]
+    """packages.yaml, by default the installed one: `load_table` says more."""
+    return load_table("packages.yaml", PackagesFile, path, data)[0]

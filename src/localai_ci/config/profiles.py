@@ -6,9 +6,11 @@ from localai_ci.config.model import Field, Strict, model_validator
 
 Arch = Literal["amd64", "arm64", "darwin-arm64"]
 Language = Literal["cpp", "go", "python", "rust"]
-Cuda = Annotated[str, Field(pattern=r"^(|\d+\.\d+)$", description="Major and minor, in quotes.")]
+Cuda = Annotated[
+    str, Field(pattern=r"^(|[0-9]+\.[0-9]+)$", description="Major and minor, in quotes.")
+]
 Suffix = Annotated[str, Field(pattern=r"^(|-[A-Za-z0-9_][A-Za-z0-9_.-]*)$")]
-Ubuntu = Annotated[str, Field(pattern=r"^\d{4}$", description="Release without the dot: 2404.")]
+Ubuntu = Annotated[str, Field(pattern=r"^[0-9]{4}$", description="Release without the dot: 2404.")]
 
 
 class Profile(Strict):

@@ -4,6 +4,7 @@ Source of truth for how this project reads YAML: duplicate keys, unknown keys an
 types are errors that name ``file:line``, the place in the document and the remedy.
 """
 
+import math
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ import yaml
 from yaml.constructor import SafeConstructor
 
 from localai_ci.config import bounds
+from localai_ci.config.data import data_dir
 from localai_ci.config.model import MisfitError, Strict
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
 from localai_ci.text import and_more, printable, quoted
 
 if TYPE_CHECKING:
@@ -83,25 +86,16 @@ _YAML = "Correct it; an editor that knows YAML shows the place."
 
 
 def _text(path: Path, data: bytes | None) -> str:
+    if data is None:
+        data = read_file(path, bounds.YAML_BYTES, "Check the name, and what this file is.")
+    elif len(data) > bounds.YAML_BYTES:
+        raise InputError(
+            f"it has more than {bounds.YAML_BYTES} bytes",
+            where=str(path),
+            remedy="A file of this kind is far smaller; check what this one is.",
+        )
     try:
-        if data is None:
-            with path.open("rb") as file:
-                data = file.read(bounds.YAML_BYTES + 1)
-        if len(data) > bounds.YAML_BYTES:
-            raise InputError(
-                f"it has more than {bounds.YAML_BYTES} bytes",
-                where=str(path),
-                remedy="A file of this kind is far smaller; check what this one is.",
-            )
         return data.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(
-            "there is no such file", where=str(path), remedy="Check the name."
-        ) from None
-    except OSError as e:
-        raise InputError(
-            f"it cannot be read: {e.strerror}", where=str(path), remedy="Give a readable file."
-        ) from None
     except UnicodeDecodeError as e:
         raise InputError(
             f"not UTF-8: {e.reason} at byte {e.start}",
@@ -143,6 +137,23 @@ def _too_much(path: Path, line: int, what: str) -> InputError:
     )
 
 
+def load_table(
+    name: str, model: type[M], path: Path | None = None, data: bytes | None = None
+) -> tuple[M, Document]:
+    """Read one of the files of ``matrix/``, by default the installed one.
+
+    Args:
+        name: What it is called there.
+        model: What it must be.
+        path: The file; only its name where ``data`` is given.
+        data: The content, of a file that is not on disk.
+
+    Raises:
+        InputError: a fault in it, with file and line.
+    """
+    return load(path or data_dir() / name, model, data)
+
+
 def load(path: Path, model: type[M], data: bytes | None = None) -> tuple[M, Document]:
     """Read ``path`` (or ``data`` under that name) and validate it.
 
@@ -153,15 +164,20 @@ def load(path: Path, model: type[M], data: bytes | None = None) -> tuple[M, Docu
         InputError: all faults of the file, one a line, each ``file:line: place: fault``.
     """
     document = parse(path, data)
+    return validate(document, model), document
+
+
+def validate(document: Document, model: type[M]) -> M:
+    """The model of a document that is parsed already.
+
+    Raises:
+        InputError: as `load`.
+    """
     try:
         if issubclass(model, Strict):
-            return model.direct(document.data), document
+            return model.direct(document.data)
     except MisfitError:
         pass  # pydantic says what it is
-    return _validated(document, model), document
-
-
-def _validated(document: Document, model: type[M]) -> M:
     from pydantic import ValidationError
 
     try:
@@ -184,7 +200,7 @@ class _Reading:
         """The content of a node.
 
         Raises:
-            InputError: an alias, a key twice, a key that is none, a value of no known kind.
+            InputError: an alias, a key twice, an impossible key, a value of an unknown kind.
         """
         line = node.start_mark.line + 1
         if id(node) in self._seen:
@@ -195,6 +211,8 @@ class _Reading:
                 Path(self._path), line, f"nested deeper than {bounds.YAML_DEPTH} levels"
             )
         self._lines.setdefault(loc, line)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
+            raise self._fault(line, f"the tag {quoted(node.tag)} means nothing here", "Drop it.")
         if isinstance(node, yaml.SequenceNode):
             return [self.data(item, (*loc, i)) for i, item in enumerate(node.value)]
         if not isinstance(node, yaml.MappingNode):
@@ -216,19 +234,13 @@ class _Reading:
     def _scalar(self, node: yaml.Node) -> Any:
         try:
             value = self._scalars.construct_object(node)
-        except (
-            ValueError,
-            LookupError,
-            ArithmeticError,
-            AttributeError,
-            TypeError,
-            yaml.YAMLError,
-        ):
+        except _FAULTS:
             value = _UNREADABLE
-        if value is _UNREADABLE or not isinstance(value, _PLAIN):
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if value is _UNREADABLE or endless or not isinstance(value, _PLAIN):
             raise self._fault(
                 node.start_mark.line + 1,
-                f"the value {quoted(str(node.value))} is none of its kind",
+                f"the value {quoted(str(node.value))} is not one of its kind",
                 "Put it in quotes if it is text.",
             )
         return value
@@ -238,6 +250,7 @@ class _Reading:
 
 
 _UNREADABLE = object()
+_COLLECTIONS = {"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 _FAULTS = (
     *(ValueError, LookupError, ArithmeticError, AttributeError, TypeError),
     yaml.YAMLError,
@@ -257,6 +270,10 @@ def _report(document: Document, error: "ValidationError") -> str:
             message = "unknown key; check its spelling and indentation"
         elif fault["type"] == "missing":
             message = "this key is missing"
+        elif fault["type"] in {"model_type", "dict_type"}:
+            empty = fault["input"] is None
+            message = f"keys with values are expected here{', not nothing' if empty else ''}"
+            message += "" if empty else _shown(fault["input"])
         elif fault["type"] != "value_error":
             message += _shown(fault["input"])
         rows.append(

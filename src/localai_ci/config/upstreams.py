@@ -1,12 +1,11 @@
 """What the builder bases download: the models of ``matrix/upstreams.yaml``."""
 
-import json
 import re
 from pathlib import Path
 
-from localai_ci.config.data import data_dir
+from localai_ci import json_text
 from localai_ci.config.model import Field, Strict, field_validator
-from localai_ci.config.reader import Document, load
+from localai_ci.config.reader import Document, load_table
 from localai_ci.config.variants import Arch, Variant
 from localai_ci.errors import InputError
 from localai_ci.text import table
@@ -104,7 +103,7 @@ def load_upstreams(path: Path | None = None) -> tuple[Upstreams, Document]:
     Raises:
         InputError: each fault with file and line.
     """
-    return load(path or data_dir() / "upstreams.yaml", Upstreams)
+    return load_table("upstreams.yaml", Upstreams, path)
 
 
 def unverified(upstreams: Upstreams) -> list[Download | GitRepository]:
@@ -139,7 +138,7 @@ def unverified_table(upstreams: Upstreams) -> str:
 
 def unverified_json(upstreams: Upstreams) -> str:
     """The unverified entries as a JSON list, every field of their models."""
-    return json.dumps([entry.model_dump() for entry in unverified(upstreams)], indent=2)
+    return json_text.write([entry.model_dump() for entry in unverified(upstreams)], indent=2)
 
 
 def pinned(text: str, document: Document, found: dict[tuple[str, int], str]) -> str:

@@ -1,13 +1,12 @@
 """The builder bases: the models of ``matrix/variants.yaml``."""
 
 import difflib
-import json
 from pathlib import Path
 from typing import Literal, Self
 
-from localai_ci.config.data import data_dir
+from localai_ci import json_text
 from localai_ci.config.model import Field, Strict, model_validator
-from localai_ci.config.reader import load
+from localai_ci.config.reader import load_table
 from localai_ci.errors import InputError
 from localai_ci.text import table
 
@@ -41,7 +40,7 @@ class Variant(Strict):
     arch: Arch
     runner: str
     build_type: BuildType = ""
-    cuda: str | None = Field(default=None, pattern=r"^\d+\.\d+$")
+    cuda: str | None = Field(default=None, pattern=r"^[0-9]+\.[0-9]+$")
     skip_drivers: bool = False
     tools: Literal["upstream", "distribution"] = "upstream"
     cmake: Literal["package", "source"] = "package"
@@ -127,7 +126,7 @@ def load_variants(path: Path | None = None) -> Variants:
     Raises:
         InputError: each fault with file and line.
     """
-    file, document = load(path or data_dir() / "variants.yaml", Variants)
+    file, document = load_table("variants.yaml", Variants, path)
     seen: dict[str, int] = {}
     for index, variant in enumerate(file.variants):
         loc = ("variants", index, "name")
@@ -156,7 +155,7 @@ def load_variants(path: Path | None = None) -> Variants:
 
 def as_json(file: Variants) -> str:
     """The variants as a JSON list, every field of the model."""
-    return json.dumps([variant.model_dump() for variant in file.variants], indent=2)
+    return json_text.write([variant.model_dump() for variant in file.variants], indent=2)
 
 
 def as_table(file: Variants) -> str:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+from localai_ci.config import bounds
 from localai_ci.config.backends import Backends, Build, Override
 from localai_ci.config.profiles import Profile, Profiles
 from localai_ci.config.reader import Document, Loc
@@ -34,7 +36,11 @@ def expand(profiles: Profiles, backends: Backends, document: Document) -> tuple[
                 raise document.error(
                     loc, f"{name} stands under {build_of[name]} too", "A backend has one build."
                 )
-            entries += _rows(loc, profiles, backends, document)
+            entries += islice(_rows(loc, profiles, backends, document), bounds.MATRIX_ROWS + 1)
+            if len(entries) > bounds.MATRIX_ROWS:
+                raise document.error(
+                    loc, f"more than {bounds.MATRIX_ROWS} rows", "Make it smaller."
+                )
     entries = _with_platform_tags(entries)
     done: dict[tuple[str, str, str], int] = {}
     for index, exception in enumerate(backends.exceptions):
@@ -56,7 +62,7 @@ def _rows(
             raise document.error(here, f"{name} names the target {target!r} twice", "Keep one.")
         seen.add(target)
         for profile_name, profile in _profiles(target, build, profiles, document, here):
-            if only and only not in profile.arches:
+            if only and not {*only.split("+")} <= {*profile.arches}:
                 raise _unknown(document, here, f"architecture of {target}", only, profile.arches)
             for arch in [only] if only else profile.arches:
                 yield Entry(
@@ -68,7 +74,7 @@ def _rows(
                     folders=build.folders(name),
                     profile=profile_name,
                     **_accelerator(profile, arch, build),
-                    runner=profiles.runners[arch],
+                    runner=profiles.runners[arch.partition("+")[0]],  # type: ignore[index]
                     tag_latest=backends.defaults.tag_latest,
                     context=backends.defaults.context,
                 )
@@ -107,7 +113,10 @@ def _accelerator(profile: Profile, arch: str, build: Build) -> dict[str, Any]:
         "base_image": profile.base_image,
         "ubuntu": profile.ubuntu,
         "skip_drivers": profile.skip_drivers,
-        "builder": "-".join(filter(None, (profile.builder, arch))) if build.base else "",
+        # Two platforms in one row compile on no base: each base has one architecture.
+        "builder": f"{profile.builder}-{arch}".lstrip("-")
+        if build.base and "+" not in arch
+        else "",
     }
 
 

@@ -1,9 +1,11 @@
 """Reads objects of a repository, one after another, from one git process."""
 
+import select
 import subprocess
 import weakref
 from pathlib import Path
 
+from localai_ci.config import bounds
 from localai_ci.matrix.git_process import start
 
 
@@ -31,6 +33,8 @@ class GitObjects:
         try:
             process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
             process.stdin.flush()
+            if not select.select([process.stdout], [], [], bounds.GIT_SECONDS)[0]:
+                raise EOFError(self.end() or f"no answer for {bounds.GIT_SECONDS} s")
             head = process.stdout.readline()
         except BrokenPipeError:
             head = b""

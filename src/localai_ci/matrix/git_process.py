@@ -2,7 +2,12 @@
 
 import os
 import subprocess
+import tempfile
+import threading
 from pathlib import Path
+
+from localai_ci.config import bounds
+from localai_ci.errors import InputError
 
 _SETTINGS = {
     "core.fsmonitor": "false",
@@ -24,26 +29,52 @@ _ENVIRONMENT = {
 }
 
 
-def run(folder: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def run(
+    folder: Path, *arguments: str, stdin: bytes = b"", longest: int = bounds.GIT_BYTES
+) -> subprocess.CompletedProcess[bytes]:
     """A git command that only reads objects and the index.
 
     The user's and the machine's own settings count (safe.directory is there); what a tree brings
     in its ``.git/config`` and what stands in ``GIT_*`` have no say in what is started.
 
+    Args:
+        folder: Where.
+        arguments: Command and options of ours.
+        stdin: What it is given.
+        longest: Bytes that it may answer.
+
     Raises:
         FileNotFoundError: there is no git.
+        InputError: it answered more, or took too long.
     """
-    return subprocess.run(  # noqa: S603 - arguments of ours
-        _command(folder, arguments),
-        input=stdin,
-        capture_output=True,
-        check=False,
-        env=_environment(),
-    )
+    command = _command(folder, arguments)
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
+        asked.write(stdin)
+        asked.seek(0)
+        with subprocess.Popen(  # noqa: S603 - arguments of ours
+            command, stdin=asked, stdout=subprocess.PIPE, stderr=complaints, env=_environment()
+        ) as started:
+            clock = threading.Timer(bounds.GIT_SECONDS, started.kill)
+            clock.start()
+            answer = started.stdout.read(longest + 1) if started.stdout else b""
+            ended = not clock.finished.is_set()
+            clock.cancel()
+            if len(answer) > longest:
+                started.kill()
+        if len(answer) > longest or not ended:
+            limit = f"{longest} bytes" if ended else f"{bounds.GIT_SECONDS} s"
+            raise InputError(
+                f"git {arguments[0]} had more to say than {limit}",
+                where=str(folder),
+                remedy="Check the clone: git fsck, git count-objects -v",
+            )
+        complaints.seek(0)
+        said = complaints.read(bounds.LISTED_BYTES)
+    return subprocess.CompletedProcess(command, started.returncode, answer, said)
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    """The same, left running: for questions one after another, or to do something else meanwhile.
+    """The same, left running: for questions one after another.
 
     Raises:
         FileNotFoundError: there is no git.

@@ -1,6 +1,7 @@
 """Entries as rows of LocalAI's own matrix file: written and read.
 
-The format: ``include`` (Linux) and ``includeDarwin``, lists of rows whose values are strings.
+The format: ``include`` (Linux) and ``includeDarwin``, lists of rows whose values are strings; in
+older trees these lists stand in a workflow (`localai_forms`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localai_ci.matrix.entry import DARWIN, Entry
+from localai_ci.matrix.localai_forms import MATRIX_FILE
 from localai_ci.matrix.plain_rows import plain_rows
 from localai_ci.names import base_tag
 
 if TYPE_CHECKING:
     from localai_ci.config.backends import Build
 
-MATRIX_FILE = ".github/backend-matrix.yml"
-"""Where LocalAI keeps it."""
+__all__ = ["MATRIX_FILE", "base_image", "document", "read", "row"]
 
 NEEDED = ("backend", "tag-suffix", "dockerfile", "platforms", "runs-on")
 """What a row must say; of one for Darwin only the first two."""

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from localai_ci.config.reader import Document, load
+from localai_ci.config.reader import Document, parse, validate
+from localai_ci.matrix.localai_forms import rows_of
 
 
 def _text(value: object) -> object:
@@ -63,7 +64,8 @@ def validated(
     Raises:
         InputError: not such a file; each fault with its line.
     """
-    file, document = load(path, _File, data)
+    document = rows_of(parse(path, data))
+    file = validate(document, _File)
     return (
         [_plain(row) for row in file.include],
         [_plain(row) for row in file.includeDarwin],

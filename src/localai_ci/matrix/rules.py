@@ -6,9 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from localai_ci.config import globs
-from localai_ci.config.data import data_dir
 from localai_ci.config.inputs import InputsFile, Neutral, Rule, Selection
-from localai_ci.config.reader import Document, load
+from localai_ci.config.reader import Document, load_table
 from localai_ci.matrix.entry import Entry
 
 
@@ -74,16 +73,8 @@ class Inputs:
 
 
 def load_inputs(path: Path | None = None, data: bytes | None = None) -> Inputs:
-    """Read inputs.yaml, by default the installed one.
-
-    Args:
-        path: The file; only its name where ``data`` is given.
-        data: The content, of a file that is not on disk.
-
-    Raises:
-        InputError: a fault in it, with file and line.
-    """
-    file, document = load(path or data_dir() / "inputs.yaml", InputsFile, data)
+    """inputs.yaml, by default the installed one: `load_table` says more."""
+    file, document = load_table("inputs.yaml", InputsFile, path, data)
     names = [rule.name for rule in file.rules]
     for index, name in enumerate(names):
         if name in names[:index]:

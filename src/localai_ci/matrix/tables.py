@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localai_ci.config.backends import Backends, Build
-from localai_ci.config.data import data_dir
 from localai_ci.config.profiles import Profiles
-from localai_ci.config.reader import load
+from localai_ci.config.reader import load_table
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.expand import expand
 from localai_ci.matrix.loading import MATRIX_PATHS, known_builds, load_matrix, matrix_in_tree
@@ -150,14 +149,12 @@ class Tables:
     @cached_property
     def profiles(self) -> Profiles:
         """Accelerators and runners."""
-        path, data = self._file(f"{FOLDER}/profiles.yaml")
-        return load(path or data_dir() / "profiles.yaml", Profiles, data)[0]
+        return load_table("profiles.yaml", Profiles, *self._file(f"{FOLDER}/profiles.yaml"))[0]
 
     @cached_property
     def declared(self) -> dict[str, str]:
         """The runner of each entry that this tree's own files make."""
-        path, data = self._file(OWN)
-        backends, document = load(path or data_dir() / "backends.yaml", Backends, data)
+        backends, document = load_table("backends.yaml", Backends, *self._file(OWN))
         return {e.id: e.runner for e in expand(self.profiles, backends, document)}
 
     def _file(self, path: str) -> tuple[Path | None, bytes | None]:

@@ -1,11 +1,11 @@
 """A LocalAI tree: its files by path, from a checkout's working folder."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from localai_ci.config import bounds
+from localai_ci.config.foreign import walk
 from localai_ci.errors import InputError
 from localai_ci.matrix.git_process import run
 from localai_ci.text import quoted
@@ -13,7 +13,7 @@ from localai_ci.text import quoted
 
 @dataclass(frozen=True)
 class Tree:
-    """The tracked files of a folder (all files where it is no checkout)."""
+    """The tracked files of a folder (all files where it is not a checkout)."""
 
     root: Path
 
@@ -27,9 +27,15 @@ class Tree:
         if (self.root / ".git").exists():
             done = run(self.root, "ls-files", "-z")
             if done.returncode == 0:
-                listed = done.stdout.decode("utf-8", "surrogateescape")
-                return frozenset(p for p in listed.split("\0") if p)
-        return frozenset(p.relative_to(self.root).as_posix() for p in _files(self.root))
+                listed = done.stdout.decode("utf-8", "surrogateescape").split("\0")
+                if len(listed) > bounds.TREE_FILES:
+                    raise InputError(
+                        f"it has more than {bounds.TREE_FILES} files",
+                        where=str(self.root),
+                        remedy="Check what this folder is.",
+                    )
+                return frozenset(filter(None, listed))
+        return frozenset(path for path, folder in walk(self.root, ".git") if not folder)
 
     @cached_property
     def folders(self) -> frozenset[str]:
@@ -46,7 +52,7 @@ class Tree:
         """A file's content; None if it is not there or is a folder (a submodule).
 
         Raises:
-            InputError: a link out of the tree, what is no plain file, or one that is too large.
+            InputError: a link out of the tree, what is not a plain file, or one that is too large.
         """
         return read_inside(self.root, path)
 
@@ -62,7 +68,7 @@ def read_inside(root: Path, path: str) -> bytes | None:
     """A file of a folder, None if it is not there; links count as long as they stay inside.
 
     Raises:
-        InputError: it leads out of the folder, is no plain file, or is too large.
+        InputError: it leads out of the folder, is not a plain file, or is too large.
     """
     try:
         top = root.resolve(strict=True)
@@ -78,7 +84,7 @@ def read_inside(root: Path, path: str) -> bytes | None:
     if real.is_dir():
         return None
     if not real.is_file():
-        raise InputError("it is no plain file", where=quoted(path), remedy="Put a file there.")
+        raise InputError("it is not a plain file", where=quoted(path), remedy="Put a file there.")
     with real.open("rb") as file:
         content = file.read(bounds.FILE_BYTES + 1)
     if len(content) > bounds.FILE_BYTES:
@@ -88,12 +94,3 @@ def read_inside(root: Path, path: str) -> bytes | None:
             remedy="Files that are looked into are small; check what this one is.",
         )
     return content
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for path in root.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            if path.name != ".git":
-                yield from _files(path)
-        else:
-            yield path

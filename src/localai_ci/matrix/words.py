@@ -7,6 +7,7 @@ not even a name, a path or an image gets no further than its own line.
 import re
 from collections.abc import Callable
 
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, Matrix
 from localai_ci.text import quoted
@@ -15,19 +16,19 @@ _WORD = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _VERSION = r"[A-Za-z0-9._-]{0,32}"
 _STEP = r"[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _FOLDER = rf"{_STEP}(?:/{_STEP})*/?"
-_ARCH = r"[a-z0-9]+(?:[/-][a-z0-9]+){0,2}"  # several in a row, as LocalAI had them until May 2026
+_ARCH = r"[a-z0-9]+(?:[/-][a-z0-9]+){0,2}"  # two in one row until 2026-05: amd64+arm64
 _GPU = r"[A-Za-z0-9]+(?::[a-z]+[+-])*"  # gfx906:sramecc-:xnack-
 
 GATE: dict[str, tuple[str, str]] = {
     "backend": (_WORD, "a name of letters, digits, dots, dashes and underscores"),
     "suffix": (r"(?:-[A-Za-z0-9._-]{1,99})?", "a dash and a name that a tag can end in"),
-    "arch": (rf"{_ARCH}(?:\+{_ARCH}){{0,3}}", "an architecture: amd64, arm64"),
+    "arch": (rf"{_ARCH}(?:\+{_ARCH}){{0,7}}", "an architecture: amd64, arm64"),
     "build": (_WORD, "the ending of a Dockerfile's name"),
     "build_type": (rf"(?:{_WORD})?", "a name"),
     "cuda": (_VERSION, "a version"),
     "ubuntu": (_VERSION, "a version"),
-    "base_image": (r"(?:[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254})?", "an image"),
-    "runner": (rf"(?:{_WORD})?", "a runner's label"),
+    "base_image": (r"(?:(?!.*::)[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254})?", "an image"),
+    "runner": (_WORD, "a runner's label"),
     "platform_tag": (r"[A-Za-z0-9._-]{0,64}", "a part of a tag"),
     "builder": (rf"(?:{_WORD})?", "a builder base's name"),
     "tag_latest": (r"auto|true|false|", "auto, true or false"),
@@ -45,6 +46,12 @@ def gate(matrix: Matrix) -> Matrix:
     Raises:
         InputError: one is not; names its line, the field and what is expected.
     """
+    if len(matrix.entries) > bounds.MATRIX_ROWS:
+        raise InputError(
+            f"it has {len(matrix.entries)} rows, more than {bounds.MATRIX_ROWS}",
+            where=matrix.source,
+            remedy="Make it smaller.",
+        )
     known: set[tuple[str, str]] = set()
     for entry in matrix.entries:
         for name, (pattern, what) in _PATTERNS.items():

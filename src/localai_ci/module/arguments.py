@@ -1,9 +1,10 @@
-"""Arguments that several functions share, each documented once.
+"""Arguments that several functions share, each documented once; and how functions are cached.
 
 Plain assignments: Dagger's type reader cannot resolve ``type X = …``.
 """
 
-from typing import Annotated, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, TypeAlias, TypeVar
 
 from dagger import (
     Container,
@@ -15,6 +16,7 @@ from dagger import (
     Name,
     Secret,
     enum_type,
+    function,
 )
 
 from localai_ci.backends.builder import Builder
@@ -137,3 +139,9 @@ OwnSchemas: TypeAlias = Annotated[
     DefaultPath("."),
     Ignore(["**", "!matrix/schema"]),
 ]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+# A function's result is kept for a week unless it says otherwise: a second publish would not run.
+# The typed overloads of `function` do not know its own argument.
+never_cached: Callable[[F], F] = function(cache="never")  # type: ignore[call-overload]

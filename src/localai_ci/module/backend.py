@@ -7,8 +7,7 @@ import dagger
 from dagger import Doc, object_type
 
 from localai_ci.backends.builder import Builder
-from localai_ci.module.arguments import AsJson, CcacheSave, DryRun, RunId
-from localai_ci.module.caching import never_cached
+from localai_ci.module.arguments import AsJson, CcacheSave, DryRun, RunId, never_cached
 from localai_ci.module.settings import Settings
 
 if TYPE_CHECKING:

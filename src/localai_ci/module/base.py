@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import dagger
 from dagger import Doc, function, object_type
 
-from localai_ci.module.arguments import AsJson, DryRun, Repositories
-from localai_ci.module.caching import never_cached
+from localai_ci.module.arguments import AsJson, DryRun, Repositories, never_cached
 from localai_ci.module.settings import Settings
 
 if TYPE_CHECKING:

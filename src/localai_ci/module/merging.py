@@ -8,13 +8,12 @@ from dagger import Directory, File
 from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import Registries
 from localai_ci.oci.login import Login
-from localai_ci.oci.transport import Transport
 from localai_ci.release.collect import collect
 from localai_ci.release.merge import Merge
 from localai_ci.release.merge_image import Options
 from localai_ci.release.result import ImageRow, MergeResult
 from localai_ci.release.tags import GitEvent
-from localai_ci.release.targets import auth_hosts, plain_http, targets
+from localai_ci.release.targets import login, targets
 from localai_ci.text import say
 
 
@@ -38,16 +37,13 @@ async def merge(
         promised = folder / "plan.json" if plan else None
         if plan:
             await plan.export(str(promised))
-        async with Transport(
-            by.keyring,
-            plain_http=plain_http(file),
-            auth_hosts=auth_hosts(file),
-            read_only=options.dry_run,
-        ) as transport:
+        places = {kind: targets(file, kind) for kind in ImageKind}
+        all_of_them = [one.repository for kind in places for one in places[kind]]
+        way = login(file, by)
+        async with way.transport(all_of_them, read_only=options.dry_run) as transport:
             found = await collect(
                 transport, folder / "receipts", promised, file, event, say, run_id=run_id
             )
-            places = {kind: targets(file, kind) for kind in ImageKind}
             work = Merge(transport, places, options, report=_tell)
             work.result.unusable = list(found.unusable)
             return await work.run(found.images)

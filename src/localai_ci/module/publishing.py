@@ -13,7 +13,7 @@ from localai_ci.names import receipt_file
 from localai_ci.release import kept
 from localai_ci.release.proof import prove_and_receipt
 from localai_ci.release.receipt import Run
-from localai_ci.release.targets import auth_hosts, plain_http, targets
+from localai_ci.release.targets import login, targets
 
 
 async def publish(
@@ -37,12 +37,12 @@ async def publish(
         LocalaiCiError: it cannot be built, or a registry does not have what the others have.
     """
     to = targets(file, ImageKind.backends)
-    by = replace(request.login, plain_http=plain_http(file), auth_hosts=auth_hosts(file))
+    by = login(file, request.login)
     images = request.images or str(to[0].repository)
     preference = replace(request.preference, repository=request.preference.repository or file.bases)
     places = [place for t in to for place in (t.repository, t.anchors)]
-    wanted = replace(request, login=by, images=images, preference=preference)
-    ready = await ready_leg(wanted, {t.name: t.anchors for t in to}, run_id, revision)
+    for_images = replace(request, login=by, images=images, preference=preference)
+    ready = await ready_leg(for_images, {t.name: t.anchors for t in to}, run_id, revision)
     if dry_run:
         name = f"{receipt_file(ready.leg.entry.id).removesuffix('.json')}.dry-run"
         return dag.directory().with_new_file(name, ready.as_json())
@@ -65,5 +65,5 @@ async def publish(
         if timed.origin.id:
             for place in named:
                 await kept.keep(transport, place, timed)
-    text = timed.model_dump_json(indent=1) + "\n"
+    text = timed.as_text()
     return dag.directory().with_new_file(receipt_file(timed.entry), text)

@@ -42,7 +42,7 @@ class Settings:
         """Credentials from the text of a Docker ``config.json``; none means anonymous.
 
         Raises:
-            InputError: it is no such file.
+            InputError: it is not such a file.
         """
         from localai_ci.oci.credentials import Keyring
         from localai_ci.oci.login import Login

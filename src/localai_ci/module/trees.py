@@ -104,7 +104,11 @@ async def _changed(source: Directory, before: Directory) -> tuple[str, ...]:
 
 
 def _told(matrix: Matrix, found: Sequence[Finding]) -> str:
-    text = as_text(matrix, found)
     if any(f.severity is Severity.error for f in found):
-        raise LocalaiCiError(text)
-    return text
+        worst_first = sorted(found, key=lambda f: list(Severity).index(f.severity))
+        raise LocalaiCiError(as_text(matrix, worst_first, FINDINGS_SHOWN))
+    return as_text(matrix, found)
+
+
+FINDINGS_SHOWN = 30
+"""Findings that an error lists."""

@@ -14,7 +14,14 @@ from urllib.parse import quote, urljoin, urlsplit
 _PORTS = {"http": 80, "https": 443}
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SEEN = re.compile(r"[\x21-\x7e]*")
+_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?")
+# What the C library takes for an address too: 2130706433, 127.1, 0177.0.0.1, 0x7f.1.
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
+_WITH_IPV4 = tuple(
+    ipaddress.ip_network(net)  # NAT64, SIIT, and the old form of an IPv4 address
+    for net in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
+)
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -31,13 +38,20 @@ def origin(url: str) -> Origin:
     """The origin of an absolute address.
 
     Raises:
-        ValueError: it is no address of HTTP with a host, or it carries a user name.
+        ValueError: it is not an address of HTTP with a host, or it carries a user name.
     """
+    if not _SEEN.fullmatch(url):  # Python's own reader would drop some of it
+        raise ValueError("an address has no blanks, no control and no foreign characters")
     parts = urlsplit(url)
-    scheme, host = parts.scheme.lower(), parts.hostname or ""
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
     if scheme not in _PORTS or not host or "@" in parts.netloc or "\\" in parts.netloc:
         raise ValueError("not an address of the form https://host/path")
-    return Origin(scheme, host.lower(), parts.port or _PORTS[scheme])
+    if literal(host) is None and (not _NAME.fullmatch(host) or _NUMBER.fullmatch(host)):
+        raise ValueError("its host is neither a name nor an IP address in its usual form")
+    port = parts.port
+    if port == 0:
+        raise ValueError("there is no port 0")
+    return Origin(scheme, host, port or _PORTS[scheme])
 
 
 @lru_cache(4096)
@@ -93,14 +107,14 @@ def literal(host: str) -> IP | None:
         return None
 
 
-def room(address: IP) -> str:
+def net_kind(address: IP) -> str:
     """``public``, or the kind of net behind which an address hides."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _NAT64:
+        if inner is None and int(address) > 1 and any(address in net for net in _WITH_IPV4):
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
-            return room(inner)
+            return net_kind(inner)
     if address.is_loopback:
         return "loopback"
     if address.is_link_local:
@@ -108,11 +122,11 @@ def room(address: IP) -> str:
     return "public" if address.is_global and not address.is_multicast else "private"
 
 
-def room_of_name(host: str) -> str:
+def net_kind_of_name(host: str) -> str:
     """What a host's name says by itself: the kind of net of a literal, ``loopback``, or nothing."""
     address = literal(host)
     if address is not None:
-        return room(address)
+        return net_kind(address)
     plain = host.rstrip(".").lower()
     return "loopback" if plain == "localhost" or plain.endswith(".localhost") else ""
 
@@ -120,7 +134,7 @@ def room_of_name(host: str) -> str:
 def proxy_of(url: str) -> str | None:
     """The proxy that the environment names for an address; never for this machine."""
     scheme, host, port = origin(url)
-    if room_of_name(host) == "loopback":
+    if net_kind_of_name(host) == "loopback":
         return None
     known = urllib.request.getproxies_environment()
     found = known.get(scheme) or known.get("all")

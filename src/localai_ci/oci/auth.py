@@ -5,7 +5,6 @@ need the same token wait for one question and share its outcome, good or bad.
 """
 
 import base64
-import json
 import math
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 import anyio
 
+from localai_ci import json_text
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import address, limits
 from localai_ci.oci.answer import Answer
@@ -39,10 +39,10 @@ def scopes(*repositories: str, push: bool = False) -> Scopes:
         repositories: Names inside one registry.
         push: Whether the first is written to.
     """
-    wanted = {(f"repository:{name}", "pull") for name in repositories}
+    needed = {(f"repository:{name}", "pull") for name in repositories}
     if push:
-        wanted.add((f"repository:{repositories[0]}", "push"))
-    return frozenset(wanted)
+        needed.add((f"repository:{repositories[0]}", "push"))
+    return frozenset(needed)
 
 
 @dataclass
@@ -118,14 +118,14 @@ class Authorizer:
         self._realms: dict[str, _Realm] = {}
 
     async def header(
-        self, registry: str, base: str, wanted: Scopes, repository: str = ""
+        self, registry: str, base: str, needed: Scopes, repository: str = ""
     ) -> str | None:
         """The value of ``Authorization`` for a request, or None where none is needed.
 
         Args:
             registry: As users write it.
             base: Its address, ``https://host``.
-            wanted: The rights the request needs.
+            needed: The rights the request needs.
             repository: The name inside the registry, where credentials differ by it.
 
         Raises:
@@ -134,28 +134,28 @@ class Authorizer:
         realm = self._realm(registry, base)
         if not realm.known:
             await realm.once("ping", lambda: self._ping(realm))
-        return await self._header(realm, registry, wanted, repository)
+        return await self._header(realm, registry, needed, repository)
 
     async def renew(
-        self, registry: str, used: str | None, asked: str, wanted: Scopes, repository: str = ""
+        self, registry: str, used: str | None, asked: str, needed: Scopes, repository: str = ""
     ) -> str | None:
         """A header to try once more with after 401, or None where there is nothing better.
 
         Args:
             registry: As users write it; `header` was called for it.
             used: The header that was refused.
-            asked: ``WWW-Authenticate`` of the refusal; its scope is added to ``wanted``.
-            wanted: The rights the request needs.
+            asked: ``WWW-Authenticate`` of the refusal; its scope is added to ``needed``.
+            needed: The rights the request needs.
             repository: The name inside the registry.
         """
         realm = self._realms[registry]
         schemes = _read_challenge(asked, registry)
         realm.schemes = schemes or realm.schemes
-        current = await self._header(realm, registry, wanted, repository)
+        current = await self._header(realm, registry, needed, repository)
         if current != used:
             return current  # another request renewed it meanwhile
-        told = _parse_scope(schemes.get("bearer", {}).get("scope", ""))
-        fresh = await self._header(realm, registry, wanted, repository, used, told)
+        demanded = _parse_scope(schemes.get("bearer", {}).get("scope", ""))
+        fresh = await self._header(realm, registry, needed, repository, used, demanded)
         return None if fresh == used else fresh
 
     def _realm(self, registry: str, base: str) -> _Realm:
@@ -173,21 +173,21 @@ class Authorizer:
         self,
         realm: _Realm,
         registry: str,
-        wanted: Scopes,
+        needed: Scopes,
         repository: str,
         refused: str | None = None,
-        told: Scopes = frozenset(),
+        demanded: Scopes = frozenset(),
     ) -> str | None:
         """From the store, or anew where it is missing, near its end, too narrow or refused."""
         if "bearer" in realm.schemes:
-            resources = frozenset(resource for resource, _ in wanted)
+            resources = frozenset(resource for resource, _ in needed)
 
             def fits() -> _Token | None:
                 token = realm.tokens.get(resources)
                 good = (
                     token is not None
                     and f"Bearer {token.value}" != refused
-                    and wanted <= token.granted
+                    and needed <= token.granted
                     and self._now() <= token.ends - _EARLY
                 )
                 return token if good else None
@@ -198,7 +198,7 @@ class Authorizer:
                 nonlocal asked_ourselves
                 asked_ourselves = True
                 token = realm.tokens.get(resources)
-                union = wanted | told | (token.granted if token else wanted)
+                union = needed | demanded | (token.granted if token else needed)
                 asked = realm.schemes["bearer"]
                 realm.tokens[resources] = await self._token(
                     realm, asked, registry, union, repository
@@ -223,12 +223,12 @@ class Authorizer:
         realm: _Realm,
         asked: dict[str, str],
         registry: str,
-        wanted: Scopes,
+        needed: Scopes,
         repository: str,
     ) -> _Token:
         url = self._service(realm, asked.get("realm", ""), registry)
         found = await self._keyring.find(registry, repository)
-        scope = [f"{resource}:{action}" for resource, action in _by_resource(wanted)]
+        scope = [f"{resource}:{action}" for resource, action in _by_resource(needed)]
         service = {"service": asked["service"]} if "service" in asked else {}
         send = self._send
         if found and found.identity:
@@ -251,7 +251,7 @@ class Authorizer:
                 answer.status, answer.body,
                 doing="asking for a token", where=registry, host=registry,
             )  # fmt: skip
-        return self._read(answer, registry, wanted)
+        return self._read(answer, registry, needed)
 
     def _service(self, realm: _Realm, url: str, registry: str) -> str:
         """The token service's address, if it may be asked for this registry at all.
@@ -283,10 +283,10 @@ class Authorizer:
 
     def _read(self, answer: Answer, registry: str, granted: Scopes) -> _Token:
         try:
-            data: dict[str, Any] = json.loads(answer.body)
+            data: dict[str, Any] = json_text.read(answer.body)
             value = data.get("token") or data["access_token"]
             life = float(data.get("expires_in") or 0)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             value, life = None, math.nan
         usable = isinstance(value, str) and value.isascii() and value.isprintable()
         if not usable or not math.isfinite(life):
@@ -312,9 +312,9 @@ def _basic(found: Credential) -> str:
     return "Basic " + base64.b64encode(pair).decode()
 
 
-def _by_resource(wanted: Scopes) -> list[tuple[str, str]]:
+def _by_resource(needed: Scopes) -> list[tuple[str, str]]:
     actions: dict[str, list[str]] = {}
-    for resource, action in sorted(wanted):
+    for resource, action in sorted(needed):
         actions.setdefault(resource, []).append(action)
     return [(resource, ",".join(names)) for resource, names in actions.items()]
 

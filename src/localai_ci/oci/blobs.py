@@ -54,24 +54,6 @@ async def exists(transport: Transport, repository: Repository, digest: str) -> b
     return True
 
 
-async def mount(
-    transport: Transport, repository: Repository, blob: Descriptor, source: Repository
-) -> bool:
-    """Link a blob from another repository of the same registry, without moving its bytes.
-
-    Returns:
-        Whether it is there now. Where the registry starts an upload instead, that is cancelled.
-    """
-    try:
-        session = await _mount(transport, repository, blob, source)
-    except RegistryError:
-        return False
-    if session is None:
-        return True
-    await _cancel(transport, repository, session)
-    return False
-
-
 async def push(
     transport: Transport,
     repository: Repository,
@@ -241,7 +223,7 @@ class _Upload:
         self.location = _location(self._transport, self._repository, answer) or self.location
         first, _, last = answer.headers.get("Range", "").removeprefix("bytes=").partition("-")
         # "0-0" is one byte, or none: registries differ (distribution-spec#577).
-        if first != "0" or not last.isdecimal() or int(last[:18]) == 0:
+        if first != "0" or not (last.isascii() and last.isdecimal()) or int(last[:18]) == 0:
             return 0
         return int(last[:18]) + 1
 
@@ -285,7 +267,7 @@ class _Upload:
 async def _open(
     transport: Transport, repository: Repository, blob: Descriptor, source: Repository | None
 ) -> str | None:
-    """Open an upload session, by a mount where that may save it; a refused mount is no failure.
+    """Open an upload session, by a mount where that may save it; a refused mount is not a failure.
 
     Returns:
         The session's address, or None if the mount made the blob present.

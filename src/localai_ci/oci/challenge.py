@@ -1,7 +1,7 @@
 """``WWW-Authenticate`` by the grammar of RFC 9110, section 11: read from left to right, once.
 
 ``challenge = scheme [ 1*SP ( token68 / #auth-param ) ]``. Names are of no case, values may be
-unquoted, blanks may stand around ``=``, and what is no challenge (such as a token68) does no harm.
+unquoted, blanks may stand around ``=``, and what is not a challenge (a token68) does no harm.
 """
 
 import re

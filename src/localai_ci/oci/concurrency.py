@@ -30,7 +30,7 @@ async def run_all(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
     Raises:
         LocalaiCiError: after all have ended: the one failure, or `SeveralError`.
     """
-    wanted = list(calls)
+    started = list(calls)
     done: dict[int, T] = {}
     failed: dict[int, LocalaiCiError] = {}
 
@@ -41,11 +41,11 @@ async def run_all(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
             failed[number] = e
 
     async with anyio.create_task_group() as group:
-        for number, call in enumerate(wanted):
+        for number, call in enumerate(started):
             group.start_soon(one, number, call)
     match [failed[number] for number in sorted(failed)]:
         case []:
-            return [done[number] for number in range(len(wanted))]
+            return [done[number] for number in range(len(started))]
         case [failure]:
             raise failure
         case several:

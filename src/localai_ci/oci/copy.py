@@ -20,11 +20,6 @@ class MovedError(RegistryError):
     """A tag has neither the value it had nor the one it was given: somebody else wrote it."""
 
 
-async def exists(transport: Transport, image: Reference) -> str | None:
-    """The digest of an image, or None (HEAD)."""
-    return await manifests.find(transport, image)
-
-
 async def settled(
     transport: Transport, image: Reference, digest: str, before: str | None = None
 ) -> None:
@@ -41,7 +36,7 @@ async def settled(
         RegistryError: it stayed as before for the policy's ``settle`` seconds.
     """
 
-    async def look() -> str | None:
+    async def read() -> str | None:
         found = await manifests.find(transport, image)
         if found is None:
             # HEAD and PUT disagree: GET decides, and is asked from then on if it knows better.
@@ -54,7 +49,7 @@ async def settled(
             )
         return found if found == digest else None
 
-    if await _until(transport, look) is None:
+    if await _until_found(transport, read) is None:
         raise RegistryError(
             f"{digest} was written, but after {transport.policy.settle:g} s it still reads "
             f"{before or 'nothing'}",
@@ -66,10 +61,10 @@ async def settled(
 async def appears(transport: Transport, image: Reference) -> Manifest | None:
     """The manifest of what another program just pushed, or None if it does not appear."""
 
-    async def look() -> Manifest | None:
+    async def read() -> Manifest | None:
         return await manifests.get(transport, image)
 
-    return await _until(transport, look)
+    return await _until_found(transport, read)
 
 
 async def retag(transport: Transport, repository: Repository, image: str, tag: str) -> str:
@@ -106,7 +101,7 @@ async def copy(transport: Transport, source: Reference, target: Reference) -> st
 
     Raises:
         RegistryError: the source is missing, or a write failed.
-        ValueError: the source is no single image.
+        ValueError: the source is not a single image.
     """
     manifest = await manifests.get_existing(transport, source)
     if not target.tag:
@@ -122,7 +117,7 @@ async def copy(transport: Transport, source: Reference, target: Reference) -> st
 
 async def copy_blobs(
     transport: Transport,
-    wanted: Iterable[Descriptor],
+    needed: Iterable[Descriptor],
     sources: Iterable[Repository],
     target: Repository,
 ) -> None:
@@ -143,14 +138,14 @@ async def copy_blobs(
                 return
         raise failure
 
-    for blob in {blob.digest: blob for blob in wanted}.values():
+    for blob in {blob.digest: blob for blob in needed}.values():
         await one(blob)
 
 
-async def _until(transport: Transport, look: Callable[[], Awaitable[T | None]]) -> T | None:
-    """Look until there is something, with longer and longer pauses, as long as things settle."""
+async def _until_found(transport: Transport, read: Callable[[], Awaitable[T | None]]) -> T | None:
+    """Read until there is something, with longer and longer pauses, as long as things settle."""
     pause, left = _FIRST_PAUSE, transport.policy.settle
-    while (found := await look()) is None and left > 0:
+    while (found := await read()) is None and left > 0:
         await anyio.sleep(min(pause, left))
         left -= pause
         pause *= 2

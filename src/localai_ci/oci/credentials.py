@@ -4,7 +4,6 @@ Source: the docker-credential-helpers protocol, containers-auth.json(5). A secre
 argument of a program, never printed.
 """
 
-import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -12,7 +11,9 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from localai_ci import json_text
 from localai_ci.errors import InputError, LocalaiCiError
+from localai_ci.files import read_file
 from localai_ci.oci import limits
 from localai_ci.oci.docker_config import HUB, Config, Credential, docker_config, read
 
@@ -124,24 +125,19 @@ class Keyring:
 
     def _load(self) -> list[Config]:
         if self._read is None:
-            self._read = [read(_text(path), str(path)) for path in self._files if path.exists()]
+            self._read = [
+                read(read_file(path, limits.CONFIG_BYTES, _REMEDY), str(path))
+                for path in self._files
+                if path.exists()
+            ]
         return self._read
+
+
+_REMEDY = "Fix it, or set DOCKER_CONFIG to another folder."
 
 
 class _NoHelperError(LocalaiCiError):
     """A configuration names a helper that is not installed."""
-
-
-def _text(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(limits.CONFIG_BYTES + 1)
-    except OSError as e:
-        raise InputError(
-            f"cannot be read: {e.strerror or e}",
-            where=str(path),
-            remedy="Fix it, or set DOCKER_CONFIG to another folder.",
-        ) from None
 
 
 async def _ask_helper(name: str, server: str) -> Credential | None:
@@ -180,7 +176,7 @@ async def _ask_helper(name: str, server: str) -> Credential | None:
             remedy=f"Try it by hand: echo {server} | {program} get",
         )
     try:
-        answer = json.loads(done.stdout)
+        answer = json_text.read(done.stdout, limits.CONFIG_BYTES)
         username, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError):
         raise LocalaiCiError(

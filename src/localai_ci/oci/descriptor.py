@@ -29,8 +29,12 @@ class Descriptor:
 
         Raises:
             KeyError: a field is missing.
+            TypeError: one is of another kind.
         """
-        return cls(said["mediaType"], said["digest"], said["size"])
+        media_type, digest, size = said["mediaType"], said["digest"], said["size"]
+        if not (isinstance(media_type, str) and isinstance(digest, str) and type(size) is int):
+            raise TypeError("not a descriptor")
+        return cls(media_type, digest, size)
 
     def as_json(self) -> dict[str, Any]:
         """As the specification writes it."""

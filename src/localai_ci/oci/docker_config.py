@@ -6,18 +6,22 @@ in any case) and containers-auth.json (keys with a part of the path; the longest
 
 import base64
 import binascii
+import codecs
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from localai_ci import json_text
 from localai_ci.errors import InputError
 from localai_ci.oci import limits
 from localai_ci.oci.reference import HUB_NAMES
+from localai_ci.text import quoted
 
 HUB = "https://index.docker.io/v1/"
 """Docker Hub, as docker itself writes it and asks helpers for it."""
+_MARK = codecs.BOM_UTF8  # of Windows' editors
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _API = re.compile(r"v[12](?:/.*)?")
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -114,15 +118,15 @@ def read(text: str | bytes, where: str) -> Config:
     """Read a configuration.
 
     Raises:
-        InputError: it is none; the message says which part, and nothing of its content.
+        InputError: it is not one; the message says which part, and nothing of its content.
     """
     if len(text) > limits.CONFIG_BYTES:
         raise _unreadable(f"longer than {limits.CONFIG_BYTES} bytes", where)
     try:
-        data = json.loads(
-            text.decode("utf-8-sig") if isinstance(text, bytes) else text.lstrip("\ufeff")
+        data = json_text.read(
+            text.removeprefix(_MARK) if isinstance(text, bytes) else text.lstrip("\ufeff")
         )
-    except (ValueError, RecursionError):
+    except ValueError:
         data = None
     if not isinstance(data, dict):
         raise _unreadable("not a JSON object, so no credential can be read from it", where)
@@ -132,7 +136,7 @@ def read(text: str | bytes, where: str) -> Config:
         where,
         tuple(_entries(_table(known, "auths", where), where)),
         tuple(
-            (Place.of(key), _helper(name, f"credHelpers[{key!r}]", where))
+            (Place.of(key), _helper(name, f"credHelpers[{quoted(key)}]", where))
             for key, name in _table(known, "credHelpers", where).items()
             if name
         ),
@@ -167,13 +171,14 @@ def _entries(
         if not entry:
             entry = {}  # noqa: PLW2901 - docker notes so that a helper has it
         if not isinstance(entry, dict):
-            raise _unreadable(f"its `auths` entry of {Place.of(key).registry} is no object", where)
+            place = quoted(Place.of(key).registry)
+            raise _unreadable(f"its `auths` entry of {place} is not an object", where)
         fields = {name.lower(): value for name, value in entry.items()}
         for name in ("auth", "identitytoken", "username", "password"):
             if not isinstance(fields.get(name) or "", str):
-                place = Place.of(key).registry
+                place = quoted(Place.of(key).registry)
                 raise _unreadable(
-                    f"its `auths` entry of {place} has a `{name}` that is no text", where
+                    f"its `auths` entry of {place} has a `{name}` that is not text", where
                 )
         yield key, Place.of(key), fields
 

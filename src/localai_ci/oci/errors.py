@@ -1,13 +1,13 @@
 """What a registry answered that cannot be gone on with."""
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from localai_ci import json_text
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import limits
 from localai_ci.oci.retry import phrase
-from localai_ci.text import printable
+from localai_ci.text import cut as cut_at
 
 _REMEDIES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "Sign in first: docker login {host}",
@@ -52,7 +52,7 @@ class DigestError(RegistryError):
 
 
 def answered(status: int, body: bytes, *, doing: str, where: str, host: str) -> RegistryError:
-    """The error for an answer that is no success.
+    """The error for an answer that is not a success.
 
     Args:
         status: HTTP status.
@@ -62,8 +62,8 @@ def answered(status: int, body: bytes, *, doing: str, where: str, host: str) -> 
         host: The registry, for the remedy.
     """
     faults = _faults(body)
-    told = "; ".join(f"{code}: {message}" if message else code for code, message in faults)
-    said = cut(told) if faults else excerpt(body)
+    listed = "; ".join(f"{code}: {message}" if message else code for code, message in faults)
+    said = cut(listed) if faults else excerpt(body)
     return RegistryError(
         f"{doing}: the registry answered {phrase(status)}" + (f" ({said})" if said else ""),
         where=where,
@@ -80,17 +80,16 @@ def excerpt(body: bytes) -> str:
 
 def cut(text: str) -> str:
     """What somebody else wrote, printable and short."""
-    whole = printable(text[: limits.TOLD + 1])
-    return whole if len(whole) <= limits.TOLD else f"{whole[: limits.TOLD]}…"
+    return cut_at(text, limits.TOLD)
 
 
 def _faults(body: bytes) -> list[tuple[str, str]]:
     try:
-        errors = json.loads(body)["errors"]
+        errors = json_text.read(body)["errors"]
         return [
             (cut(str(fault.get("code") or "")), str(fault.get("message") or ""))
             for fault in errors[:_FAULTS]
             if isinstance(fault, Mapping)
         ]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return []

@@ -45,7 +45,7 @@ class Clock:
 
 @dataclass
 class Turn:
-    """One request that may go now; how it ends is told to its lane.
+    """One request that may go now; how it ends is noted in its lane.
 
     Attributes:
         verdict: Why nobody should try again, or nothing; known once it has failed.
@@ -69,7 +69,7 @@ class Turn:
         self._note(outcome(answer), slowed=slowed, retry_after=retry.retry_after(answer.headers))
 
     def usable(self) -> None:
-        """It was answered by something that is no answer for good: the host is up."""
+        """It was answered by something that is not an answer for good: the host is up."""
         self.lane.circuit.succeeded()
 
     def broke(self, why: str) -> None:
@@ -206,7 +206,7 @@ class Host:
                 if lane.circuit.since is not None:
                     lane.circuit.give_up(self._clock.now())
 
-    def told(self) -> str:
+    def trouble(self) -> str:
         """Since when the host has not answered well, if so: the end of a sentence."""
         troubled = [s for lane in self._lanes.values() if (s := lane.circuit.since) is not None]
         if not troubled:

@@ -34,6 +34,9 @@ REDIRECTS = 5
 PAGES = 2_000
 """Of one list of tags."""
 
+TAGS = 500_000
+"""Of one repository."""
+
 REFERRERS = 10_000
 """Rows of a list of what refers to one image."""
 

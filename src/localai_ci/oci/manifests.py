@@ -5,19 +5,20 @@ every one written is compared with the digest that the registry answers.
 Source: OCI distribution specification 1.1.
 """
 
-import json
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from localai_ci import json_text
 from localai_ci.errors import InputError
+from localai_ci.oci import limits
 from localai_ci.oci.answer import Answer
 from localai_ci.oci.descriptor import Descriptor
 from localai_ci.oci.digest import digest_like, digest_of, is_digest
 from localai_ci.oci.errors import DigestError, RegistryError, answered, cut, excerpt
 from localai_ci.oci.heads import ask, distrust
 from localai_ci.oci.pages import circle, pages
-from localai_ci.oci.reference import Reference, Repository
+from localai_ci.oci.reference import Reference, Repository, is_tag
 from localai_ci.oci.transport import Transport
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -56,10 +57,10 @@ def parts(manifest: Manifest) -> tuple[Descriptor, tuple[Descriptor, ...]]:
     """The configuration and the layers of an image manifest.
 
     Raises:
-        ValueError: it is no image manifest.
+        ValueError: it is not an image manifest.
     """
     try:
-        data = json.loads(manifest.raw)
+        data = json_text.read(manifest.raw)
         config, *layers = (Descriptor.read(part) for part in (data["config"], *data["layers"]))
     except (ValueError, KeyError, TypeError):
         raise ValueError("not the manifest of one image") from None
@@ -92,17 +93,17 @@ async def find(transport: Transport, image: Reference) -> str | None:
         return found.digest if found else None
     if answer.status == HTTPStatus.NOT_FOUND:
         return None
-    told = answer.headers.get("Docker-Content-Digest")
+    reported = answer.headers.get("Docker-Content-Digest")
     # Some registries forbid HEAD of what is missing (JFrog), some send no digest with it.
-    unclear = answer.ok and (not is_digest(told) or answer.media_type in _PAGES)
+    unclear = answer.ok and (not is_digest(reported) or answer.media_type in _PAGES)
     if answer.status == HTTPStatus.FORBIDDEN or unclear:
         there = await get(transport, image)
         return there.digest if there else None
     if not answer.ok:
         raise _refused(answer, "HEAD manifest", image)
-    if image.digest and told != image.digest:
-        raise DigestError(f"the registry says that this is {told}", where=str(image))
-    return told
+    if image.digest and reported != image.digest:
+        raise DigestError(f"the registry says that this is {reported}", where=str(image))
+    return reported
 
 
 async def head_confirmed(
@@ -150,8 +151,8 @@ def _read(answer: Answer, image: Reference) -> Manifest | None:
         return None
     if not answer.ok:
         raise _refused(answer, "GET manifest", image)
-    told = answer.headers.get("Docker-Content-Digest")
-    for expected in (image.digest, told):
+    reported = answer.headers.get("Docker-Content-Digest")
+    for expected in (image.digest, reported):
         if expected and digest_like(expected, answer.body) != expected:
             raise DigestError(
                 f"{cut(expected)} was announced, the bytes are {digest_of(answer.body)}",
@@ -164,11 +165,11 @@ def _media_type(answer: Answer, image: Reference) -> str:
     """What kind of manifest it is: by its header, else by its own word, else by its fields.
 
     Raises:
-        RegistryError: it is no manifest at all, or of two kinds at once (CVE-2021-41190).
+        RegistryError: it is not a manifest at all, or of two kinds at once (CVE-2021-41190).
     """
     try:
-        data = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        data = json_text.read(answer.body)
+    except ValueError:
         data = None
     if isinstance(data, dict):
         index, single = "manifests" in data, "layers" in data or "config" in data
@@ -180,7 +181,7 @@ def _media_type(answer: Answer, image: Reference) -> str:
         if answer.media_type not in _PAGES and kind in _KNOWN and agreed:
             return kind
     raise RegistryError(
-        f"it answered what is no manifest: {cut(answer.media_type) or 'bytes of no type'} "
+        f"it answered what is not a manifest: {cut(answer.media_type) or 'bytes of no type'} "
         f"({excerpt(answer.body)})",
         where=str(image),
         remedy=f"See what {image.repository.registry} is, or what stands in front of it.",
@@ -235,10 +236,10 @@ async def put(
         there = await find(transport, image) if answer.status in _IMMUTABLE else None
         if there != manifest.digest:
             raise _refused(answer, "PUT manifest", image)
-    told = answer.headers.get("Docker-Content-Digest") or manifest.digest
-    if answer.ok and told != manifest.digest:
+    reported = answer.headers.get("Docker-Content-Digest") or manifest.digest
+    if answer.ok and reported != manifest.digest:
         raise DigestError(
-            f"{manifest.digest} was written, the registry says {told}", where=str(image)
+            f"{manifest.digest} was written, the registry says {reported}", where=str(image)
         )
     return answer
 
@@ -286,6 +287,12 @@ async def list_tags(transport: Transport, repository: Repository, page: int = 10
             found |= dict.fromkeys(names)
             if not names:  # some name a next page even after the last one
                 break
+            if len(found) > limits.TAGS:
+                raise RegistryError(
+                    f"it has more than {limits.TAGS} tags",
+                    where=str(repository),
+                    remedy="Collect old ones: localai-ci gc.",
+                )
             if len(found) == known:
                 raise circle(repository, "list tags")
     return list(found)
@@ -297,13 +304,16 @@ _IMMUTABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.METHOD_NOT
 
 def _tags_of(answer: Answer, repository: Repository) -> list[str]:
     try:
-        return [str(name) for name in json.loads(answer.body)["tags"] or []]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        names = json_text.read(answer.body)["tags"] or []
+    except (ValueError, KeyError, TypeError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise RegistryError(
-            f"what it answered is no list of tags ({excerpt(answer.body)})",
+            f"what it answered is not a list of tags ({excerpt(answer.body)})",
             where=str(repository),
             remedy="See whether this address is a registry, and run it again.",
-        ) from None
+        )
+    return [name for name in names if is_tag(name)]  # what is none can neither be read nor moved
 
 
 async def _peek(transport: Transport, image: Reference) -> Answer:

@@ -9,14 +9,16 @@ from localai_ci.oci.errors import RegistryError, cut
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
 
-_LINK = re.compile(r"\s*(?:<([^>]*)>|([^\s<>;,]+))\s*((?:;[^;,\"]*(?:\"[^\"]*\")?)+),?")
-_NEXT = re.compile(r";\s*rel\s*=\s*\"?(?:[^\";]*\s)?next(?![\w-])", re.IGNORECASE)
+# Read from left to right, once: each takes what it takes for good.
+_GAP = re.compile(r"[\s,]*+")
+_TARGET = re.compile(r"<([^>]*+)>?|([^\s<>;,]++)")
+_PARAMETER = re.compile(r"\s*+;\s*+([^\s=;,\"]*+)\s*+(?:=\s*+(?:\"([^\"]*+)\"?|([^\s;,\"]*+)))?+")
 
 
 async def pages(
     transport: Transport, repository: Repository, first: str, doing: str
 ) -> AsyncGenerator[Answer]:
-    """The answers of all pages of a list; what is no success is the last one.
+    """The answers of all pages of a list; what is not a success is the last one.
 
     Args:
         transport: The way out.
@@ -56,10 +58,24 @@ def next_page(link: str) -> str | None:
 
     Some registries leave out the angle brackets, or the quotes.
     """
-    for target, bare, parameters in _LINK.findall(link):
-        if _NEXT.search(parameters):
-            return str(target or bare)
+    at, end = 0, len(link)
+    while (at := _after(_GAP, link, at)) < end:
+        target = _TARGET.match(link, at)
+        if target is None:
+            at += 1
+            continue
+        at = target.end()
+        while parameter := _PARAMETER.match(link, at):
+            name, value, bare = parameter.groups(default="")
+            if name.lower() == "rel" and "next" in (value or bare).lower().split():
+                return target[1] or target[2] or ""
+            at = parameter.end()
     return None
+
+
+def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
 
 
 def _unreadable(repository: Repository, what: str) -> RegistryError:

@@ -33,13 +33,13 @@ class Reach:
         self._auth_hosts = auth_hosts or {}
         self._own: set[str] = set()
         self._tellers: dict[str, set[str]] = {}
-        self._rooms: dict[str, set[str]] = {}
+        self._nets: dict[str, set[str]] = {}
 
     def own(self, host: str) -> None:
         """Note a host (with its port, if any) that the user named."""
         self._own.add(address.origin(f"https://{host}").host)
 
-    def told(self, url: str, by: str) -> str:
+    def refusal(self, url: str, by: str) -> str:
         """Why an address that ``by`` (host and port) named is not gone to, or nothing."""
         try:
             place = address.origin(url)
@@ -51,25 +51,25 @@ class Reach:
         if place.host in self._own or place.host == teller:
             return ""
         self._tellers.setdefault(place.host, set()).add(teller)
-        room = address.room_of_name(place.host)
-        if room and not self.allows(place.host, room):
-            return f"it is in a net of the kind {room!r}, the registry is not"
+        kind = address.net_kind_of_name(place.host)
+        if kind and not self.allows(place.host, kind):
+            return f"it is in a net of the kind {kind!r}, the registry is not"
         return ""
 
     def plain(self, url: str) -> bool:
         """Whether an address may be reached without TLS."""
         return without_tls(address.netloc(url), self._plain_http)
 
-    def allows(self, host: str, room: str) -> bool:
+    def allows(self, host: str, kind: str) -> bool:
         """Whether a host may be at an address of this kind."""
-        if room == "public" or host.lower() in self._own:
+        if kind == "public" or host.lower() in self._own:
             return True
         tellers = self._tellers.get(host.lower(), set())
-        return all(room in self._rooms_of(teller) for teller in tellers)
+        return all(kind in self._nets_of(teller) for teller in tellers)
 
-    def saw(self, host: str, room: str) -> None:
+    def saw(self, host: str, kind: str) -> None:
         """Note where a host is."""
-        self._rooms.setdefault(host.lower(), set()).add(room)
+        self._nets.setdefault(host.lower(), set()).add(kind)
 
     def signs_in(self, registry: str, host: str, realm: Origin) -> bool:
         """Whether a token service is of the registry's own site, or declared to be its.
@@ -85,12 +85,12 @@ class Reach:
             return True
         if _KNOWN.get(own) == realm.host:
             return True
-        rooms = {address.room_of_name(own), address.room_of_name(realm.host)}
-        return rooms == {"loopback"} or (rooms == {""} and _site(own) == _site(realm.host))
+        kinds = {address.net_kind_of_name(own), address.net_kind_of_name(realm.host)}
+        return kinds == {"loopback"} or (kinds == {""} and _site(own) == _site(realm.host))
 
-    def _rooms_of(self, host: str) -> set[str]:
-        room = address.room_of_name(host)
-        return {room} if room else self._rooms.get(host, set())
+    def _nets_of(self, host: str) -> set[str]:
+        kind = address.net_kind_of_name(host)
+        return {kind} if kind else self._nets.get(host, set())
 
 
 @cache

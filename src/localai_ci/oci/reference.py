@@ -10,7 +10,9 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from localai_ci.errors import InputError
+from localai_ci.oci import address
 from localai_ci.oci.digest import is_digest
+from localai_ci.text import quoted
 
 _PATH = re.compile(
     r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
@@ -53,7 +55,7 @@ class Repository:
         reference = Reference.parse(text)
         if reference.tag or reference.digest:
             raise InputError(
-                f"{text!r} names one image; a repository is expected here",
+                f"{quoted(text, 200)} names one image; a repository is expected here",
                 remedy=f"Write {str(reference.repository)!r}.",
             )
         return reference.repository
@@ -74,7 +76,7 @@ class Repository:
         if is_tag(tag_or_digest):
             return Reference(self, tag=tag_or_digest)
         raise InputError(
-            f"{tag_or_digest!r} is neither a tag nor a digest",
+            f"{quoted(tag_or_digest)} is neither a tag nor a digest",
             where=str(self),
             remedy="A tag has at most 128 of A-Za-z0-9._- and starts with none of .-",
         )
@@ -112,16 +114,18 @@ class Reference:
         if registry == "docker.io" and "/" not in path:
             path = f"library/{path}"
         faults = {
-            f"the registry {registry!r} is not a host": not _HOST.fullmatch(registry),
-            f"the name {path!r} has other than a-z, 0-9 and separators": not _PATH.fullmatch(path),
-            f"the tag {tag!r} is not one": (tag or name.endswith(":")) and not is_tag(tag),
-            f"the digest {digest!r} is not one": "@" in text and not is_digest(digest),
+            f"the registry {quoted(registry)} is not a host": not _is_host(registry),
+            f"the name {quoted(path)} has other than a-z, 0-9 and separators": not _PATH.fullmatch(
+                path
+            ),
+            f"the tag {quoted(tag)} is not one": (tag or name.endswith(":")) and not is_tag(tag),
+            f"the digest {quoted(digest)} is not one": "@" in text and not is_digest(digest),
         }
         for fault, found in faults.items():
             if found:
                 raise InputError(
                     f"not an image reference: {fault}",
-                    where=repr(text),
+                    where=quoted(text, 200),
                     remedy="The form is host/path:tag or host/path@sha256:<64 hex digits>.",
                 )
         return cls(Repository(registry, path), tag=tag, digest=digest)
@@ -142,10 +146,17 @@ class Reference:
         return f"{self.repository}{tag}{digest}"
 
 
+def _is_host(registry: str) -> bool:
+    try:
+        return bool(_HOST.fullmatch(registry)) and bool(address.origin(f"https://{registry}"))
+    except ValueError:
+        return False
+
+
 @cache  # asked for every request, of a few hosts
 def without_tls(host: str, declared: frozenset[str] = frozenset()) -> bool:
     """Whether ``host`` (with its port, if it has one) is reached by plain HTTP.
 
-    So is this machine, where that is no danger, and what is declared so.
+    So is this machine, where that is safe, and what is declared so.
     """
     return host in declared or urlsplit(f"//{host}").hostname in _LOOPBACK

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from localai_ci import json_text
 from localai_ci.oci import limits
 from localai_ci.oci.errors import RegistryError, answered
 from localai_ci.oci.manifests import OCI_INDEX, Manifest, get, put
@@ -49,7 +50,7 @@ async def attach(transport: Transport, repository: Repository, manifest: Manifes
         manifest: Its bytes name the subject; its blobs must be there.
     """
     answer = await put(transport, repository.at(manifest.digest), manifest)
-    data = json.loads(manifest.raw)
+    data = json_text.read(manifest.raw)
     subject = repository.at(data["subject"]["digest"])
     if "OCI-Subject" in answer.headers or await _ask(transport, subject, "") is not None:
         return
@@ -116,10 +117,12 @@ def _fallback(image: Reference) -> Reference:
 
 def _rows(raw: bytes, image: Reference) -> list[Row]:
     try:
-        rows = json.loads(raw)["manifests"] or []
+        rows = json_text.read(raw)["manifests"] or []
         found = [row for row in rows if isinstance(row["digest"], str)]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise RegistryError("its list of referrers is no image index", where=str(image)) from None
+    except (ValueError, KeyError, TypeError):
+        raise RegistryError(
+            "its list of referrers is not an image index", where=str(image)
+        ) from None
     return _bounded(found, image)
 
 

@@ -22,7 +22,7 @@ class CheckedResolver(ThreadedResolver):
     """Resolves, and leaves out the addresses that a name may not lead to.
 
     Args:
-        allows: Whether a host may be at an address of this kind (`address.room`).
+        allows: Whether a host may be at an address of this kind (`address.net_kind`).
         saw: Told of each kind at which a host is.
     """
 
@@ -43,9 +43,9 @@ class CheckedResolver(ThreadedResolver):
         found = await super().resolve(host, port, family)
         good = []
         for one in found:
-            room = address.room(ipaddress.ip_address(one["host"].partition("%")[0]))
-            self._saw(host, room)
-            if self._allows(host, room):
+            kind = address.net_kind(ipaddress.ip_address(one["host"].partition("%")[0]))
+            self._saw(host, kind)
+            if self._allows(host, kind):
                 good.append(one)
         if found and not good:
             raise InnerNetError(f"{host} is at {found[0]['host']}")

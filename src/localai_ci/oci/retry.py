@@ -23,7 +23,7 @@ class Policy:
     """How patient to be; all times in seconds.
 
     Args:
-        attempts: Tries of one request; to be told that there are too many requests is none.
+        attempts: Tries of one request; to be told that there are too many requests does not count.
         base: The longest first pause; it doubles from failure to failure.
         cap: The longest pause of our own choice.
         budget: The longest that one request goes on after its first failure, and how long a host

@@ -120,7 +120,7 @@ class Transport:
             doing: What is tried, for the error: ``PUT manifest``.
             where: The image or URL, for the error.
             attempt: One try, given how many before it failed; it may first ask what they did. An
-                answer that there are too many requests is no failed try.
+                answer that there are too many requests is not a failed try.
 
         Returns:
             The first answer that is not worth a retry: a success or a refusal.
@@ -131,7 +131,7 @@ class Transport:
         tries = slowed = 0
         first: float | None = None
         while True:
-            status, told, verdict, dead = 0, False, "", False
+            status, too_many, verdict, dead = 0, False, "", False
             try:
                 answer = await attempt(tries)
             except UnusableError as e:
@@ -144,16 +144,16 @@ class Transport:
                 if not retry.worth_retrying(answer.status):
                     return answer
                 last, status, host = outcome(answer), answer.status, address.netloc(answer.url)
-                told = retry.too_many(answer.status, answer.body)
+                too_many = retry.too_many(answer.status, answer.body)
             first = self._clock.now() if first is None else first
-            tries, slowed = (tries, slowed + 1) if told else (tries + 1, slowed)
+            tries, slowed = (tries, slowed + 1) if too_many else (tries + 1, slowed)
             reason = verdict or self.policy.exhausted(tries, self._clock.now() - first, slowed)
             if reason:
                 if dead:
                     self._host(host).failed_since(first)
                 times = f"{tries + slowed} time{'s' if tries + slowed > 1 else ''}"
                 raise RegistryError(
-                    f"{doing} failed {times}; {last}; {reason}{self._host(host).told()}",
+                    f"{doing} failed {times}; {last}; {reason}{self._host(host).trouble()}",
                     where=where,
                     remedy=AGAIN,
                     status=status,
@@ -217,7 +217,7 @@ class Transport:
             raise RegistryError(f"a dry run only reads, but this is a {method}", where=url)
         base, url = self.base(repository), self.url(repository, path)
         self._reach.own(repository.host)
-        wanted = scopes(repository.path, *(source.path for source in sources), push=push)
+        needed = scopes(repository.path, *(source.path for source in sources), push=push)
         sent = dict(headers or {})
         if window:
             sent["Range"] = window.header
@@ -225,11 +225,11 @@ class Transport:
         if not _same(url, base):  # an upload elsewhere: no password
             return await self._exchange(request, repository.host, url, None)
         registry = repository.registry
-        signature = await self._auth.header(registry, base, wanted, repository.path)
+        signature = await self._auth.header(registry, base, needed, repository.path)
         answer = await self._exchange(request, repository.host, url, signature)
         if answer.status == HTTPStatus.UNAUTHORIZED and _same(answer.url, base):
             asked = answer.headers.get("WWW-Authenticate")
-            renewed = await self._auth.renew(registry, signature, asked, wanted, repository.path)
+            renewed = await self._auth.renew(registry, signature, asked, needed, repository.path)
             if renewed:
                 answer = await self._exchange(request, repository.host, url, renewed)
         return answer
@@ -257,7 +257,7 @@ class Transport:
         """
         try:
             url = address.follow(answer.url or self.url(repository, ""), location)
-            fault = self._reach.told(url, repository.host)
+            fault = self._reach.refusal(url, repository.host)
         except ValueError as e:
             url, fault = location, str(e)
         if fault:
@@ -298,7 +298,7 @@ class Transport:
         async def attempt(_: int) -> Answer:
             if ping:
                 return await self._exchange(request, host, url, None)
-            if fault := self._reach.told(url, registry or host):
+            if fault := self._reach.refusal(url, registry or host):
                 raise UnusableError(f"{cut(address.shown(url))} is not gone to: {fault}", host)
             return await self._hop(request, host, SIGN_IN, url, None)
 
@@ -318,7 +318,7 @@ class Transport:
                 return answer
             try:
                 following = address.follow(url, location)
-                fault = self._reach.told(following, host)
+                fault = self._reach.refusal(following, host)
             except ValueError as e:
                 following, fault = location, str(e)
             if fault:

@@ -172,7 +172,7 @@ def certificates() -> ssl.SSLContext:
 
 
 async def _read(answer: "aiohttp.ClientResponse", window: Window | None, host: str) -> bytes:
-    """The body: the wanted part of a blob, or all of an answer that is no blob."""
+    """The body: the wanted part of a blob, or all of an answer that is not a blob."""
     skip, most, cut = 0, limits.ANSWER_BYTES, False
     if window and answer.status == HTTPStatus.PARTIAL_CONTENT:
         most = window.length
@@ -221,7 +221,7 @@ def _broken(error: Exception, host: str) -> WireError:
         return UnusableError(f"its certificate is not trusted (set SSL_CERT_FILE?): {said}", host)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return WireError(f"the proxy refused: {error.status}", host)
-    if isinstance(error, aiohttp.ClientResponseError):  # of an answer that is no HTTP
+    if isinstance(error, aiohttp.ClientResponseError):  # of an answer that is not HTTP
         kind = UnusableError if _TOO_LONG in error.message else WireError
         return kind(f"its answer cannot be read: {quoted(error.message, limits.TOLD)}", host)
     if isinstance(error, aiohttp.InvalidURL | UnicodeError):

@@ -6,13 +6,16 @@ is an error or, where a line could be a path all the same, a doubt: never a list
 """
 
 import codecs
-import json
 import posixpath
 import re
 from typing import Any
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
 from localai_ci.text import quoted
+
+LIST_REMEDY = "Give one path a line, as `git diff --name-only` prints them."
 
 
 class PathList(tuple[str, ...]):  # noqa: SLOT001 - it has an attribute
@@ -30,6 +33,8 @@ def parse_list(data: bytes, where: str) -> PathList:
     Raises:
         InputError: a path outside of the tree, or a list in a form that is not read.
     """
+    if len(data) > bounds.LIST_BYTES:
+        raise _form(f"longer than {bounds.LIST_BYTES} bytes", where)
     data = _as_utf8(data, where)
     doubt = ""
     if data.lstrip()[:1] in (b"[", b"{") and b"\0" not in data:
@@ -64,11 +69,7 @@ def _as_utf8(data: bytes, where: str) -> bytes:
 
 
 def _form(what: str, where: str) -> InputError:
-    return InputError(
-        f"the list of changed files is {what}",
-        where=where,
-        remedy="Give one path a line, as `git diff --name-only` prints them.",
-    )
+    return InputError(f"the list of changed files is {what}", where=where, remedy=LIST_REMEDY)
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -77,6 +78,12 @@ def _lines(data: bytes) -> list[bytes]:
 
 def _inside(path: str, where: str, exact: bool) -> str:
     """The path from the top of the tree; without detours, if a person may have written it."""
+    if len(path) > bounds.PATH_LENGTH:
+        raise InputError(
+            f"{quoted(path)} has more than {bounds.PATH_LENGTH} characters",
+            where=where,
+            remedy=LIST_REMEDY,
+        )
     straight = path
     if exact:
         straight = ".." if ".." in path.split("/") else path
@@ -118,12 +125,12 @@ def _from_json(data: bytes, where: str) -> list[str]:
 
 def _documents(data: bytes) -> list[Any] | None:
     try:
-        return [json.loads(data)]
-    except (ValueError, RecursionError):
+        return [json_text.read(data)]
+    except ValueError:
         pass
     try:  # one a line, as `gh api --jq '.[]'` and `--paginate` print them
-        return [json.loads(line) for line in _lines(data) if line.strip()]
-    except (ValueError, RecursionError):
+        return [json_text.read(line) for line in _lines(data) if line.strip()]
+    except ValueError:
         return None
 
 

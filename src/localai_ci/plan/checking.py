@@ -12,7 +12,7 @@ from localai_ci.matrix.rules import Inputs, takes
 from localai_ci.matrix.tables import RULES, nothing, tables
 from localai_ci.matrix.tree import Tree
 from localai_ci.plan.coverage import coverage
-from localai_ci.text import plural
+from localai_ci.text import and_more, plural, printable
 
 
 def check_all(path: Path | None, source: Path | None) -> tuple[Matrix, list[Finding]]:
@@ -50,8 +50,14 @@ def idle_rules(matrix: Matrix, rules: Inputs) -> list[Finding]:
     ]
 
 
-def as_text(matrix: Matrix, found: Sequence[Finding]) -> str:
-    """Two lines a finding, and how many there are."""
-    lines = [f"{f.severity}: {f.where}: {f.what}\n  {f.remedy}" for f in found]
+def as_text(matrix: Matrix, found: Sequence[Finding], most: int | None = None) -> str:
+    """Two lines a finding, of the first ones where ``most`` is given, and how many there are."""
+    lines = [
+        f"{f.severity}: {printable(f.where)}: {printable(f.what)}\n  {printable(f.remedy)}"
+        for f in found[:most]
+    ]
+    lines += [more] if most is not None and (more := and_more(found, most)) else []
     counts = ", ".join(plural(sum(f.severity is s for f in found), s) for s in Severity)
-    return "\n".join([*lines, f"{len(matrix.entries)} entries of {matrix.source}: {counts}"])
+    return "\n".join(
+        [*lines, f"{len(matrix.entries)} entries of {printable(matrix.source)}: {counts}"]
+    )

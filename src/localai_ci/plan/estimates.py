@@ -1,11 +1,13 @@
 """How long things take: of entries and jobs by estimates.yaml, and measured ones for it."""
 
-import json
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.config.estimates import LONGEST, Estimates
+from localai_ci.config.foreign import below, regular
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
 from localai_ci.text import quoted
@@ -75,12 +77,14 @@ def from_receipts(folder: Path) -> dict[str, float]:
     from statistics import median
 
     found: dict[str, list[float]] = {}
-    for path in sorted(folder.rglob("*.json")):
+    for path in below(folder, ".json"):
         try:
-            receipt = json.loads(path.read_bytes())
-        except (ValueError, RecursionError, OSError) as e:
+            receipt = json_text.read(regular(path, bounds.RECEIPT_BYTES))
+        except (ValueError, OSError) as e:
             raise InputError(
-                f"not JSON: {quoted(e)}", where=str(path), remedy="Drop it, or correct it."
+                f"not a receipt: {quoted(e, 200)}",
+                where=str(path),
+                remedy="Drop it, or correct it.",
             ) from None
         if not isinstance(receipt, Mapping):
             continue
@@ -106,6 +110,8 @@ def from_receipts(folder: Path) -> dict[str, float]:
 def with_measured(text: str, measured: Mapping[str, float]) -> str:
     """The text of estimates.yaml with its last section, ``measured``, replaced."""
     head, _, _ = text.partition("\nmeasured:")
-    lines = [f"  {json.dumps(entry)}: {minutes:g}" for entry, minutes in sorted(measured.items())]
+    lines = [
+        f"  {json_text.write(entry)}: {minutes:g}" for entry, minutes in sorted(measured.items())
+    ]
     section = "measured:\n" + "\n".join(lines) if lines else "measured: {}"
     return f"{head}\n{section}\n"

@@ -1,11 +1,13 @@
 """The forms of a plan, by name. What makes them is loaded when one is asked for."""
 
-import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
+from localai_ci import json_text
+
 if TYPE_CHECKING:
     from localai_ci.plan.report import Report
+    from localai_ci.plan.saved_plan import SavedPlan
 
 
 class PlanFormat(StrEnum):
@@ -33,7 +35,13 @@ class PlanFormat(StrEnum):
         return known.get(self, "md")
 
 
-def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: int = 0) -> str:
+def render(
+    report: "Report",
+    form: PlanFormat,
+    shard_size: int = 240,
+    blocks: int = 0,
+    against: "SavedPlan | None" = None,
+) -> str:
     """A plan as text; a table is Markdown's, which a terminal shows as well as a file.
 
     Args:
@@ -41,6 +49,7 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
         form: Which form.
         shard_size: Most jobs of one of GitHub's matrices; only for ``github``.
         blocks: How many matrices its workflow has jobs for, 0 for any; only for ``github``.
+        against: An earlier plan that a page shows the difference to; only for ``html``.
 
     Raises:
         InputError: more jobs than GitHub takes.
@@ -49,7 +58,7 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
         case PlanFormat.json:
             from localai_ci.plan.report import as_json
 
-            return json.dumps(as_json(report), indent=1)
+            return json_text.write(as_json(report), indent=1)
         case PlanFormat.github:
             from localai_ci.plan import github
 
@@ -64,6 +73,6 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
         case PlanFormat.html:
             from localai_ci.plan.html import page
 
-            return page(report)
+            return page(report, against)
         case _:
             assert_never(form)

@@ -1,6 +1,5 @@
 """What changed between two revisions of a checkout, and what files said before: thin over git."""
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from stat import S_ISLNK, S_ISREG
 
 from localai_ci.config import bounds
+from localai_ci.config.foreign import blob_id
 from localai_ci.errors import InputError
 from localai_ci.matrix.git_objects import GitObjects
 from localai_ci.matrix.git_process import run
@@ -81,6 +81,8 @@ class Checkout:
         Raises:
             InputError: it is there and cannot be read, links out of the tree, or is too large.
         """
+        if "\n" in path:  # a batch is asked by lines, and what is read by name has none
+            return None
         head, content = self._ask(f"{revision}:{path}", path)
         if head[0] == b"symlink":
             raise self._fault(
@@ -180,6 +182,10 @@ class Checkout:
                 mode, kind, blob = meta.split(" ")
                 inside = self._submodule(path, blob) if kind == "commit" else None
                 files |= inside or {path: f"{mode} {blob}"}
+            if len(files) > bounds.TREE_FILES:
+                raise self._fault(
+                    f"it has more than {bounds.TREE_FILES} files", revision, "Check it."
+                )
         return files
 
     def mentions(
@@ -195,6 +201,8 @@ class Checkout:
 
     def _submodule(self, path: str, commit: str) -> dict[str, str] | None:
         inside = Checkout(self.path / path)
+        if not inside.path.resolve().is_relative_to(self.path.resolve()):
+            return None  # a link leads out of the tree
         # Without a .git of its own, git would answer for the repository around it.
         if not (inside.path / ".git").exists() or inside.resolve(commit) is None:
             return None
@@ -230,14 +238,21 @@ class Checkout:
     def _fault(self, what: str, where: str, remedy: str) -> InputError:
         return InputError(what, where=f"{self.path}: {quoted(where)}", remedy=remedy)
 
-    def _run(self, *arguments: str, no: tuple[int, ...] = (), stdin: str = "") -> bytes | None:
+    def _run(
+        self,
+        *arguments: str,
+        no: tuple[int, ...] = (),
+        stdin: str = "",
+        longest: int = bounds.GIT_BYTES,
+    ) -> bytes | None:
         """Standard output of a git command; None if its exit code is one that means no.
 
         Raises:
-            InputError: there is no git, this is no repository, or the command failed.
+            InputError: there is no git, this is no repository, the command failed or is endless.
         """
         try:
-            done = run(self.path, *arguments, stdin=stdin.encode("utf-8", "surrogateescape"))
+            asked = stdin.encode("utf-8", "surrogateescape")
+            done = run(self.path, *arguments, stdin=asked, longest=longest)
         except FileNotFoundError:
             raise _no_git() from None
         said = done.stderr.decode("utf-8", "replace")
@@ -250,7 +265,7 @@ class Checkout:
     def _failed(self, command: str, said: str, where: str) -> InputError:
         if "not a git repository" in said:
             return InputError(
-                "this is no git checkout",
+                "this is not a git checkout",
                 where=str(self.path),
                 remedy="Give a clone of LocalAI as --source, or --changed-files without it.",
             )
@@ -309,12 +324,6 @@ def _as_staged(
         told = (int(stat[1]), int(stat[2]), int(stat[3]))
         if told == (seconds, rest, now.st_size):
             return True
-    if S_ISLNK(now.st_mode):
-        content = os.readlink(path)  # noqa: PTH115 - bytes
-    elif S_ISREG(now.st_mode):
-        content = Path(os.fsdecode(path)).read_bytes()
-    else:
+    if not (S_ISLNK(now.st_mode) or S_ISREG(now.st_mode)):
         return False
-    text = b"blob %d\0" % len(content) + content
-    kind = "sha1" if len(blob) == 40 else "sha256"  # noqa: PLR2004 - hex digits
-    return hashlib.new(kind, text, usedforsecurity=False).hexdigest().encode() == blob
+    return blob_id(Path(os.fsdecode(path))).encode() == blob

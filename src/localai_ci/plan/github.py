@@ -5,9 +5,9 @@ Output names: ``run_all``, ``has_backends``, ``has_linux``, ``has_darwin``, ``ha
 with ``linux_n`` (a matrix for ``fromJSON``), the same for darwin, and ``merges`` (tag suffixes).
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from localai_ci import json_text
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.plan.jobs import SHARD, Job, shards
@@ -81,7 +81,7 @@ def _flag(value: object) -> str:
 
 
 def _compact(value: Mapping[str, object] | Sequence[object]) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json_text.write(value)
 
 
 def render(result: Mapping[str, str]) -> str:

@@ -3,18 +3,21 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from localai_ci.config.estimates import Estimates
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.localai import row
+from localai_ci.plan.alone import AloneFile, alone
 from localai_ci.plan.decide import FORCED, Plan
+from localai_ci.plan.ending import Ending, ending, sentences
 from localai_ci.plan.estimates import build_minutes
 from localai_ci.plan.findings import Planned
 from localai_ci.plan.jobs import Job, packed, single
 from localai_ci.plan.simulate import SimulatedRun, best_packing, simulate
-from localai_ci.text import listed, markdown_code, markdown_text, plural
+from localai_ci.text import and_more, hours, listed, markdown_code, markdown_text, plural
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,24 @@ class Report:
     run: SimulatedRun
     runners: int
     estimates: Estimates
+    budget: float | None = None
+    pack: bool = False
+
+    def weigh(self, entries: Sequence[Entry]) -> tuple[int, float]:
+        """Build jobs and runner minutes of some entries, in jobs like the plan's own."""
+        jobs = _arranged(entries, self.estimates, self.runners, self.budget, pack=self.pack)
+        run = simulate(jobs, self.runners, self.estimates, one_merge=True)
+        return len(jobs), run.runner_minutes
+
+    @cached_property
+    def alone(self) -> tuple[AloneFile, ...]:
+        """What each changed file would build alone, the dearest first."""
+        return alone(self.plan, self.weigh)
+
+    @cached_property
+    def ending(self) -> Ending | None:
+        """What ends last, and why."""
+        return ending(self.jobs, self.run, self.runners, self.estimates)
 
 
 def report_of(
@@ -50,12 +71,7 @@ def report_of(
             remedy=f"GitHub ends a job after {limits.JOB_MINUTES} minutes; give at most that.",
         )
     entries = [p.entry for p in plan.entries]
-    if budget is not None:
-        jobs = packed(entries, estimates, budget)
-    elif pack:
-        jobs = best_packing(entries, estimates, runners)
-    else:
-        jobs = single(entries, estimates)
+    jobs = _arranged(entries, estimates, runners, budget, pack=pack)
     run = simulate(jobs, runners, estimates, one_merge=True)
     long = [j for j in jobs if j.minutes > limits.JOB_MINUTES and j.runner not in estimates.own]
     if long:
@@ -65,7 +81,20 @@ def report_of(
             " entry a runner of your own, or make it faster"
         )
         plan = replace(plan, change=replace(plan.change, notes=(*plan.change.notes, note)))
-    return Report(plan, jobs, run, runners, estimates)
+    return Report(plan, jobs, run, runners, estimates, budget, pack)
+
+
+def _arranged(
+    entries: Sequence[Entry],
+    estimates: Estimates,
+    runners: int,
+    budget: float | None,
+    *,
+    pack: bool,
+) -> tuple[Job, ...]:
+    if budget is not None:
+        return packed(entries, estimates, budget)
+    return best_packing(entries, estimates, runners) if pack else single(entries, estimates)
 
 
 def entry_json(entry: Entry) -> dict[str, object]:
@@ -103,6 +132,15 @@ def as_json(report: Report) -> dict[str, object]:
             }
             for p in plan.entries
         ],
+        "alone": [
+            {
+                "path": one.path,
+                "images": len(one.entries),
+                "jobs": one.jobs,
+                "runner_minutes": round(one.minutes),
+            }
+            for one in report.alone
+        ],
         "idle": plan.idle,
         "built": plan.built,
         "same": list(plan.same),
@@ -112,6 +150,7 @@ def as_json(report: Report) -> dict[str, object]:
             "jobs": report.run.jobs,
             "runner_minutes": round(report.run.runner_minutes),
             "makespan_minutes": round(report.run.makespan),
+            "ends_last": sentences(report.ending) if report.ending else [],
         },
     }
 
@@ -167,6 +206,9 @@ def markdown(report: Report) -> str:
     if plan.entries:
         lines += ["| backend | entries | which | because |", "|---|--:|---|---|"]
         lines += ["| " + " | ".join(map(markdown_text, r)) + " |" for r in table_rows(plan.entries)]
+        if report.ending:
+            lines += ["", markdown_text(" ".join(sentences(report.ending)))]
+        lines += _alone(report)
         lines += ["", "<details><summary>All entries</summary>", ""]
         lines += [f"- {markdown_code(p.entry.id)}" for p in plan.entries] + ["", "</details>"]
     if plan.idle:
@@ -181,10 +223,25 @@ def markdown(report: Report) -> str:
     return data[: limits.SUMMARY].decode("utf-8", "ignore") + "\n\n(cut: the rest is too long)\n"
 
 
-def hours(minutes: float) -> str:
-    """``2 h 05 min``; below an hour only minutes."""
-    whole = round(minutes)
-    return f"{whole // 60} h {whole % 60:02} min" if whole >= 60 else f"{whole} min"  # noqa: PLR2004
+def alone_text(one: AloneFile) -> str:
+    """``alone: 12 images, 12 jobs, 2 h 41 min``; the time is that of all runners together."""
+    images, jobs = plural(len(one.entries), "image"), plural(one.jobs, "job")
+    return f"alone: {images}, {jobs}, {hours(one.minutes)}"
+
+
+def _alone(report: Report) -> list[str]:
+    """What each file would build alone, as far as a reader looks; all of it is in the JSON."""
+    if len(report.alone) < 2:  # noqa: PLR2004 - one file is the whole plan
+        return []
+    shown = report.alone[:FILES_SHOWN]
+    lines = ["", "| changed file | |", "|---|---|"]
+    lines += [f"| {markdown_text(one.path)} | {alone_text(one)} |" for one in shown]
+    more = and_more(report.alone, FILES_SHOWN)
+    return [*lines, *([f"| {more}, each at most as much | |"] if more else [])]
+
+
+FILES_SHOWN = 20
+"""Changed files that a step summary weighs."""
 
 
 def comparison(

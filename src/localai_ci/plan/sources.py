@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
 from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Installed, Read, Tables, tables
@@ -60,12 +62,12 @@ class Compared:
     after: TreeState
 
 
-def gather(request: PlanRequest, read_stdin: Callable[[], bytes]) -> tuple[Tables, Change]:
+def gather(request: PlanRequest, read_stdin: Callable[[int], bytes]) -> tuple[Tables, Change]:
     """Read what the request names from a checkout, files and standard input.
 
     Raises:
         InputError: a file, folder or list that cannot be read. A revision that is not there
-            is no error: then everything is built, and the change says why.
+            is not an error: then everything is built, and the change says why.
     """
     if request.source and not request.source.is_dir():
         raise InputError(
@@ -299,17 +301,11 @@ def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
     return frozenset(names)
 
 
-def _read_list(name: str, read_stdin: Callable[[], bytes]) -> PathList:
+def _read_list(name: str, read_stdin: Callable[[int], bytes]) -> PathList:
     if name == "-":
-        return parse_list(read_stdin(), "standard input")
-    try:
-        return parse_list(Path(name).read_bytes(), name)
-    except OSError as e:
-        raise InputError(
-            f"the list of changed files cannot be read: {e.strerror}",
-            where=name,
-            remedy="Give a file with one path a line, or - for standard input.",
-        ) from None
+        return parse_list(read_stdin(bounds.LIST_BYTES + 1), "standard input")
+    remedy = "Give a list of changed files, one path a line, or - for standard input."
+    return parse_list(read_file(Path(name), bounds.LIST_BYTES, remedy), name)
 
 
 def _reader(checkout: "Checkout | None", head: str) -> Read:

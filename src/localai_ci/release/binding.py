@@ -6,12 +6,13 @@ digest; and of a leg without our labels a registry must say that its anchor has 
 docs/explanation/threat-model.md says what that is worth.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import LocalaiCiError
 from localai_ci.names import (
@@ -27,7 +28,7 @@ from localai_ci.oci.concurrency import run_all
 from localai_ci.oci.errors import DigestError, RegistryError
 from localai_ci.oci.reference import Repository, is_tag
 from localai_ci.oci.transport import Transport
-from localai_ci.release.receipt import MANIFEST_LIMIT, Platform, Receipt
+from localai_ci.release.receipt import Platform, Receipt
 from localai_ci.release.targets import Target
 
 _REMEDY = "Take the receipt that `backend … publish` returned in this run, or build the leg again."
@@ -97,8 +98,8 @@ def faults_of_reused(receipt: Receipt, targets: Sequence[Target]) -> list[str]:
 def revision_of(receipt: Receipt) -> str:
     """The commit that a leg's own bytes name, or nothing."""
     try:
-        return str(json.loads(receipt.configuration)["config"]["Labels"][REVISION_LABEL])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return str(json_text.read(receipt.configuration)["config"]["Labels"][REVISION_LABEL])
+    except (ValueError, KeyError, TypeError):
         return ""
 
 
@@ -133,13 +134,13 @@ def refusal(entry: str, wrong: Sequence[str]) -> UnboundError:
 def _differences(receipt: Receipt, configuration: bytes) -> tuple[list[str], bool]:
     """What a configuration says other than the receipt, and whether it says the entry at all."""
     try:
-        data: dict[str, Any] = json.loads(configuration)
+        data: dict[str, Any] = json_text.read(configuration)
         labels = (data.get("config") or {}).get("Labels") or {}
         platform = Platform(
             os=data["os"], architecture=data["architecture"], variant=data.get("variant") or ""
         )
         said = {name: labels.get(name) for name in (KIND_LABEL, ENTRY_LABEL, REVISION_LABEL)}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ["its configuration names no platform"], False
     wrong = []
     arch = split_entry_id(receipt.entry)[1]
@@ -178,7 +179,7 @@ async def _anchored(transport: Transport, receipt: Receipt) -> list[str]:
 async def _configuration(
     transport: Transport, receipt: Receipt, places: Iterable[Repository]
 ) -> bytes:
-    if receipt.config.size > MANIFEST_LIMIT:
+    if receipt.config.size > bounds.MANIFEST_BYTES:
         raise refusal(receipt.entry, [f"its configuration has {receipt.config.size} bytes"])
     failure = RegistryError("no repository is known that has it", where=receipt.config.digest)
     for place in places:

@@ -25,7 +25,7 @@ class Collected:
 
     Attributes:
         images: Each with its index and its tags, or why it is refused.
-        unusable: Files that are no receipts.
+        unusable: Files that are not receipts.
     """
 
     images: tuple[Image, ...]

@@ -44,7 +44,7 @@ class Cleaner:
 
 
 def stale(tags: Iterable[str], before: dt.date) -> list[str]:
-    """Anchors made before a day (UTC), sorted; tags that are no anchors are never among them."""
+    """Anchors made before a day (UTC), sorted; tags that are not anchors are never among them."""
     limit = before.strftime("%Y%m%d")
     return sorted(tag for tag in tags if (day := anchor_day(tag)) and day < limit)
 

@@ -4,23 +4,22 @@ Jobs write these files, and a job may be broken or taken over: no link is follow
 regular files of a bounded size is read.
 """
 
-import os
-import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from localai_ci import json_text
+from localai_ci.config import bounds
+from localai_ci.config.foreign import below, regular
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 from localai_ci.names import entry_of_receipt_file
-from localai_ci.release.receipt import MANIFEST_LIMIT, Receipt
-from localai_ci.text import listed
+from localai_ci.release.receipt import Receipt
+from localai_ci.text import cut, listed
 
-FILE_LIMIT = 4 * MANIFEST_LIMIT
-"""Bytes of a receipt: manifest and configuration as JSON strings, and little else."""
-_FILES = 20_000  # in one folder: LocalAI has about 450 legs
+_SHOWN = 1_000  # characters of what is told of one file
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Unusable:
 
     def __str__(self) -> str:
         """``path: why``."""
-        return f"{self.path}: {self.why}"
+        return cut(f"{self.path}: {self.why}", _SHOWN)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def read_folder(folder: Path, *, empty: bool = False) -> Arrived:
     found: dict[tuple[ImageKind, str], tuple[Path, Receipt]] = {}
     twice: set[tuple[ImageKind, str]] = set()
     unusable: list[Unusable] = []
-    for path in _paths(folder):
+    for path in below(folder, ".json"):
         read = _read(path)
         if isinstance(read, Unusable):
             unusable.append(read)
@@ -85,54 +84,17 @@ def read_folder(folder: Path, *, empty: bool = False) -> Arrived:
     return Arrived(tuple(kept), tuple(unusable))
 
 
-def _paths(folder: Path) -> Iterator[Path]:
-    """Everything that is called like a receipt, whatever it is; no linked folder is entered."""
-    number = 0
-    for place, folders, files in os.walk(folder, followlinks=False):
-        folders.sort()
-        for name in sorted([*files, *folders]):
-            if not name.endswith(".json"):
-                continue
-            number += 1
-            if number > _FILES:
-                raise InputError(
-                    f"more than {_FILES} receipts are here", where=str(folder),
-                    remedy="Give the folder of one run's receipts.",
-                )  # fmt: skip
-            yield Path(place) / name
-
-
 def _read(path: Path) -> Receipt | Unusable:
     entry = entry_of_receipt_file(path.name)
     try:
-        return Receipt.model_validate_json(_bytes(path))
+        return Receipt.model_validate(json_text.read(regular(path, bounds.RECEIPT_BYTES)))
     except ValidationError as e:
         faults = [_told(fault["loc"], fault["msg"]) for fault in e.errors(include_input=False)]
         return Unusable(path, entry, f"not a receipt: {listed(faults, 5)}")
-    except (ValueError, RecursionError) as e:
+    except ValueError as e:
         return Unusable(path, entry, f"not a receipt: {e}")
     except OSError as e:
         return Unusable(path, entry, f"it cannot be read: {e.strerror}")
-
-
-def _bytes(path: Path) -> bytes:
-    """A regular file's content.
-
-    Raises:
-        ValueError: it is none, or too large.
-        OSError: it cannot be read.
-    """
-    kind = path.lstat().st_mode
-    if not stat.S_ISREG(kind):
-        what = "a link" if stat.S_ISLNK(kind) else "a folder" if stat.S_ISDIR(kind) else "a device"
-        raise ValueError(f"it is {what}, not a file")
-    # Between the look and the opening it may have become something else.
-    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(number, "rb") as file:
-        data = file.read(FILE_LIMIT + 1)
-    if len(data) > FILE_LIMIT:
-        raise ValueError(f"it has more than {FILE_LIMIT // 1024**2} MB")
-    return data
 
 
 def _told(place: Sequence[int | str], message: str) -> str:

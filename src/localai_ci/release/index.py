@@ -7,6 +7,7 @@ digest is the same in all registries and in every rerun.
 import json
 from collections.abc import Mapping, Sequence
 
+from localai_ci import json_text
 from localai_ci.errors import InputError
 from localai_ci.oci.manifests import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, Manifest
 from localai_ci.release.receipt import Receipt
@@ -50,7 +51,7 @@ def canonical(receipts: Sequence[Receipt], annotations: Mapping[str, str]) -> Ma
 def version_of(index: Manifest) -> str:
     """The version that an index says it is, or nothing."""
     try:
-        return str(json.loads(index.raw)["annotations"][VERSION])
+        return str(json_text.read(index.raw)["annotations"][VERSION])
     except (ValueError, KeyError, TypeError):
         return ""
 

@@ -64,11 +64,7 @@ class Journal:
             trial.parent.mkdir(parents=True, exist_ok=True)
             trial.touch()
         except OSError as e:
-            raise InputError(
-                f"the record of moved tags cannot be written: {e.strerror}",
-                where=str(self.path),
-                remedy="Give another place with --result; no tag was moved.",
-            ) from None
+            raise InputError(_unwritten(e), where=str(self.path), remedy=_ELSEWHERE) from None
 
     @property
     def beside(self) -> Path:
@@ -100,9 +96,7 @@ class Journal:
                 await anyio.to_thread.run_sync(partial(write_durably, self.path, self._text()))
             except OSError as e:
                 raise LocalaiCiError(
-                    f"the record of moved tags cannot be written: {e.strerror}; no tag was moved",
-                    where=str(self.path),
-                    remedy="Make room, or give another place with --result, and run it again.",
+                    _unwritten(e), where=str(self.path), remedy=_ELSEWHERE
                 ) from None
             self._written, self._at = upto, time.monotonic()
 
@@ -165,6 +159,13 @@ class Journal:
         if old and row.digest in ("", old.digest):
             whole.tags = [*_carried(old, whole), *whole.tags]
         return whole
+
+
+_ELSEWHERE = "Make room, or give another place with --result, and run it again."
+
+
+def _unwritten(error: OSError) -> str:
+    return f"the record of moved tags cannot be written: {error.strerror}; no tag was moved"
 
 
 def _key(row: ImageRow) -> Key:

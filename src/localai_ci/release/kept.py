@@ -5,11 +5,10 @@ tag of its own (`names.kept_receipt_tag`): some registries collect what has no t
 """
 
 import datetime as dt
-import json
 from collections.abc import Iterable
 
-from pydantic import ValidationError
-
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.names import kept_receipt_tag
 from localai_ci.oci import blobs, manifests
 from localai_ci.oci.descriptor import Descriptor
@@ -17,7 +16,6 @@ from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.reference import Reference
 from localai_ci.oci.transport import Transport
 from localai_ci.release import artifacts, binding
-from localai_ci.release.inbox import FILE_LIMIT
 from localai_ci.release.receipt import Receipt, Run
 
 KIND = "application/vnd.localai.ci.receipt.v1+json"
@@ -25,7 +23,7 @@ CREATED = "org.opencontainers.image.created"
 """The annotation with the day of the run, which `gc` reads."""
 
 UNKNOWN = Run(id="", day=dt.date(1970, 1, 1))
-"""The run of a leg whose first receipt nobody kept: nothing is told of it."""
+"""The run of a leg whose first receipt nobody kept: nothing is recorded of it."""
 
 
 async def keep(transport: Transport, leg: Reference, receipt: Receipt) -> bool:
@@ -68,8 +66,8 @@ async def find(transport: Transport, leg: Reference, same: Receipt) -> Receipt |
         return None
     try:
         _, (layer,) = manifests.parts(there)
-        receipt = Receipt.model_validate_json(await _document(transport, leg, layer))
-    except (ValidationError, ValueError, RecursionError):
+        receipt = Receipt.model_validate(json_text.read(await _document(transport, leg, layer)))
+    except ValueError:
         return None
     agrees = (receipt.kind, receipt.entry, receipt.digest) == (same.kind, same.entry, same.digest)
     return receipt if agrees else None
@@ -87,12 +85,12 @@ async def with_origin(
     """
     for place in places:
         if first := await find(transport, place, receipt):
-            told = {
+            origin = {
                 "built": first.origin,
                 "built_by": first.built_by,
                 "input_hash": receipt.input_hash or first.input_hash,
             }
-            return receipt.model_copy(update=told)
+            return receipt.model_copy(update=origin)
     revision = binding.revision_of(receipt)
     return receipt.model_copy(update={"built": UNKNOWN.model_copy(update={"revision": revision})})
 
@@ -108,9 +106,9 @@ async def revision_of(transport: Transport, receipt: Reference) -> str:
         return ""
     try:
         _, (layer,) = manifests.parts(there)
-        text = await _document(transport, receipt, layer)
-        return Receipt.model_validate_json(text).origin.revision
-    except (ValidationError, ValueError, RecursionError):
+        document = json_text.read(await _document(transport, receipt, layer))
+        return Receipt.model_validate(document).origin.revision
+    except ValueError:
         return ""
 
 
@@ -118,15 +116,15 @@ async def day_of(transport: Transport, receipt: Reference) -> str:
     """The day (``YYYYMMDD``) that a kept receipt says its leg was built on, or nothing."""
     there = await manifests.get(transport, receipt)
     try:
-        said = str(json.loads(there.raw)["annotations"][CREATED]) if there else ""
-    except (ValueError, KeyError, TypeError, RecursionError):
+        said = str(json_text.read(there.raw)["annotations"][CREATED]) if there else ""
+    except (ValueError, KeyError, TypeError):
         return ""
     day = said.partition("T")[0].replace("-", "")
-    return day if len(day) == 8 and day.isdecimal() else ""  # noqa: PLR2004 - YYYYMMDD
+    return day if len(day) == 8 and day.isascii() and day.isdecimal() else ""  # noqa: PLR2004 - YYYYMMDD
 
 
 async def _document(transport: Transport, leg: Reference, layer: Descriptor) -> bytes:
-    if layer.media_type != KIND or layer.size > FILE_LIMIT:
+    if layer.media_type != KIND or layer.size > bounds.RECEIPT_BYTES:
         raise ValueError("not a receipt")
     try:
         pieces = blobs.pull(transport, leg.repository, layer)

@@ -12,21 +12,21 @@ from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.manifests import Manifest
 from localai_ci.oci.reference import Reference
 from localai_ci.release import tags as naming
-from localai_ci.release.look import Looks
+from localai_ci.release.registry_state import RegistryReader
 from localai_ci.release.result import TagRow, TagState
 from localai_ci.release.targets import Target
 
 
 @dataclass(frozen=True)
 class LastWord:
-    """Looks at one image's ``latest`` in one registry.
+    """Reads one image's ``latest`` in one registry.
 
     Args:
-        looks: Of the image.
+        reader: Of the image.
         forced: Whether the user wants it to be this image in any case.
     """
 
-    looks: Looks
+    reader: RegistryReader
     forced: bool
 
     async def say(self, target: Target, tag: TagRow, after: int) -> str:
@@ -44,7 +44,7 @@ class LastWord:
             MovedError: somebody gave it to an image of which no version is known.
             RegistryError: it does not become readable, or a write failed.
         """
-        ours = self.looks.image.tags.version
+        ours = self.reader.image.tags.version
         image = Reference.parse(tag.image)
         newest = "" if self.forced else await self._newer(target, ours, after)
         now = await self._now(image, tag)
@@ -52,7 +52,7 @@ class LastWord:
             return await self._give(target, image, tag, newest, now)
         if now == tag.digest:
             return ""
-        theirs = await self.looks.version(target, now) if now else ""
+        theirs = await self.reader.version(target, now) if now else ""
         found, own = naming.version(theirs), naming.version(ours)
         if found and own and found > own and not self.forced:
             tag.state = TagState.yielded
@@ -64,7 +64,7 @@ class LastWord:
                 where=tag.image,
                 remedy="See which run should win, and run its merge again.",
             )
-        index = self.looks.index
+        index = self.reader.index
         await self._put(image, index, now)
         return (
             f"{image.tag} in {target.name} was put back to {ours}: another run had moved it to"
@@ -73,8 +73,8 @@ class LastWord:
 
     async def _newer(self, target: Target, ours: str, after: int) -> str:
         """The newest release beside ours, if it is newer."""
-        listed = await self.looks.lists.of(target.repository, after=after)
-        newest = naming.newest_release(listed.names or (), self.looks.image.suffix)
+        listed = await self.reader.lists.of(target.repository, after=after)
+        newest = naming.newest_release(listed.names or (), self.reader.image.suffix)
         found, own = naming.version(newest), naming.version(ours)
         return newest if found and own and found > own else ""
 
@@ -85,9 +85,9 @@ class LastWord:
             RegistryError: it reads nothing.
         """
         try:
-            await settled(self.looks.transport, image, tag.digest, tag.previous)
+            await settled(self.reader.transport, image, tag.digest, tag.previous)
         except RegistryError:
-            now = await manifests.head_confirmed(self.looks.transport, image)
+            now = await manifests.head_confirmed(self.reader.transport, image)
             if now is None:
                 raise
             return now
@@ -95,15 +95,15 @@ class LastWord:
 
     async def _put(self, image: Reference, manifest: Manifest, now: str | None) -> None:
         """Write once more, and this time see it: what did not show before is not believed twice."""
-        await manifests.put(self.looks.transport, image, manifest)
-        await settled(self.looks.transport, image, manifest.digest, now)
+        await manifests.put(self.reader.transport, image, manifest)
+        await settled(self.reader.transport, image, manifest.digest, now)
 
     async def _give(
         self, target: Target, image: Reference, tag: TagRow, newest: str, now: str | None
     ) -> str:
         """Give the tag to a newer release that came meanwhile."""
-        release = target.repository.at(f"{newest}{self.looks.image.suffix}")
-        there: Manifest | None = await manifests.get(self.looks.transport, release)
+        release = target.repository.at(f"{newest}{self.reader.image.suffix}")
+        there: Manifest | None = await manifests.get(self.reader.transport, release)
         if there is None:
             raise MovedError(f"it was listed, and is gone: {release}", where=tag.image)
         if now != there.digest:
@@ -111,5 +111,5 @@ class LastWord:
         tag.state = TagState.yielded
         return (
             f"{image.tag} in {target.name} is left to {newest}, which was released meanwhile and"
-            f" is newer than {self.looks.image.tags.version}"
+            f" is newer than {self.reader.image.tags.version}"
         )

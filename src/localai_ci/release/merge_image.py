@@ -25,7 +25,6 @@ from localai_ci.oci.transport import Transport
 from localai_ci.release import binding, provenance
 from localai_ci.release.gc import Cleaner
 from localai_ci.release.latest import LastWord
-from localai_ci.release.look import Looks
 from localai_ci.release.merge_plan import (
     Image,
     MergePlan,
@@ -34,6 +33,7 @@ from localai_ci.release.merge_plan import (
     plan_merge,
 )
 from localai_ci.release.receipt import Receipt
+from localai_ci.release.registry_state import RegistryReader
 from localai_ci.release.restore import put_confirmed, restore_leg
 from localai_ci.release.result import ImageRow, Status, TagRow, TagState
 from localai_ci.release.rollback import restore_tag
@@ -100,7 +100,7 @@ class ImageMerge:
 
         Args:
             image: The image.
-            row: What is told of it.
+            row: What the result says of it.
             remembered: What an earlier run recorded of it.
 
         Raises:
@@ -112,17 +112,17 @@ class ImageMerge:
             return
         index, dry = image.index, self.options.dry_run
         row.digest, row.index = index.digest, index.raw.decode()
-        looks = Looks(self.transport, self.targets, self.lists, image, index)
-        seen = await looks.first(None if dry else remembered)
+        reader = RegistryReader(self.transport, self.targets, self.lists, image, index)
+        states = await reader.first(None if dry else remembered)
         if dry:
-            await self._show(image, await looks.last(seen), row)
+            await self._show(image, await reader.last(states), row)
             return
-        # What release `latest` is counts when tags move; whether any moves is seen without it.
-        todo = plan_merge(image, seen, force_latest=True)
+        # What release `latest` is counts when tags move; whether any moves is known without it.
+        todo = plan_merge(image, states, force_latest=True)
         if todo:
             await self._demand_bound(image)
         wrote = await self._prepare(image, index, todo, row)
-        moves = bool(todo.moves) and self._plan_tags(image, await looks.last(seen), row)
+        moves = bool(todo.moves) and self._plan_tags(image, await reader.last(states), row)
         if moves:
             if self.promise:
                 await self.promise(row)
@@ -135,7 +135,7 @@ class ImageMerge:
 
         Args:
             image: The image.
-            row: What is told of it.
+            row: What the result says of it.
             old: Lists of tags that are too old for this, by their number.
 
         Raises:
@@ -144,8 +144,8 @@ class ImageMerge:
         """
         if image.index is None:
             return
-        looks = Looks(self.transport, self.targets, self.lists, image, image.index)
-        word = LastWord(looks, self.options.force_latest)
+        reader = RegistryReader(self.transport, self.targets, self.lists, image, image.index)
+        word = LastWord(reader, self.options.force_latest)
         places = {target.name: target for target in self.targets}
         latest = [tag for tag in row.tags if is_latest(tag, image)]
 
@@ -167,18 +167,18 @@ class ImageMerge:
         places = [target.repository for target in self.targets]
         await run_all(partial(binding.check, self.transport, leg, places) for leg in image.receipts)
 
-    async def _show(self, image: Image, seen: Sequence[RegistryState], row: ImageRow) -> None:
+    async def _show(self, image: Image, states: Sequence[RegistryState], row: ImageRow) -> None:
         """What would be done."""
-        self._plan_tags(image, seen, row)
-        todo = plan_merge(image, seen, force_latest=self.options.force_latest)
+        self._plan_tags(image, states, row)
+        todo = plan_merge(image, states, force_latest=self.options.force_latest)
         if todo:
             await self._demand_bound(image)
-        row.healed = [f"{leg.entry} in {target.name}" for target, leg in todo.restore]
+        row.restored = [f"{leg.entry} in {target.name}" for target, leg in todo.restore]
         row.status = Status.planned if todo else Status.unchanged
 
-    def _plan_tags(self, image: Image, seen: Sequence[RegistryState], row: ImageRow) -> bool:
+    def _plan_tags(self, image: Image, states: Sequence[RegistryState], row: ImageRow) -> bool:
         """Write down which tags move; whether any does."""
-        todo = plan_merge(image, seen, force_latest=self.options.force_latest)
+        todo = plan_merge(image, states, force_latest=self.options.force_latest)
         row.notes = list(todo.notes)
         row.tags = [_planned(move, row.digest) for move in todo.moves]
         return bool(row.tags)
@@ -232,7 +232,7 @@ class ImageMerge:
     async def _restore(self, target: Target, leg: Receipt, row: ImageRow) -> None:
         others = [other.repository for other in self.targets if other != target]
         how = await restore_leg(self.transport, leg, target.repository, others)
-        row.healed.append(f"{leg.entry} in {target.name}: {how}")
+        row.restored.append(f"{leg.entry} in {target.name}: {how}")
 
     async def _sign(self, image: Image, index: Manifest, row: ImageRow) -> None:
         if self.signer is None:

@@ -19,7 +19,7 @@ from localai_ci.release.targets import Target
 
 
 class UnknownLatestError(LocalaiCiError):
-    """What ``latest`` is cannot be known, and unknown is no permission to move it."""
+    """What ``latest`` is cannot be known, and unknown is not a permission to move it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class RegistryState:
             not asked for yet is absent.
         latest: The version that the present ``latest`` is; empty where that is not known.
         newest: The newest release of this image by its tags' names, or nothing.
-        new: Tags of which two looks said that there are none.
+        new: Tags of which two answers said that there are none.
         listed: The number of the list of tags that this rests on.
     """
 
@@ -136,15 +136,15 @@ def images(
     for (kind, suffix), legs in sorted(groups.items()):
         bare = Image(kind, suffix, tuple(sorted(legs, key=lambda leg: leg.entry)), TagSet(()))
         if promised is None:
-            wanted = {leg for receipt in legs for leg in receipt.legs}
+            expected = {leg for receipt in legs for leg in receipt.legs}
         else:
             all_of_kind = promised.get(kind, ())
-            wanted = {entry for entry in all_of_kind if split_entry_id(entry)[0] == suffix}
+            expected = {entry for entry in all_of_kind if split_entry_id(entry)[0] == suffix}
         if wrong := (faulty or {}).get((kind, suffix)):
             made.append(replace(bare, refused="; ".join(wrong)))
             continue
         try:
-            made.append(_indexed(replace(bare, tags=name(kind, suffix)), wanted, revision))
+            made.append(_indexed(replace(bare, tags=name(kind, suffix)), expected, revision))
         except LocalaiCiError as e:
             made.append(replace(bare, refused=str(e)))
     return tuple(made)
@@ -186,26 +186,26 @@ def plan_merge(
     )
 
 
-def _indexed(image: Image, wanted: Collection[str], revision: str) -> Image:
+def _indexed(image: Image, expected: Collection[str], revision: str) -> Image:
     """The image with its index.
 
     Raises:
         LocalaiCiError: legs are missing, too many, or for one platform.
     """
     found = {receipt.entry for receipt in image.receipts}
-    if missing := sorted(set(wanted) - found):
+    if missing := sorted(set(expected) - found):
         raise LocalaiCiError(
             f"no receipt for {', '.join(missing)}",
             remedy="Build it, then merge again; what was built stays valid.",
         )
-    if extra := sorted(found - set(wanted)):
+    if extra := sorted(found - set(expected)):
         raise LocalaiCiError(
             f"the plan promised no {', '.join(extra)}",
             remedy="Merge with the plan of the run that built these receipts.",
         )
     about = {VERSION: image.tags.version, REVISION: revision}
-    told = {key: value for key, value in about.items() if value}
-    return replace(image, index=canonical(image.receipts, told))
+    annotations = {key: value for key, value in about.items() if value}
+    return replace(image, index=canonical(image.receipts, annotations))
 
 
 def _backwards(image: Image, seen: Sequence[RegistryState]) -> tuple[str, ...]:

@@ -1,17 +1,18 @@
 """What a plan says of the images that are merged: Darwin's are pushed by other means."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
 from localai_ci.names import is_entry_id, split_entry_id
 from localai_ci.release.merge_plan import Promised
 
-_LIMIT = 64 * 1024 * 1024  # bytes of a plan; LocalAI's whole matrix is below 1 MB
 _REMEDY = "Give what `localai-ci plan --format json` wrote."
 
 
@@ -41,19 +42,10 @@ def read_promise(path: Path) -> Promise:
     """Read a plan.
 
     Raises:
-        InputError: it is not there, cannot be read, or is none.
+        InputError: it is not there, cannot be read, or is not a plan.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(_LIMIT + 1)
-    except FileNotFoundError:
-        raise InputError("there is no such file", where=str(path), remedy=_REMEDY) from None
-    except OSError as e:
-        raise InputError(
-            f"it cannot be read: {e.strerror}", where=str(path), remedy=_REMEDY
-        ) from None
-    try:
-        plan = json.loads(text if len(text) <= _LIMIT else "")
+        plan = json_text.read(read_file(path, bounds.PLAN_BYTES, _REMEDY))
         built = {_entry(name): _text(image) for name, image in plan.get("built", {}).items()}
         return Promise(
             _ids(plan["entries"]),
@@ -61,7 +53,7 @@ def read_promise(path: Path) -> Promise:
             _ids(plan.get("images", [])),
             plan.get("complete") is True,
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError("not a plan", where=str(path), remedy=_REMEDY) from None
 
 

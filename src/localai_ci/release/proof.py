@@ -1,9 +1,10 @@
 """From a push to a receipt: every registry is asked what it really has."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.config.kind import ImageKind
 from localai_ci.names import split_entry_id
 from localai_ci.oci import blobs
@@ -15,7 +16,6 @@ from localai_ci.oci.manifests import Manifest, parts
 from localai_ci.oci.reference import Reference, Repository
 from localai_ci.oci.transport import Transport
 from localai_ci.release.receipt import (
-    MANIFEST_LIMIT,
     Platform,
     Publication,
     Receipt,
@@ -99,14 +99,14 @@ async def prove_and_receipt(
 def _the_same_everywhere(
     entry: str, anchors: Mapping[str, Reference], found: Mapping[str, Manifest | None]
 ) -> Manifest:
-    told = "; ".join(
+    shown = "; ".join(
         f"{anchors[name]} has {manifest.digest if manifest else 'nothing'}"
         for name, manifest in sorted(found.items())
     )
     present = [manifest for manifest in found.values() if manifest]
     if len(present) < len(found) or len({manifest.digest for manifest in present}) != 1:
         raise RegistryError(
-            f"the push is not the same image in every registry: {told}",
+            f"the push is not the same image in every registry: {shown}",
             where=entry,
             remedy="Publish it again; nothing was tagged.",
         )
@@ -115,7 +115,7 @@ def _the_same_everywhere(
 
 async def _read(transport: Transport, repository: Repository, config: Descriptor) -> bytes:
     where = f"{repository}@{config.digest}"
-    if config.size > MANIFEST_LIMIT:
+    if config.size > bounds.MANIFEST_BYTES:
         raise RegistryError(f"its configuration has {config.size} bytes", where=where)
     return b"".join([piece async for piece in blobs.pull(transport, repository, config)])
 
@@ -123,9 +123,9 @@ async def _read(transport: Transport, repository: Repository, config: Descriptor
 def _platform(configuration: bytes, where: str) -> Platform:
     """What the image's configuration says it runs on."""
     try:
-        data = json.loads(configuration.decode())
+        data = json_text.read(configuration)
         return Platform(
             os=data["os"], architecture=data["architecture"], variant=data.get("variant") or ""
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise RegistryError("its configuration names no platform", where=where) from None

@@ -11,6 +11,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.config.kind import ImageKind
 from localai_ci.names import is_entry_id, receipt_file, split_entry_id
 from localai_ci.oci.descriptor import Descriptor
@@ -18,11 +20,6 @@ from localai_ci.oci.digest import digest_like, digest_of, is_digest
 from localai_ci.oci.manifests import DOCKER_MANIFEST, OCI_MANIFEST, Manifest, parts
 from localai_ci.oci.reference import Reference, Repository
 
-MANIFEST_LIMIT = 4 * 1024 * 1024
-"""Bytes of a manifest, and of a configuration: what the distribution specification names."""
-
-BLOB_LIMIT = 2**40
-"""Bytes of a blob: no registry takes one of a terabyte."""
 _ELSEWHERE = ("nondistributable", "foreign")
 
 
@@ -92,11 +89,11 @@ class Receipt(Frozen):
     size: int = Field(description="Bytes of the manifest.")
     media_type: str
     manifest: str = Field(
-        max_length=MANIFEST_LIMIT, description="The manifest's exact text, UTF-8."
+        max_length=bounds.MANIFEST_BYTES, description="The manifest's exact text, UTF-8."
     )
     configuration: str = Field(
         default="",
-        max_length=MANIFEST_LIMIT,
+        max_length=bounds.MANIFEST_BYTES,
         description="The configuration's exact text, UTF-8; where it is absent merges read it.",
     )
     config: Descriptor
@@ -129,16 +126,13 @@ class Receipt(Frozen):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
         raw, configuration = self.manifest.encode(), self.configuration.encode()
-        try:
-            inside = parts(self.as_manifest)
-        except RecursionError:
-            raise ValueError("the manifest is nested too deeply") from None
+        inside = parts(self.as_manifest)
         wrong = {
             "the manifest's text is not that of its digest": digest_of(raw) != self.digest,
             "the manifest's text is not of its size": len(raw) != self.size,
             "config and layers are not those of the manifest": (self.config, self.layers) != inside,
             "a blob has no digest, or an absurd size": not all(
-                is_digest(blob.digest) and 0 <= blob.size <= BLOB_LIMIT
+                is_digest(blob.digest) and 0 <= blob.size <= bounds.BLOB_BYTES
                 for blob in (self.config, *self.layers)
             ),
             "a layer is kept elsewhere, so nothing can prove it": any(
@@ -176,9 +170,13 @@ class Receipt(Frozen):
         """The manifest as it is pushed again."""
         return Manifest(self.manifest.encode(), self.media_type)
 
+    def as_text(self) -> str:
+        """The file's content."""
+        return json_text.write(self.model_dump(mode="json"), indent=1) + "\n"
+
     def write(self, folder: Path) -> Path:
         """Write it to its file in ``folder``; returns the path."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / receipt_file(self.entry)
-        path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        path.write_text(self.as_text(), encoding="utf-8")
         return path

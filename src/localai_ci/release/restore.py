@@ -74,8 +74,8 @@ async def put_confirmed(
     """
     image = target.at(name)
     answer = await manifests.put(transport, image, manifest)
-    told = answer.headers.get("Docker-Content-Digest")
-    if not (answer.ok and told == manifest.digest):
+    reported = answer.headers.get("Docker-Content-Digest")
+    if not (answer.ok and reported == manifest.digest):
         await settled(transport, image, manifest.digest, before)
 
 

@@ -56,7 +56,7 @@ async def _receipt(
         )
     places = {target.name: target.repository.at(reference.tag) for target in targets}
     found = await prove_and_receipt(transport, entry=entry, anchors=places, run=kept.UNKNOWN)
-    told = await kept.with_origin(transport, places.values(), found)
-    if wrong := binding.faults_of_reused(told, targets):
+    complete = await kept.with_origin(transport, places.values(), found)
+    if wrong := binding.faults_of_reused(complete, targets):
         raise binding.refusal(entry, wrong)
-    return told
+    return complete

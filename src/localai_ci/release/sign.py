@@ -4,7 +4,6 @@ cosign is its own program. The verification is the arbiter, not the exit code of
 what is validly signed is not signed again, so that a rerun adds no second signature.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 import anyio
 import anyio.to_thread
 
+from localai_ci import json_text
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci.concurrency import run_all
 from localai_ci.oci.credentials import Credential, docker_config
@@ -165,10 +165,10 @@ class Cosign:
                 raise LocalaiCiError(f"cosign {command[1]} took over 300 s") from None
 
 
-def _demand_version(told: str) -> None:
+def _demand_version(answer: str) -> None:
     """Compare what ``cosign version --json`` says with the major version of `COSIGN`."""
     try:
-        found = str(json.loads(told)["gitVersion"])
+        found = str(json_text.read(answer)["gitVersion"])
     except (ValueError, KeyError, TypeError):
         found = "of an unknown version"
     if found.removeprefix("v").partition(".")[0] != COSIGN[1:].partition(".")[0]:

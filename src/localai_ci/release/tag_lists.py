@@ -14,7 +14,7 @@ from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
 
-_FRESH = 30.0  # s; an older list is no second look
+_FRESH = 30.0  # s; an older list does not count as a second look
 
 
 @dataclass(frozen=True)

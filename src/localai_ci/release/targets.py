@@ -1,9 +1,10 @@
 """registries.yaml as what the client needs: parsed repositories, and hosts without TLS."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import Registries
+from localai_ci.oci.login import Login
 from localai_ci.oci.reference import Repository
 
 
@@ -30,6 +31,11 @@ def targets(registries: Registries, kind: ImageKind) -> tuple[Target, ...]:
         anchors = repository if registry.anchors == "own" else registry.cache
         found.append(Target(name, Repository.parse(repository), Repository.parse(anchors)))
     return tuple(found)
+
+
+def login(registries: Registries, by: Login) -> Login:
+    """How these registries are reached: as ``by``, and as registries.yaml declares them."""
+    return replace(by, plain_http=plain_http(registries), auth_hosts=auth_hosts(registries))
 
 
 def plain_http(registries: Registries) -> frozenset[str]:

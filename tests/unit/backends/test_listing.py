@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from localai_ci.backends.listing import listing
+from localai_ci.backends.slices import listing
 from localai_ci.plan.git import Checkout
 
 

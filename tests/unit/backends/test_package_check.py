@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from localai_ci.backends.package_check import PROBE, Contents, Wanted, check, read
+from localai_ci.backends.package_check import PROBE, Contents, Expected, check, read
 from localai_ci.bases.step import SHELL
 from localai_ci.config.packages import load_packages
 from localai_ci.errors import LocalaiCiError
@@ -17,7 +17,7 @@ LLAMA = Entry("llama-cpp", "-cpu-llama-cpp", "amd64", "llama-cpp", "cpp", ("f",)
 GO = Entry("whisper", "-cpu-whisper", "amd64", "golang", "go", ("f",))
 RUST = Entry("kokoros", "-cpu-kokoros", "amd64", "rust", "rust", ("f",))
 PYTHON = Entry("vllm", "-cpu-vllm", "amd64", "python", "python", ("f",))
-WANTED = Wanted(("llama-cpp-cpu-all",), cpu_libraries=True)
+WANTED = Expected(("llama-cpp-cpu-all",), cpu_libraries=True)
 
 FILES = {
     "run.sh": 755,
@@ -46,7 +46,7 @@ def contents(
     return read(f"{listing}\n{dump}")
 
 
-def refused(entry: Entry, found: Contents, wanted: Wanted = WANTED) -> str:
+def refused(entry: Entry, found: Contents, wanted: Expected = WANTED) -> str:
     with pytest.raises(LocalaiCiError) as caught:
         check(entry, found, wanted, FILE)
     return str(caught.value)
@@ -93,13 +93,13 @@ def test_what_a_driver_brings_need_not_be_there(name: str) -> None:
 def test_the_c_library_is_pythons_hosts_and_must_be_in_other_images() -> None:
     files = {"run.sh": 755, "venv/x.so": 644}
     found = contents(files, {"venv/x.so": ("libc.so.6",)})
-    check(PYTHON, found, Wanted(()), FILE)
-    assert "libc.so.6" in refused(LLAMA, found, Wanted(()))
+    check(PYTHON, found, Expected(()), FILE)
+    assert "libc.so.6" in refused(LLAMA, found, Expected(()))
 
 
 def test_python_finds_libraries_anywhere() -> None:
     files = {"run.sh": 755, "venv/x.so": 644, "venv/nvidia/libcudart.so.12": 644}
-    check(PYTHON, contents(files, {"venv/x.so": ("libcudart.so.12",)}), Wanted(()), FILE)
+    check(PYTHON, contents(files, {"venv/x.so": ("libcudart.so.12",)}), Expected(()), FILE)
 
 
 def test_cpu_libraries_must_lie_beside_the_loader() -> None:
@@ -116,7 +116,7 @@ def test_cpu_libraries_must_be_there_at_all() -> None:
 def test_audio_cpp_keeps_its_loader_and_cpu_libraries_at_the_top() -> None:
     audio = Entry("audio-cpp", "-cpu-audio-cpp", "amd64", "audio-cpp", "cpp", ("f",))
     files = {"run.sh": 755, "grpc-server": 755, "ld.so": 755, "libggml-cpu-x64.so": 644}
-    check(audio, contents(files, {}), Wanted(()), FILE)
+    check(audio, contents(files, {}), Expected(()), FILE)
 
 
 # What LocalAI's package-system-libs.sh brings along.
@@ -170,24 +170,24 @@ def test_go_and_rust_start_through_a_bundled_loader(
     entry: Entry, needed: dict[str, tuple[str, ...]]
 ) -> None:
     files = SYSTEM | dict.fromkeys(needed, 755)
-    check(entry, contents(files, needed | SYSTEM_NEEDED), Wanted(()), FILE)
+    check(entry, contents(files, needed | SYSTEM_NEEDED), Expected(()), FILE)
     without = {path: mode for path, mode in files.items() if path != "lib/ld.so"}
-    told = refused(entry, contents(without, needed | SYSTEM_NEEDED), Wanted(()))
+    told = refused(entry, contents(without, needed | SYSTEM_NEEDED), Expected(()))
     assert "ld-linux-x86-64.so.2 is not where" in told
 
 
 def test_a_static_program_needs_no_loader() -> None:
     """As of local-store, valkey-store and cloud-proxy."""
     files = {"run.sh": 755, "local-store": 755}
-    check(GO, contents(files, {"local-store": ()}), Wanted(()), FILE)
-    told = refused(GO, contents(files, {"local-store": C}), Wanted(()))
+    check(GO, contents(files, {"local-store": ()}), Expected(()), FILE)
+    told = refused(GO, contents(files, {"local-store": C}), Expected(()))
     assert "libc.so.6 is not where local-store would look for it" in told
 
 
 def test_a_variant_does_not_find_what_another_one_has() -> None:
     files = SYSTEM | {"variants/avx2/libtrellis2.so": 755, "variants/avx/libggml.so": 755}
     needed = {"variants/avx2/libtrellis2.so": ("libggml.so",)}
-    told = refused(GO, contents(files, needed), Wanted(()))
+    told = refused(GO, contents(files, needed), Expected(()))
     assert "but there is variants/avx/libggml.so" in told
 
 
@@ -219,8 +219,8 @@ def test_a_starred_folder_is_one_folder_and_not_what_lies_deeper() -> None:
         files = {"run.sh": 755, f"{folder}/prog": 755, f"{folder}/libx.so": 644}
         return contents(files, {f"{folder}/prog": ("libx.so",)})
 
-    check(GO, needs("variants/avx"), Wanted(()), FILE)
-    told = refused(GO, needs("variants/avx/deep"), Wanted(()))
+    check(GO, needs("variants/avx"), Expected(()), FILE)
+    told = refused(GO, needs("variants/avx/deep"), Expected(()))
     assert "libx.so is not where variants/avx/deep/prog would look for it" in told
 
 

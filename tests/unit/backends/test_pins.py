@@ -126,13 +126,13 @@ def test_whatever_a_makefile_says_is_a_pin_or_a_refusal_with_its_place(text: str
 
 
 def test_a_long_makefile_is_read_in_no_time_and_an_endless_one_is_refused() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     for text in ("LLAMA_VERSION" + " " * 1_000_000, "=" * 1_000_000, "\nLLAMA_VERSION" * 70_000):
         with pytest.raises(InputError, match="is not set"):
             read_pin(text, SOURCE)
     with pytest.raises(InputError, match="more than"):
         read_pin(" " * (17 << 20), SOURCE)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,14 @@ def mirror(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "log").touch()
     www.mkdir()
     server = subprocess.Popen(
-        [sys.executable, REPO / "tests/standin/server.py", www, "127.0.0.1", port, tmp_path / "log"]
+        [
+            sys.executable,
+            REPO / "tests/fake_upstreams/server.py",
+            www,
+            "127.0.0.1",
+            port,
+            tmp_path / "log",
+        ]
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -270,7 +277,7 @@ def test_a_commit_and_its_submodules_are_really_fetched_through_the_mirror(
     outer = commit(
         tmp_path / "www/github.com/example/llama", {".gitmodules": modules}, ("sub", inner)
     )
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login standin password canary-of-a-mirror")
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login fake password canary-of-a-mirror")
     mirrors = Mirrors(f"{mirror}/~auth~example")
     pin = Pin("https://github.com/example/llama", outer)
     target = tmp_path / "target"

@@ -103,9 +103,9 @@ def test_the_exceptions_reason_is_told() -> None:
 
 def test_no_binary_is_for_the_machine_it_was_compiled_on() -> None:
     for each in (e for e in ENTRIES if e.builder):
-        goals = [g for g in decide(FILE, each).goals if g.cmake]
-        assert goals
-        assert all(("GGML_NATIVE", "OFF") in goal.cmake for goal in goals)
+        make_targets = [g for g in decide(FILE, each).make_targets if g.cmake]
+        assert make_targets
+        assert all(("GGML_NATIVE", "OFF") in target.cmake for target in make_targets)
 
 
 def test_relatives_share_ggml() -> None:
@@ -166,9 +166,9 @@ def test_no_value_of_a_row_or_a_table_is_run_by_the_shell(tmp_path: Path) -> Non
         backend=EVIL,
     )
     how = decide(FILE, plain)
-    goal = MakeTarget(EVIL, ((EVIL, EVIL),), EVIL)
+    target = MakeTarget(EVIL, ((EVIL, EVIL),), EVIL)
     worst = Compiler(cc=EVIL, cxx=EVIL, packages=[], setup=EVIL)
-    how = replace(how, goals=(goal, *how.goals), compiler=worst)
+    how = replace(how, make_targets=(target, *how.make_targets), compiler=worst)
     base = recipe("debian-amd64", Mirrors())
     for step in steps(evil, how, base, FILE.ccache):
         # Nothing of it is there, so it would end at its first `cd`: go on after every failure.

@@ -47,7 +47,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> Non
         ("boxes:\n  - name: a\n    name: b\n", 3, "twice"),
         ("boxes:\n\t- name: a\n", 2, "not valid YAML"),
         ("boxes: [1\n", 2, "not valid YAML"),
-        ("", 1, "valid dictionary"),
+        ("", 1, "keys with values are expected here, not nothing"),
         (b"boxes: \xff\n", None, "not UTF-8"),
     ],
 )

@@ -37,12 +37,36 @@ def test_a_location_is_followed_byte_for_byte(location: str, meant: str) -> None
     [
         "https://", "https://user@evil.example/", "https://r.example@evil.example/u", "ftp://x/",
         "file:///etc/passwd", "javascript:1", "https://a\\b/", "http://[/", "https://x:99999/",
-        "https:/one-slash", "mailto:a@b",
+        "https:/one-slash", "mailto:a@b", "https://2130706433/", "https://0x7f000001/",
+        "https://0177.0.0.1/", "https://127.1/", "https://0/", "https://1.2.3.4.5/", "https://a.0x/",
+        "https://x:0/", "https://[fe80::1/", "https://-a.example/", "https://a..%2e/",
+        "https://%31%32%37.0.0.1/", "https://a;b/", "https://a,b/", "https://a'b/", "https://*/",
     ],
 )  # fmt: skip
 def test_what_is_no_address_of_http_is_refused(location: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the library's own words
         address.follow(BASE, location)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://\u2460\u2461\u2466.\u24ea.\u24ea.\u2460/", "https://127\u30020\u30020\u30021/",
+        "https://\uff11\uff12\uff17.0.0.1/", "https://qu\u0430y.io/", "https://re\tgistry.example/",
+        "https://a.example/\r\nX: y", "https://a.example /", "\x00https://a.example/",
+        "https://a.example:\u0668\u0660/", "https://a.example\u2044x/",
+    ],
+)  # fmt: skip
+def test_no_address_is_read_as_another_than_it_looks(url: str) -> None:
+    """Libraries turn some letters into others, or drop them: then what is checked is not asked."""
+    with pytest.raises(ValueError, match="address"):
+        address.origin(url)
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:5000", "https://[::1]:5000", "https://a_b.x.",
+                                 "https://registry", "HTTPS://A.1.example"])  # fmt: skip
+def test_usual_hosts_are_hosts(url: str) -> None:
+    assert address.origin(url).host
 
 
 @given(
@@ -92,7 +116,7 @@ def test_origins_are_scheme_host_and_port(one: str, other: str, same: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("ip", "room"),
+    ("ip", "kind"),
     [
         ("8.8.8.8", "public"), ("2606:4700::1111", "public"), ("127.0.0.1", "loopback"),
         ("127.9.9.9", "loopback"), ("::1", "loopback"), ("::ffff:127.0.0.1", "loopback"),
@@ -101,10 +125,12 @@ def test_origins_are_scheme_host_and_port(one: str, other: str, same: bool) -> N
         ("172.16.0.1", "private"), ("100.64.0.1", "private"), ("0.0.0.0", "private"),
         ("fd00::1", "private"), ("2002:7f00:1::", "loopback"), ("224.0.0.1", "private"),
         ("255.255.255.255", "private"), ("::", "private"), ("64:ff9b::7f00:1", "loopback"),
+        ("::127.0.0.1", "loopback"), ("::ffff:0:7f00:1", "loopback"), ("::ffff:0:a00:1", "private"),
+        ("64:ff9b:1::a9fe:a9fe", "link-local"), ("64:ff9b::808:808", "public"),
     ],
 )  # fmt: skip
-def test_addresses_are_told_apart_by_where_they_lead(ip: str, room: str) -> None:
-    assert address.room(ip_address(ip)) == room
+def test_addresses_are_told_apart_by_where_they_lead(ip: str, kind: str) -> None:
+    assert address.net_kind(ip_address(ip)) == kind
 
 
 @pytest.mark.parametrize(

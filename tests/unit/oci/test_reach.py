@@ -63,27 +63,32 @@ def test_trust_is_declared_for_a_pair() -> None:
         ("https://10.0.0.2/x", "127.0.0.1:5000", False),
         ("https://8.8.8.8/x", "127.0.0.1:5000", True),
         ("https://r.example:8443/x", "r.example", True),
+        ("https://2130706433/x", "r.example", False),
+        ("https://[::127.0.0.1]/x", "r.example", False),
+        ("https://LOCALHOST./x", "r.example", False),
+        ("https://cdn.example@127.0.0.1/x", "r.example", False),
+        ("https://[fd00:ec2::254]/x", "r.example", False),
     ],
 )
 def test_an_answer_opens_no_net_that_the_registry_is_not_in(url: str, by: str, well: bool) -> None:
-    assert (Reach().told(url, by) == "") is well
+    assert (Reach().refusal(url, by) == "") is well
 
 
 def test_names_are_judged_by_the_addresses_that_they_have() -> None:
     reach = Reach()
-    assert not reach.told("https://metadata.test/x", "r.example")
+    assert not reach.refusal("https://metadata.test/x", "r.example")
     assert reach.allows("metadata.test", "public")
     assert not reach.allows("metadata.test", "link-local")
     assert not reach.allows("metadata.test", "loopback")
     reach.saw("inner.example", "private")
-    assert not reach.told("https://store.test/x", "inner.example")
+    assert not reach.refusal("https://store.test/x", "inner.example")
     assert reach.allows("store.test", "private")
     assert not reach.allows("store.test", "link-local")
 
 
 def test_a_host_that_the_user_named_may_be_anywhere() -> None:
     reach = Reach()
-    reach.told("https://inner.test/x", "r.example")
+    reach.refusal("https://inner.test/x", "r.example")
     assert not reach.allows("inner.test", "private")
     reach.own("inner.test:5000")
     assert reach.allows("inner.test", "private")

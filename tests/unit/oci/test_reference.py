@@ -80,3 +80,9 @@ def test_this_machine_is_known(host: str) -> None:
 def test_others_are_not_this_machine(host: str) -> None:
     assert not without_tls(host)
     assert without_tls(host, frozenset({host}))
+
+
+@pytest.mark.parametrize("text", ["127.1:5000/x", "127.0.0.1:99999/x", "0x7f.1/x", "a.b:0/x"])
+def test_a_host_that_cannot_be_reached_as_it_is_written_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is not a host"):
+        Reference.parse(text)

@@ -20,6 +20,7 @@ POLICY = Policy()
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "1.5"}, None),
+        ({"Retry-After": "٦٠"}, None),  # sixty, in digits that HTTP does not have
         ({"Retry-After": "120, 60"}, None),
         ({"Retry-After": "9" * 400}, 999_999_999),
         ({"Retry-After": "Wed, 99 Nov 99999 99:99:99 GMT"}, None),

@@ -11,7 +11,7 @@ import pytest
 from localai_ci.backends import recipe, slices
 from localai_ci.backends.dockerignore import IGNORE
 from localai_ci.backends.input_hash import InputSet, Snapshot, inputs_of
-from localai_ci.backends.listing import listing
+from localai_ci.backends.slices import listing
 from localai_ci.bases import recipe as base
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.recipe import CurrentBases

@@ -22,7 +22,7 @@ from localai_ci.plan.sources import PlanRequest, gather
 
 
 def gathered(request: PlanRequest, stdin: bytes = b"") -> Plan:
-    known, change = gather(request, lambda: stdin)
+    known, change = gather(request, lambda _: stdin)
     return decide(known.matrix, known.rules, change)
 
 
@@ -401,7 +401,7 @@ def test_rules_that_were_not_sound_before_build_everything(tree: Tree) -> None:
 
 
 def test_a_folder_that_is_no_checkout_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no git checkout"):
+    with pytest.raises(InputError, match="not a git checkout"):
         gathered(PlanRequest(Event.push, source=tmp_path, base="HEAD"))
 
 

@@ -174,6 +174,7 @@ def test_a_new_row_of_an_old_backend_rebuilds_only_itself() -> None:
     found = plan(MATRIX_FILE, previous=matrix_of(e for e in MATRIX.entries if e.id != id_))
     assert [p.entry.id for p in found.entries] == [id_]
     assert found.entries[0].reasons[0].kind is ReasonKind.matrix_new
+    assert not found.idle
 
 
 def test_a_darwin_row_that_says_something_else_is_rebuilt_alone() -> None:

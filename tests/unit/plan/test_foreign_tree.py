@@ -41,7 +41,7 @@ def write(root: Path, path: str, text: str) -> None:
 
 def notes(root: Path) -> tuple[str, ...]:
     request = PlanRequest(Event.push, root, base="HEAD")
-    return gather(request, lambda: b"")[1].notes
+    return gather(request, lambda _: b"")[1].notes
 
 
 def test_a_trees_settings_and_the_environment_start_no_program(
@@ -182,4 +182,4 @@ def test_two_rows_of_one_id_are_refused(tmp_path: Path) -> None:
 
     file.write_text(yaml.safe_dump(document))
     with pytest.raises(InputError, match="more than one row makes 'cpu-ced/amd64'"):
-        gather(PlanRequest(Event.push, matrix=file), lambda: b"")
+        gather(PlanRequest(Event.push, matrix=file), lambda _: b"")

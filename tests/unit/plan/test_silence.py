@@ -336,5 +336,5 @@ def test_a_folder_that_is_no_checkout_is_said(tmp_path: Path) -> None:
     request = PlanRequest(Event.push, source=tmp_path, base="HEAD~1")
     done = subprocess.run(["git", "-C", str(tmp_path), "status"], capture_output=True, check=False)
     assert done.returncode
-    with pytest.raises(InputError, match="this is no git checkout"):
+    with pytest.raises(InputError, match="this is not a git checkout"):
         gathered(request)

@@ -5,8 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lab.images import image
-from lab.legs import RUN
+from registries.legs import leg
 
 from localai_ci.errors import InputError
 from localai_ci.oci.digest import digest_of
@@ -19,28 +18,9 @@ from localai_ci.oci.manifests import (
     parts,
 )
 from localai_ci.release.index import VERSION, canonical, version_of
-from localai_ci.release.receipt import Platform, Publication, Receipt
+from localai_ci.release.receipt import Receipt
 
 ABOUT = {VERSION: "v4.2.2", "org.opencontainers.image.revision": "a" * 40}
-
-
-def leg(arch: str, variant: str = "", media_type: str = OCI_MANIFEST, text: str = "") -> Receipt:
-    manifest, _ = image(text or arch, arch, media_type)
-    config, layers = parts(manifest)
-    entry = f"cpu-test/{arch}{variant}"
-    return Receipt(
-        entry=entry,
-        legs=(entry,),
-        platform=Platform(os="linux", architecture=arch, variant=variant),
-        digest=manifest.digest,
-        size=len(manifest.raw),
-        media_type=media_type,
-        manifest=manifest.raw.decode(),
-        config=config,
-        layers=layers,
-        publications=(Publication(registry="a", anchor="a.test/b:c", digest=manifest.digest),),
-        run=RUN,
-    )
 
 
 ALL = [leg("amd64"), leg("arm64"), leg("arm", "v7"), leg("arm", "v6"), leg("riscv64")]
