@@ -11,7 +11,9 @@ from outcome import outcome
 
 from localai_ci.backends import ccache_statistics, package_check, smoke
 from localai_ci.backends.ccache import inputs_in
+from localai_ci.backends.dockerfile_use import used
 from localai_ci.backends.dockerignore import Ignoring
+from localai_ci.backends.go_files import imports_of, parse_go_mod, parse_go_sum
 from localai_ci.backends.pins import Pin, read_pin, submodules
 from localai_ci.bases import report as base_report
 from localai_ci.config.compile import load_compile
@@ -22,12 +24,13 @@ from localai_ci.config.reader import parse
 from localai_ci.errors import InputError
 from localai_ci.matrix.infer import propose
 from localai_ci.matrix.loading import MATRIX_PATHS, matrix_in_tree
+from localai_ci.matrix.plain_rows import plain_rows
 from localai_ci.matrix.rules import load_inputs
 from localai_ci.matrix.tables import Tables
 from localai_ci.oci.challenge import challenge as read_challenge
 from localai_ci.oci.credentials import Keyring
 from localai_ci.oci.reference import Reference
-from localai_ci.plan.change import parse_list
+from localai_ci.plan.changed_list import parse_list
 from localai_ci.plan.proto import breaking_changes
 from localai_ci.release.inbox import read_folder
 from localai_ci.release.promise import read_promise
@@ -137,6 +140,36 @@ def dockerignore(data: bytes) -> object:
 def glob(data: bytes) -> object:
     pattern = compiled([text(data)], where="inputs.yaml:1")
     return [bool(pattern.match(path)) for path in PATHS]
+
+
+@target
+def dockerfile(data: bytes) -> object:
+    """What of a Dockerfile makes an image."""
+    return used(text(data), {"A": "x"})
+
+
+@target
+def go_mod(data: bytes) -> object:
+    """A go.mod, and which of its modules a package is of."""
+    return parse_go_mod(text(data)).provider("a.b/c/d")
+
+
+@target
+def go_sum(data: bytes) -> object:
+    """A go.sum."""
+    return parse_go_sum(text(data))
+
+
+@target
+def go_source(data: bytes) -> object:
+    """What a Go source imports."""
+    return imports_of(text(data))
+
+
+@target
+def plain_matrix(data: bytes) -> object:
+    """LocalAI's matrix, read line by line."""
+    return plain_rows(data)
 
 
 @target

@@ -36,7 +36,7 @@ from localai_ci.oci.credentials import Keyring
 from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.manifests import Manifest, parts
 from localai_ci.oci.pages import next_page
-from localai_ci.plan.change import parse_list
+from localai_ci.plan.changed_list import parse_list
 from localai_ci.plan.estimates import from_receipts
 from localai_ci.plan.proto import breaking_changes
 from localai_ci.release.inbox import read_folder

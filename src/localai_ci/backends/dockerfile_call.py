@@ -1,5 +1,6 @@
 """How a Dockerfile of LocalAI's tree is called: decided as data, and compared as data. Pure."""
 
+from localai_ci.backends.dockerfile_use import used
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.matrix.entry import Entry
 
@@ -23,6 +24,19 @@ def arguments(entry: Entry, mirrors: Mirrors, base_image: str, refresh: str) -> 
         "BUILDER_BASE_IMAGE": "",
         "BUILDER_TARGET": "builder-fromsource",
     }
+
+
+def use(entry: Entry, text: str) -> str:
+    """What of a Dockerfile makes the entry's image; equal where that is.
+
+    Raises:
+        InputError: it cannot be told.
+    """
+    given = arguments(entry, Mirrors(), "", "")
+    del given["DEPS_REFRESH"]  # each week another one; its default is what no week overrides
+    if entry.builder:
+        given["BUILDER_TARGET"] = "builder-prebuilt"  # as LocalAI's workflow calls it
+    return used(text, given)
 
 
 def platform(entry: Entry) -> str:

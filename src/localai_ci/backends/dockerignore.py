@@ -28,7 +28,7 @@ class Ignoring:
         """The patterns of a file's text, each with its place, then some more."""
         lines = [
             (line.strip(), f"{IGNORE}:{number}")
-            for number, line in enumerate(text.splitlines(), 1)
+            for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1)
             if line.strip() and not line.startswith("#")
         ]
         return cls((*lines, *((line, "") for line in more)))
@@ -53,6 +53,16 @@ class Ignoring:
         return out
 
 
+_EATEN = re.compile(r"(?<=[^/\\])\*\*+/")  # beside other characters ** takes the slash with it
+_SPECIAL = frozenset("*?[\\")
+
+
 def _pattern(line: str, where: str) -> re.Pattern[str]:
     """Matches what a line names, and all that is in it."""
-    return compiled([posixpath.normpath(line.strip()).lstrip("/")], DOCKERIGNORE, where)
+    glob = posixpath.normpath(line.strip()).lstrip("/")
+    glob = _EATEN.sub("**", glob)
+    ending = glob.removeprefix("**")
+    if ending != glob and ending[:1] not in {"", "/"} and _SPECIAL.isdisjoint(ending):
+        # A name that only begins with ** is any path that ends so, across folders: **.swp, **d/e.
+        return re.compile(f".*{re.escape(ending)}(?:/.*)?\\Z", re.DOTALL)
+    return compiled([glob], DOCKERIGNORE, where)

@@ -5,20 +5,25 @@ Plan and build both ask `inputs_of`: what one publishes the other finds.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
 from localai_ci.backends import dockerfile_call, recipe
-from localai_ci.backends.dockerignore import IGNORE, NEVER, Ignoring
+from localai_ci.backends.dockerignore import IGNORE
+from localai_ci.backends.entering import Entering
+from localai_ci.backends.go_links import GO_MOD, GoTree
 from localai_ci.bases.mirrors import Mirrors
 from localai_ci.bases.recipe import recipe as base_recipe
 from localai_ci.bases.step import SHELL, BaseRecipe
 from localai_ci.config.compile import Ccache, CompileFile
+from localai_ci.config.go_modules import GoModules, load_go_modules
+from localai_ci.errors import InputError
 from localai_ci.matrix.dockerfile import arguments_of
 from localai_ci.matrix.entry import Entry
-from localai_ci.matrix.rules import Inputs, takes
+from localai_ci.matrix.rules import Inputs
+from localai_ci.matrix.tables import Read, nothing
 from localai_ci.oci.digest import sha256
 
 ARGUMENTS = ("backend", "build", "arch", "build_type", "cuda", "ubuntu", "skip_drivers")
@@ -35,13 +40,43 @@ class Snapshot:
         files: Every path with an id of its content and mode, such as git's blob id.
         rules: Which of them are shared inputs.
         table: How backends on a builder base are compiled.
-        texts: What .dockerignore and the Dockerfiles say.
+        texts: What .dockerignore and the Dockerfiles say, where that is known already.
+        read: Reads any other file, such as Go sources.
+        go_modules: What packages of Go modules link.
     """
 
     files: Mapping[str, str]
     rules: Inputs
     table: CompileFile
     texts: Mapping[str, str] = field(default_factory=dict)
+    read: Read = nothing
+    go_modules: GoModules | None = None
+
+    def text(self, path: str) -> str:
+        """What a file says; empty where it is not there."""
+        known = self._read
+        if path not in known:
+            known[path] = (self.read(path) or b"").decode("utf-8", "replace")
+        return known[path]
+
+    @cached_property
+    def _read(self) -> dict[str, str]:
+        return dict(self.texts)
+
+    @cached_property
+    def known(self) -> "dict[Entry, InputSet]":
+        """Answers so far, for who compares one tree with several."""
+        return {}
+
+    @cached_property
+    def go(self) -> GoTree:
+        """The Go sources."""
+        return GoTree(self.files, self.read, self.go_modules or load_go_modules())
+
+    @cached_property
+    def entering(self) -> Entering:
+        """Which files enter which image."""
+        return Entering(self.files, self.rules, self.text(IGNORE))
 
     @cached_property
     def _bases(self) -> dict[str, BaseRecipe]:
@@ -81,7 +116,7 @@ class InputSet:
     @property
     def digest(self) -> str:
         """SHA-256 in hex over all of it."""
-        text = json.dumps([2, self.files, self.arguments, self.base], ensure_ascii=True)
+        text = json.dumps([3, self.files, self.arguments, self.base], ensure_ascii=True)
         return sha256(text.encode())
 
     @property
@@ -106,9 +141,7 @@ def inputs_of(
     Raises:
         InputError: compile.yaml does not say how it is compiled.
     """
-    ignored = tree.texts.get(IGNORE, "")
-    paths = entering(entry, tree.files, tree.rules, ignored, on_base=bool(base))
-    files = sorted((path, tree.files[path]) for path in paths)
+    files = _files(entry, tree, on_base=bool(base))
     arguments = {name: str(getattr(entry, name)) for name in ARGUMENTS} | dict(entry.extra)
     decided = recipe.build_inputs(tree.table, entry, own.targets)
     arguments |= decided
@@ -117,50 +150,36 @@ def inputs_of(
     if entry.builder:
         arguments["how"] = _steps(decided_entry, tree, own)
     elif entry.dockerfile:
-        reads = arguments_of(tree.texts.get(entry.dockerfile, ""))
+        reads = arguments_of(tree.text(entry.dockerfile))
         arguments["how"] = _call(decided_entry, refresh if "DEPS_REFRESH" in reads else "")
     if own.third_party:
         arguments["third_party"] = own.third_party
     return InputSet(tuple(files), tuple(sorted(arguments.items())), base)
 
 
-def entering(
-    entry: Entry,
-    paths: Iterable[str],
-    rules: Inputs,
-    ignored: str,
-    *,
-    on_base: bool,
-    leave: Iterable[str] = (),
-    single: Iterable[str] = (),
-) -> list[str]:
-    """The files that enter an entry's image: the one answer for hashes and for slices. Pure.
+def _files(entry: Entry, tree: Snapshot, *, on_base: bool) -> list[tuple[str, str]]:
+    """The files that enter, each by its content or, of those that are looked into, what counts."""
+    found = []
+    for path in tree.entering.of(entry, on_base=on_base):
+        rule = tree.rules.rule(path)
+        if path == entry.dockerfile:
+            found.append((path, _dockerfile(entry, tree)))
+        elif rule and rule.compare == "go-modules":
+            links = tree.go.links(entry.folders)
+            if links.doubt or path == GO_MOD:
+                found.append((path, tree.files[path] if links.doubt else links.text))
+        elif not (rule and rule.compare == "ignore"):  # that decided which files there are
+            found.append((path, tree.files[path]))
+    return sorted(found)
 
-    Args:
-        entry: The entry.
-        paths: All files of the tree.
-        rules: Those that `enter` name shared files.
-        ignored: The text of .dockerignore: what a container build never sees.
-        on_base: Whether a builder base stands for the scripts that make one.
-        leave: More patterns to leave out.
-        single: More files to take.
-    """
-    # Darwin builds do not happen in containers.
-    ignoring = Ignoring.of(ignored if entry.os == "linux" else "", (*NEVER, *leave))
-    own = {entry.dockerfile, *entry.folders, *single}
-    below = tuple(f"{folder}/" for folder in entry.folders)
 
-    def enters(path: str) -> bool:
-        if path in own or path.startswith(below):
-            return True
-        rule = rules.rule(path)
-        if not rule:
-            return rules.absent
-        if not rule.enters or (rule.base and on_base):
-            return False
-        return takes(rule.select, entry)
-
-    return [path for path in paths if enters(path) and not ignoring.leaves_out(path)]
+def _dockerfile(entry: Entry, tree: Snapshot) -> str:
+    """The stages that count, with the file's mode; or in doubt its content."""
+    mode, _, blob = tree.files[entry.dockerfile].partition(" ")
+    try:
+        return f"{mode} {sha256(dockerfile_call.use(entry, tree.text(entry.dockerfile)).encode())}"
+    except InputError:
+        return f"{mode} {blob}"
 
 
 _CACHE = Ccache(max_size="1G", evict_older_than="1d")

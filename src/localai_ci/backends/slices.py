@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dagger import Directory
 
-from localai_ci.backends.input_hash import entering
+from localai_ci.backends.entering import Entering
 from localai_ci.config.foreign import blob_id, walk
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
@@ -37,14 +37,8 @@ def choose(
     Raises:
         InputError: the tree has no such backend.
     """
-    files = entering(
-        entry,
-        paths,
-        rules,
-        ignored,
-        on_base=bool(entry.builder),
-        leave=leave,
-        single=_MAKEFILE.get(entry.build, ()),
+    files = Entering(paths, rules, ignored, tuple(leave)).of(
+        entry, on_base=bool(entry.builder), single=_MAKEFILE.get(entry.build, ())
     )
     for folder in entry.folders:
         if not any(path.startswith(f"{folder}/") for path in files):

@@ -14,6 +14,7 @@ from localai_ci.config import bounds
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, unknown_entry
 from localai_ci.matrix.tables import PATHS, Tables
+from localai_ci.matrix.tree import read_inside
 from localai_ci.names import receipt_file
 
 
@@ -51,11 +52,19 @@ class SourceTree:
         rules = self.tables.rules
         files = slices.choose(entry, paths, rules, texts.get(IGNORE, ""), leave)
         # One folder an entry: several may be built at once.
-        folder = f"slice-{receipt_file(entry.id)}"
-        await slices.cut(self.source, files).export(folder, wipe=True)
-        listed = await anyio.to_thread.run_sync(listing, Path(folder))
-        part = dag.current_module().workdir(folder)
-        return part, Snapshot(listed, rules, self.tables.compile, texts)
+        folder = Path(f"slice-{receipt_file(entry.id)}")
+        await slices.cut(self.source, files).export(str(folder), wipe=True)
+        listed = await anyio.to_thread.run_sync(listing, folder)
+        part = dag.current_module().workdir(str(folder))
+        known = Snapshot(
+            listed,
+            rules,
+            self.tables.compile,
+            texts,
+            lambda path: read_inside(folder, path),
+            self.tables.go_modules if entry.language == "go" else None,
+        )
+        return part, known
 
 
 async def open_tree(source: Directory) -> SourceTree:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field
-
 from localai_ci import json_text
-from localai_ci.config.reader import Strict, load
+from localai_ci.config.model import Field, Strict
+from localai_ci.config.reader import load
 from localai_ci.config.variants import Release, Variant
 from localai_ci.errors import LocalaiCiError
 from localai_ci.text import printable, table

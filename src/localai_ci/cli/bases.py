@@ -7,7 +7,8 @@ import typer
 
 from localai_ci import json_text
 from localai_ci.cli import output
-from localai_ci.cli.output import Format, FormatOption
+from localai_ci.cli.options import FormatOption
+from localai_ci.cli.output import Format
 
 app = typer.Typer(no_args_is_help=True, help="Compare builder bases.")
 

@@ -123,4 +123,4 @@ def pull_requests(registries_file: RegistriesPath = None) -> None:
     from localai_ci.config.throw_away import throw_away
 
     made = throw_away(load_registries(registries_file))
-    output.line(json_text.write(made.model_dump(mode="json", exclude_defaults=True), indent=1))
+    output.line(json_text.write(made.model_dump(exclude_defaults=True), indent=1))

@@ -8,7 +8,8 @@ import typer
 
 from localai_ci import json_text
 from localai_ci.cli import output
-from localai_ci.cli.output import Format, FormatOption
+from localai_ci.cli.options import FormatOption
+from localai_ci.cli.output import Format
 from localai_ci.errors import InputError
 
 if TYPE_CHECKING:

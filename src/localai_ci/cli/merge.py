@@ -12,6 +12,7 @@ from localai_ci.cli import output
 from localai_ci.cli.options import (
     Epoch,
     EventName,
+    FormatOption,
     Ref,
     RegistriesPath,
     Sha,
@@ -19,7 +20,7 @@ from localai_ci.cli.options import (
     load_registries,
     transport_to,
 )
-from localai_ci.cli.output import Format, FormatOption
+from localai_ci.cli.output import Format
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import LocalaiCiError
 from localai_ci.text import printable

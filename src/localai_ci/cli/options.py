@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localai_ci.cli.output import Format
+
 if TYPE_CHECKING:
     from localai_ci.config.registries import Registries
     from localai_ci.oci.retry import Policy
     from localai_ci.oci.transport import Transport
     from localai_ci.release.tags import GitEvent
 
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
 RegistriesPath = Annotated[
     Path | None,
     typer.Option("--registries", help="Another registries.yaml; the installed one if absent."),

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TextIO, cast
-
-import typer
+from typing import Any, TextIO, cast
 
 from localai_ci import text
 from localai_ci.errors import InputError, LocalaiCiError
@@ -98,9 +96,6 @@ class Format(StrEnum):
 
     table = "table"
     json = "json"
-
-
-FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
 
 
 def line(words: str) -> None:

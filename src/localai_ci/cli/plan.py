@@ -1,30 +1,19 @@
 """`localai-ci plan`: what to build and why; `simulate`: how a run goes; `plan-diff`: two plans."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
-from localai_ci.cli.options import RegistriesPath, load_registries, transport_to
-from localai_ci.errors import InputError
+from localai_ci.cli.options import RegistriesPath
+from localai_ci.cli.planning import PlanOptions, run
 from localai_ci.plan.ci_run import Ci
-from localai_ci.plan.event import likely, parse
+from localai_ci.plan.event import Event, likely, parse
 from localai_ci.plan.form import PlanFormat
-from localai_ci.text import and_more
-
-if TYPE_CHECKING:
-    from localai_ci.config.registries import Registries
-    from localai_ci.matrix.tables import Tables
-    from localai_ci.plan.decide import Plan
-    from localai_ci.plan.report import Report
-    from localai_ci.plan.saved_plan import SavedPlan
-    from localai_ci.plan.sources import PlanRequest
 
 
 def register(commands: typer.Typer) -> None:
@@ -87,12 +76,33 @@ Built = Annotated[
         " registries.yaml, or HOST/PATH. Needs --source.",
     ),
 ]
+SincePublished = Annotated[
+    str,
+    typer.Option(
+        metavar="REGISTRY",
+        help="Compare with the newest commit whose images this registry has, so that a run that was"
+        " cancelled is made up for. Needs --source.",
+    ),
+]
 Refresh = Annotated[
-    str, typer.Option(help="For --built: DEPS_REFRESH of the builds; absent, this ISO week.")
+    str,
+    typer.Option(
+        help="For --built and --since-published: DEPS_REFRESH of the builds; absent, this ISO week."
+    ),
 ]
 Epoch = Annotated[str, typer.Option(help="For --built: --epoch of the builder bases.")]
 Snapshot = Annotated[
     str, typer.Option("--apt-snapshot", help="For --built: --apt-snapshot of the builder bases.")
+]
+
+
+ByInputs = Annotated[
+    bool,
+    typer.Option(
+        "--by-inputs",
+        help="Build exactly what has other inputs than at --base; rules only explain."
+        " Needs --source.",
+    ),
 ]
 
 
@@ -106,7 +116,9 @@ def plan(
     previous_matrix: Previous = None,
     force: Forced = None,
     rebuilt_base: Rebuilt = None,
+    by_inputs: ByInputs = False,
     built: Built = "",
+    since_published: SincePublished = "",
     registries_file: RegistriesPath = None,
     refresh: Refresh = "",
     epoch: Epoch = "",
@@ -132,187 +144,8 @@ def plan(
     write: Written = None,
 ) -> None:
     """Say what a change builds, and why. On any doubt: everything, and the doubt is named."""
-    from localai_ci.plan.sources import PlanRequest
-
-    if ci:
-        event, base, head = _told_by(ci, source, event, base, changed_files)
-    others = [_form_and_file(text) for text in write or ()]
-    request = PlanRequest(
-        event=parse(event) if event else likely(changed=bool(changed_files or base)),
-        source=source,
-        base=base,
-        head=head,
-        changed_files=changed_files,
-        matrix=matrix,
-        previous_matrix=previous_matrix,
-        bases=tuple(rebuilt_base or ()),
-        forced=tuple(force or ()),
-    )
-    asked = None
-    if built:
-        asked = Asked(built, load_registries(registries_file), refresh, epoch, apt_snapshot)
-    old = _earlier(against, format_)
-    report = _report(request, runners, budget, pack=pack, asked=asked)
-    from localai_ci.plan.form import render
-
-    for form, path in others:
-        output.write(path, render(report, form, shard_size, blocks))
-    if why or why_not:
-        from localai_ci.plan.explain import explain
-
-        output.line(explain(report.plan, why or why_not))
-        return
-    if format_ is PlanFormat.table and not out:
-        _print_table(report)
-        return
-    text = render(report, format_, shard_size, blocks, old)
-    if format_ is PlanFormat.github:
-        _print_head(report, output.note)  # the outputs do not say how much is built, nor why
-    if out:
-        output.write(out, text)
-    else:
-        output.line(text.removesuffix("\n"))
-
-
-def _told_by(
-    ci: Ci, source: Path | None, event: str, base: str, changed_files: str
-) -> tuple[str, str, str]:
-    """Event, base and head of the run that this is."""
-    import os
-
-    from localai_ci.plan.ci_run import run_of
-
-    if event or base or changed_files:
-        raise InputError(
-            "--ci says what happened, and so does another flag",
-            where="--ci",
-            remedy="Leave out --event, --base and --changed-files, or --ci.",
-        )
-    run = run_of(ci, os.environ)
-    if source is None:
-        raise InputError(
-            "--ci names revisions, and there is no --source that could have them",
-            remedy="Give the checkout as --source.",
-        )
-    return run.event.value, run.base, run.head
-
-
-def _form_and_file(text: str) -> tuple[PlanFormat, Path]:
-    form, _, path = text.partition("=")
-    if form not in set(PlanFormat) or not path:
-        raise InputError(
-            f"{text!r} is not FORM=FILE",
-            where="--write",
-            remedy=f"The forms: {', '.join(PlanFormat)}.",
-        )
-    return PlanFormat(form), Path(path)
-
-
-def _earlier(path: Path | None, form: PlanFormat) -> "SavedPlan | None":
-    """The plan that a page is compared with."""
-    if path is None:
-        return None
-    if form is not PlanFormat.html:
-        raise InputError(
-            "--against is for a page",
-            where="--against",
-            remedy="Add --format html, or compare two plans with `localai-ci plan-diff OLD NEW`.",
-        )
-    from localai_ci.plan.saved_plan import load_plan
-
-    return load_plan(path)
-
-
-def _report(
-    request: "PlanRequest",
-    runners: int,
-    budget: float | None,
-    *,
-    pack: bool,
-    asked: "Asked | None" = None,
-) -> "Report":
-    from localai_ci.plan.decide import decide
-    from localai_ci.plan.report import report_of
-    from localai_ci.plan.sources import gather
-
-    known, change = gather(request, sys.stdin.buffer.read)
-    decided = decide(known.matrix, known.rules, change)
-    if asked:
-        decided = _without_built(decided, request, known, asked)
-    return report_of(decided, known, runners, budget, pack=pack)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which registry is asked for what is built, and by which weekly arguments it was."""
-
-    registry: str
-    file: "Registries"
-    refresh: str
-    epoch: str
-    apt_snapshot: str
-
-
-def _without_built(
-    decided: "Plan", request: "PlanRequest", known: "Tables", asked: Asked
-) -> "Plan":
-    import anyio
-
-    from localai_ci.backends.input_hash import this_week
-    from localai_ci.bases.mirrors import Mirrors
-    from localai_ci.bases.recipe import CurrentBases
-    from localai_ci.oci.lookup import PATIENCE, Lookup
-    from localai_ci.plan.built import PublishedImages, without_built
-    from localai_ci.plan.sources import snapshot
-
-    tree = snapshot(request, known)
-    named = asked.file.registries.get(asked.registry)
-    if not named and "/" not in asked.registry:
-        raise InputError(
-            f"{asked.registry!r} is not a registry of registries.yaml",
-            where="--built",
-            remedy=f"Give one of {', '.join(asked.file.registries)}, or HOST/PATH.",
-        )
-    images = named.backends if named else asked.registry
-    bases = CurrentBases(Mirrors(epoch=asked.epoch, apt_snapshot=asked.apt_snapshot))
-
-    async def ask() -> "Plan":
-        async with transport_to(asked.file, dry_run=True, policy=PATIENCE) as transport:
-            lookup = Lookup(transport)
-            where = PublishedImages(lookup, images, bases, asked.refresh or this_week())
-            left = await without_built(decided, tree, where)
-            for failure in lookup.failures.values():
-                output.note(f"note: counted as not built: {failure}")
-            return left
-
-    return anyio.run(ask)
-
-
-def _print_head(report: "Report", say: Callable[[str], None]) -> None:
-    from localai_ci.plan.report import headline
-
-    say(headline(report))
-    for note in report.plan.change.notes:
-        output.note(f"note: {note}")
-
-
-def _print_table(report: "Report") -> None:
-    from localai_ci.plan.report import budget_line, table_rows
-
-    _print_head(report, output.line)
-    rows = table_rows(report.plan.entries)
-    if rows:
-        output.table(["backend", "entries", "which", "because"], rows)
-        output.line(budget_line(report))
-    idle = [[path, why] for path, why in report.plan.idle.items()]
-    if idle:
-        output.table(["without effect", "because"], idle[:IDLE_SHOWN])
-    if more := and_more(idle, IDLE_SHOWN):
-        output.line(f"… {more} without effect (all in --format json)")
-
-
-IDLE_SHOWN = 12
-"""Paths without effect that the table names."""
+    given = locals()
+    run(PlanOptions(**{name: given[name] for name in PlanOptions.__dataclass_fields__}))
 
 
 def simulate(
@@ -331,7 +164,6 @@ def simulate(
     """
     from localai_ci.plan.change import Change
     from localai_ci.plan.decide import decide
-    from localai_ci.plan.event import Event
     from localai_ci.plan.report import comparison
     from localai_ci.plan.sources import PlanRequest, gather
 

@@ -11,6 +11,7 @@ from localai_ci.cli import output
 from localai_ci.cli.options import (
     Epoch,
     EventName,
+    FormatOption,
     Ref,
     RegistriesPath,
     Sha,
@@ -18,7 +19,7 @@ from localai_ci.cli.options import (
     load_registries,
     transport_to,
 )
-from localai_ci.cli.output import Format, FormatOption
+from localai_ci.cli.output import Format
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 

@@ -2,11 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from localai_ci.config import bounds
+from localai_ci.config.model import Field, Strict
 from localai_ci.config.profiles import Arch, Cuda, Language, Suffix, Ubuntu
-from localai_ci.config.reader import Strict
 
 
 class Build(Strict):

@@ -83,3 +83,12 @@ GLOB_LENGTH = 500
 
 GLOB_CHOICES = 256
 """Globs that the braces of one make, and ``**`` beside other characters."""
+
+BUILD_TEXT = 1 << 20
+"""Characters of a Dockerfile, a go.mod or a Go source that is understood [110,000 of go.sum]."""
+
+ALIASES = 100_000
+"""Names that changed files have behind links [0]."""
+
+STAGES = 200
+"""Stages of a Dockerfile [4]."""

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
-
-from localai_ci.config.reader import Document, Loc, Strict, load_table
+from localai_ci.config.model import Field, Strict, model_validator
+from localai_ci.config.reader import Document, Loc, load_table
 from localai_ci.config.variants import Arch
 from localai_ci.errors import InputError
 from localai_ci.text import listed, printable, quoted

@@ -12,6 +12,7 @@ wcmatch and pathspec make regular expressions that backtrack.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
@@ -43,6 +44,58 @@ PATHS = Dialect(braces=True)
 DOCKERIGNORE = Dialect(classes=True, inside=True)
 
 
+class Paths:
+    """Globs of `PATHS` that are asked whether they match a path; most are one path as it is."""
+
+    def __init__(self, paths: Iterable[str], where: str = "") -> None:
+        """Compile nothing yet.
+
+        Args:
+            paths: The globs.
+            where: For errors: the file, with a line where it is known.
+        """
+        self._where = where
+        self._plain: set[str] = set()
+        self._globs: list[str] = []
+        for path in paths:
+            if _SPECIAL.isdisjoint(path):
+                self._plain.add(path)
+            else:
+                self._globs.append(path)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return compiled(self._globs, PATHS, self._where)
+
+    def check(self) -> None:
+        """Look at the globs without compiling them.
+
+        Raises:
+            InputError: one is too long, too much of a choice, or not written as one is.
+        """
+        for glob in (*self._plain, *self._globs):
+            for _ in _plain_globs(glob, PATHS, self._where):
+                pass
+
+    def __contains__(self, path: str) -> bool:
+        """Whether any of them matches the whole path."""
+        if path in self._plain:
+            return True
+        return bool(self._globs) and self._pattern.match(path) is not None
+
+
+_SPECIAL = frozenset("*?{}")
+
+
+def _plain_globs(glob: str, dialect: Dialect, where: str) -> Iterator[list["Segment"]]:
+    """What a glob stands for, each as its segments."""
+    if len(glob) > bounds.GLOB_LENGTH:
+        raise _fault(glob, f"it is longer than {bounds.GLOB_LENGTH} characters", where)
+    for plain in braces(glob, where) if dialect.braces else (glob,):
+        tokens = tuple(_tokens(plain, glob, dialect, where))
+        yield from _alternatives(tokens, glob, dialect, where)
+
+
 def compiled(
     globs: Iterable[str], dialect: Dialect = PATHS, where: str = "", *, folder: bool = False
 ) -> re.Pattern[str]:
@@ -57,16 +110,11 @@ def compiled(
     Raises:
         InputError: a glob that is too long, too much of a choice, or not written as one is.
     """
-    found = []
-    for glob in globs:
-        if len(glob) > bounds.GLOB_LENGTH:
-            raise _fault(glob, f"it is longer than {bounds.GLOB_LENGTH} characters", where)
-        for plain in braces(glob, where) if dialect.braces else (glob,):
-            tokens = tuple(_tokens(plain, glob, dialect, where))
-            found += [
-                _expression(segments, dialect)
-                for segments in _alternatives(tokens, glob, dialect, where)
-            ]
+    found = [
+        _expression(segments, dialect)
+        for glob in globs
+        for segments in _plain_globs(glob, dialect, where)
+    ]
     prefix = f"(?:{_SEGMENT})*?" if folder else ""
     text = "|".join(f"(?:{prefix}{part})" for part in found) if found else r"(?!)"
     return re.compile(text, re.DOTALL)

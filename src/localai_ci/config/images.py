@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from localai_ci.config.data import data_dir
+from localai_ci.config.model import Field, Strict
 from localai_ci.config.profiles import Cuda, Suffix, Ubuntu
-from localai_ci.config.reader import Document, Strict, load
+from localai_ci.config.reader import Document, load
 
 DOCKERFILE = "Dockerfile"
 """At the top of a tree; one without it has no server image."""

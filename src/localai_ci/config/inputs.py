@@ -2,10 +2,8 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from localai_ci.config import bounds
-from localai_ci.config.reader import Strict
+from localai_ci.config.model import Field, Strict
 
 Glob = Annotated[str, Field(min_length=1, description="** crosses folders, * and ? do not.")]
 Globs = Annotated[list[Glob], Field(min_length=1)]
@@ -28,7 +26,7 @@ class Rule(Strict):
     paths: Globs
     except_: list[Glob] = Field([], alias="except")
     select: Selection
-    compare: Literal["", "proto", "rules", "compile"] = Field(
+    compare: Literal["", "proto", "rules", "compile", "go-modules", "ignore", "decisions"] = Field(
         "", description="Look into the file before rebuilding."
     )
     base: bool = Field(default=False, description="It changes the builder base.")

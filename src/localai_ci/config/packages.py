@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
-
+from localai_ci.config.model import Field, Strict
 from localai_ci.config.profiles import Language
-from localai_ci.config.reader import Strict, load_table
+from localai_ci.config.reader import load_table
 
 Globs = Annotated[list[str], Field(min_length=1)]
 

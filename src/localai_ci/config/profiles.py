@@ -2,9 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
-
-from localai_ci.config.reader import Strict
+from localai_ci.config.model import Field, Strict, model_validator
 
 Arch = Literal["amd64", "arm64", "darwin-arm64"]
 Language = Literal["cpp", "go", "python", "rust"]

@@ -1,4 +1,4 @@
-"""YAML files into pydantic models, with every fault located at its line.
+"""YAML files into models, with every fault located at its line.
 
 Source of truth for how this project reads YAML: duplicate keys, unknown keys and wrong
 types are errors that name ``file:line``, the place in the document and the remedy.
@@ -10,17 +10,20 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 from yaml.constructor import SafeConstructor
 
 from localai_ci.config import bounds
 from localai_ci.config.data import data_dir
+from localai_ci.config.model import MisfitError, Strict
 from localai_ci.errors import InputError
 from localai_ci.files import read_file
 from localai_ci.text import and_more, printable, quoted
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 Loc = tuple[int | str, ...]
 
@@ -28,13 +31,7 @@ Loc = tuple[int | str, ...]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Strict(BaseModel):
-    """Base of all models that are read from a file: frozen, and no key is ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
-
-
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound="Strict | BaseModel")
 
 
 @dataclass(frozen=True)
@@ -177,9 +174,17 @@ def validate(document: Document, model: type[M]) -> M:
         InputError: as `load`.
     """
     try:
-        return model.model_validate(document.data)
+        if issubclass(model, Strict):
+            return model.direct(document.data)
+    except MisfitError:
+        pass  # pydantic says what it is
+    from pydantic import ValidationError
+
+    try:
+        found: M = model.model_validate(document.data)  # type: ignore[assignment]
     except ValidationError as e:
         raise InputError(_report(document, e)) from None
+    return found
 
 
 class _Reading:
@@ -254,7 +259,7 @@ _FAULTS = (
 _PLAIN = (str, int, float, bool, type(None), date)
 
 
-def _report(document: Document, error: ValidationError) -> str:
+def _report(document: Document, error: "ValidationError") -> str:
     rows = []
     faults = error.errors()
     for fault in faults[:FAULTS_SHOWN]:

@@ -4,11 +4,10 @@ from enum import StrEnum
 from functools import cache
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
-
 from localai_ci.config.data import data_dir
 from localai_ci.config.kind import ImageKind
-from localai_ci.config.reader import Strict, load
+from localai_ci.config.model import Field, Strict, model_validator
+from localai_ci.config.reader import load
 
 
 class TagRule(StrEnum):

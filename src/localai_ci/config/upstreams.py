@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from pydantic import Field, field_validator
-
 from localai_ci import json_text
-from localai_ci.config.reader import Document, Strict, load_table
+from localai_ci.config.model import Field, Strict, field_validator
+from localai_ci.config.reader import Document, load_table
 from localai_ci.config.variants import Arch, Variant
 from localai_ci.errors import InputError
 from localai_ci.text import table

@@ -4,10 +4,9 @@ import difflib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
-
 from localai_ci import json_text
-from localai_ci.config.reader import Strict, load_table
+from localai_ci.config.model import Field, Strict, model_validator
+from localai_ci.config.reader import load_table
 from localai_ci.errors import InputError
 from localai_ci.text import table
 

@@ -19,6 +19,7 @@ _SETTINGS = {
 }
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "",
+    "GIT_GRAFT_FILE": os.devnull,
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
@@ -50,17 +51,12 @@ def run(
         FileNotFoundError: there is no git.
         TooMuchError: it answered more, or took too long.
     """
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environ |= _ENVIRONMENT
-    if (folder / ".git").exists():  # whatever its core.worktree says
-        environ["GIT_WORK_TREE"] = str(folder.resolve())
-    settings = [word for item in _SETTINGS.items() for word in ("-c", "=".join(item))]
-    command = ["git", *settings, "-C", str(folder), *arguments]
+    command = _command(folder, arguments)
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
         asked.write(stdin)
         asked.seek(0)
         with subprocess.Popen(  # noqa: S603 - arguments of ours
-            command, stdin=asked, stdout=subprocess.PIPE, stderr=complaints, env=environ
+            command, stdin=asked, stdout=subprocess.PIPE, stderr=complaints, env=_environment()
         ) as started:
             clock = threading.Timer(bounds.GIT_SECONDS, started.kill)
             clock.start()
@@ -79,3 +75,28 @@ def run(
         complaints.seek(0)
         said = complaints.read(bounds.LISTED_BYTES)
     return subprocess.CompletedProcess(command, started.returncode, answer, said)
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+    """The same, left running: for questions one after another.
+
+    Raises:
+        FileNotFoundError: there is no git.
+    """
+    return subprocess.Popen(  # noqa: S603 - arguments of ours
+        _command(folder, arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+    )
+
+
+def _command(folder: Path, arguments: tuple[str, ...]) -> list[str]:
+    settings = [word for item in _SETTINGS.items() for word in ("-c", "=".join(item))]
+    return ["git", *settings, "-C", str(folder), *arguments]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return kept | _ENVIRONMENT

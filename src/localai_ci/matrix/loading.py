@@ -6,7 +6,7 @@ from pathlib import Path
 from localai_ci.config.backends import Backends, Build
 from localai_ci.config.data import data_dir
 from localai_ci.config.profiles import Profiles
-from localai_ci.config.reader import Document, Loc, load, load_table
+from localai_ci.config.reader import load
 from localai_ci.errors import InputError
 from localai_ci.matrix import localai
 from localai_ci.matrix.entry import Entry, Matrix
@@ -36,15 +36,25 @@ def load_matrix(path: Path | None = None) -> Matrix:
             where=str(path),
             remedy="Give a folder with backends.yaml, or a file like LocalAI's backend-matrix.yml.",
         )
-    return _theirs(path, None)
+    return _theirs(path, None, known_builds())
 
 
-def matrix_in_tree(read: Callable[[str], bytes | None], root: str = "matrix") -> Matrix | None:
+def known_builds() -> dict[str, Build]:
+    """What the installed backends.yaml says of each Dockerfile."""
+    return load(data_dir() / "backends.yaml", Backends)[0].builds
+
+
+def matrix_in_tree(
+    read: Callable[[str], bytes | None],
+    root: str = "matrix",
+    builds: Callable[[], dict[str, Build]] = known_builds,
+) -> Matrix | None:
     """The matrix that a tree carries: ``matrix/`` if it is there, else LocalAI's own file.
 
     Args:
         read: The content of a path of the tree, None if it is not there.
         root: How messages call ``matrix/``.
+        builds: What is known of each Dockerfile of LocalAI's.
 
     Raises:
         InputError: a fault in it.
@@ -52,7 +62,7 @@ def matrix_in_tree(read: Callable[[str], bytes | None], root: str = "matrix") ->
     if read("matrix/backends.yaml") is not None:
         return _ours(Path(root), lambda path: read(f"matrix/{path.name}"), in_tree=True)
     data = read(localai.MATRIX_FILE)
-    return None if data is None else _theirs(Path(localai.MATRIX_FILE), data)
+    return None if data is None else _theirs(Path(localai.MATRIX_FILE), data, builds())
 
 
 def load_files(folder: Path) -> tuple[Profiles, Backends, tuple[Entry, ...]]:
@@ -78,22 +88,9 @@ def _ours(folder: Path, read: Callable[[Path], bytes | None], *, in_tree: bool =
     return gate(Matrix(expand(profiles, backends, document), str(folder), lines))
 
 
-def _theirs(path: Path, data: bytes | None) -> Matrix:
+def _theirs(path: Path, data: bytes | None, builds: dict[str, Build]) -> Matrix:
     from localai_ci.matrix.localai import read
 
-    entries, document = read(path, known_builds(), data)
-    return gate(Matrix(entries, str(path), _row_lines(entries, document)))
-
-
-def known_builds() -> dict[str, Build]:
-    """What the installed backends.yaml says of each Dockerfile."""
-    return load_table("backends.yaml", Backends)[0].builds
-
-
-def _row_lines(entries: tuple[Entry, ...], document: Document) -> dict[str, str]:
-    linux = sum(e.os == "linux" for e in entries)
-    locs: list[Loc] = [("include", i) for i in range(linux)]
-    locs += [("includeDarwin", i) for i in range(len(entries) - linux)]
-    return {
-        e.id: f"{document.path}:{document.line(loc)}" for e, loc in zip(entries, locs, strict=True)
-    }
+    entries, places = read(path, builds, data)
+    lines = {entry.id: place for entry, place in zip(entries, places, strict=True)}
+    return gate(Matrix(entries, str(path), lines))

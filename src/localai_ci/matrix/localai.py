@@ -4,21 +4,33 @@ The format: ``include`` (Linux) and ``includeDarwin``, lists of rows whose value
 older trees these lists stand in a workflow (`localai_forms`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
-from localai_ci.config.backends import Build
-from localai_ci.config.profiles import DarwinWorkflow
-from localai_ci.config.reader import Document, parse, validate
 from localai_ci.matrix.entry import DARWIN, Entry
-from localai_ci.matrix.localai_forms import MATRIX_FILE, rows_of
+from localai_ci.matrix.localai_forms import MATRIX_FILE
+from localai_ci.matrix.plain_rows import plain_rows
 from localai_ci.names import base_tag
 
+if TYPE_CHECKING:
+    from localai_ci.config.backends import Build
+    from localai_ci.config.profiles import DarwinWorkflow
+
 __all__ = ["MATRIX_FILE", "base_image", "document", "read", "row"]
+
+NEEDED = ("backend", "tag-suffix", "dockerfile", "platforms", "runs-on")
+"""What a row must say; of one for Darwin only the first two."""
+
+DARWIN_KEYS = frozenset({"backend", "tag-suffix", "build-type", "lang"})
+LINUX_KEYS = frozenset(NEEDED) | {
+    *("build-type", "base-image", "cuda-major-version", "cuda-minor-version", "ubuntu-version"),
+    *("skip-drivers", "platform-tag", "builder-base-image", "tag-latest", "context"),
+    "amdgpu-targets",
+}
+"""What is understood; other keys that LocalAI may add are kept, not lost."""
 
 
 @cache
@@ -65,7 +77,7 @@ def row(entry: Entry) -> dict[str, str]:
     }
 
 
-def darwin_inputs(entry: Entry, workflow: DarwinWorkflow) -> dict[str, str]:
+def darwin_inputs(entry: Entry, workflow: "DarwinWorkflow") -> dict[str, str]:
     """What LocalAI's backend_build_darwin.yml takes, by its own names of the inputs."""
     said = row(entry)
     return {
@@ -88,57 +100,23 @@ def document(entries: Iterable[Entry]) -> dict[str, list[dict[str, str]]]:
     return lists
 
 
-def _text(value: object) -> object:
-    """Numbers and booleans that someone left unquoted, as the strings they stand for."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
+Row = Mapping[str, str]
+"""A row by LocalAI's keys."""
 
 
-Text = Annotated[str, BeforeValidator(_text)]
+@dataclass(frozen=True)
+class LocalaiRows:
+    """The rows of a file in LocalAI's format, and where each stands (``file:line``)."""
 
-
-class _LocalaiRow(BaseModel):
-    """A row; keys that LocalAI may add later are kept, not lost."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    backend: Text
-    tag_suffix: Text = Field(alias="tag-suffix")
-    build_type: Text = Field("", alias="build-type")
-
-
-class _LinuxRow(_LocalaiRow):
-    dockerfile: Text
-    platforms: Text
-    runner: Text = Field(alias="runs-on")
-    base_image: Text = Field("", alias="base-image")
-    cuda_major: Text = Field("", alias="cuda-major-version")
-    cuda_minor: Text = Field("", alias="cuda-minor-version")
-    ubuntu: Text = Field("", alias="ubuntu-version")
-    skip_drivers: Text = Field("false", alias="skip-drivers")
-    platform_tag: Text = Field("", alias="platform-tag")
-    builder: Text = Field("", alias="builder-base-image")
-    tag_latest: Text = Field("auto", alias="tag-latest")
-    context: Text = "./"
-    amdgpu_targets: Text = Field("", alias="amdgpu-targets")
-
-
-class _DarwinRow(_LocalaiRow):
-    lang: Text = ""
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    include: list[_LinuxRow]
-    includeDarwin: list[_DarwinRow] = []  # noqa: N815 - LocalAI's key
+    linux: Sequence[Row]
+    darwin: Sequence[Row]
+    places: Sequence[str]
 
 
 def read(
-    path: Path, builds: Mapping[str, Build], data: bytes | None = None
-) -> tuple[tuple[Entry, ...], Document]:
-    """The entries of a file in LocalAI's format.
+    path: Path, builds: Mapping[str, "Build"], data: bytes | None = None
+) -> tuple[tuple[Entry, ...], Sequence[str]]:
+    """The entries of a file in LocalAI's format, and where each stands.
 
     Args:
         path: The file; only its name where ``data`` is given.
@@ -149,63 +127,96 @@ def read(
     Raises:
         InputError: not such a file; each fault with its line.
     """
-    document = rows_of(parse(path, data))
-    file = validate(document, _File)
-    linux = [_linux(row, builds) for row in file.include]
+    rows = _plain(path, data) or _validated(path, data)
+    linux = [_linux(row, builds) for row in rows.linux]
     build_of = {e.backend: e.build for e in linux}
-    darwin = [_darwin(row, builds, build_of) for row in file.includeDarwin]
-    return (*linux, *darwin), document
+    darwin = [_darwin(row, builds, build_of) for row in rows.darwin]
+    return (*linux, *darwin), rows.places
 
 
-def _linux(row: _LinuxRow, builds: Mapping[str, Build]) -> Entry:
-    build = row.dockerfile.rpartition("Dockerfile.")[2]
-    platforms = [p.strip().removeprefix("linux/") for p in row.platforms.split(",")]
-    language, folders = _sources(row.backend, build, builds)
+def _plain(path: Path, data: bytes | None) -> LocalaiRows | None:
+    """The rows of a file that is written as LocalAI's is, with every key that is needed."""
+    if data is None:
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+    found = plain_rows(data)
+    if not found:
+        return None
+    linux, darwin = found
+    needed = [(linux, NEEDED), (darwin, NEEDED[:2])]
+    if not all(key in row.values for rows, keys in needed for row in rows for key in keys):
+        return None
+    places = [f"{path}:{row.line}" for row in (*linux, *darwin)]
+    return LocalaiRows([r.values for r in linux], [r.values for r in darwin], places)
+
+
+def _validated(path: Path, data: bytes | None) -> LocalaiRows:
+    """The rows of any file, read as YAML."""
+    from localai_ci.matrix.localai_rows import validated
+
+    linux, darwin, document = validated(path, data)
+    places = [document.line(("include", i)) for i in range(len(linux))]
+    places += [document.line(("includeDarwin", i)) for i in range(len(darwin))]
+    return LocalaiRows(linux, darwin, [f"{document.path}:{line}" for line in places])
+
+
+def _linux(row: Row, builds: Mapping[str, "Build"]) -> Entry:
+    build = row["dockerfile"].rpartition("Dockerfile.")[2]
+    platforms = [p.strip().removeprefix("linux/") for p in row["platforms"].split(",")]
+    backend, given = row["backend"], row.get
+    language, folders = _sources(backend, build, builds)
+    cuda = (given("cuda-major-version", ""), given("cuda-minor-version", ""))
+    builder = given("builder-base-image", "")
     return Entry(
-        backend=row.backend,
-        suffix=row.tag_suffix,
+        backend=backend,
+        suffix=row["tag-suffix"],
         arch="+".join(platforms),
         build=build,
         language=language,
         folders=folders,
-        build_type=row.build_type,
-        cuda=".".join(filter(None, (row.cuda_major, row.cuda_minor))),
-        base_image=row.base_image,
-        ubuntu=row.ubuntu,
-        skip_drivers=row.skip_drivers == "true",
-        runner=row.runner,
-        platform_tag=row.platform_tag,
-        builder=row.builder.removeprefix(base_image("")),
-        tag_latest=row.tag_latest,
-        context=row.context,
-        amdgpu_targets=row.amdgpu_targets,
-        extra=_extra(row),
+        build_type=given("build-type", ""),
+        cuda=".".join(filter(None, cuda)),
+        base_image=given("base-image", ""),
+        ubuntu=given("ubuntu-version", ""),
+        skip_drivers=given("skip-drivers", "false") == "true",
+        runner=row["runs-on"],
+        platform_tag=given("platform-tag", ""),
+        builder=builder.removeprefix(base_image("")) if builder else "",
+        tag_latest=given("tag-latest", "auto"),
+        context=given("context", "./"),
+        amdgpu_targets=given("amdgpu-targets", ""),
+        extra=_extra(row, LINUX_KEYS),
     )
 
 
-def _darwin(row: _DarwinRow, builds: Mapping[str, Build], build_of: Mapping[str, str]) -> Entry:
+def _darwin(row: Row, builds: Mapping[str, "Build"], build_of: Mapping[str, str]) -> Entry:
     """A Darwin row names no Dockerfile: its Linux rows, its own name or its language tell."""
-    known = build_of.get(row.backend) or (row.backend if row.backend in builds else "")
-    build = known or {"": "python", "go": "golang"}.get(row.lang, row.lang)
-    language, folders = _sources(row.backend, build, builds)
+    backend, lang = row["backend"], row.get("lang", "")
+    known = build_of.get(backend) or (backend if backend in builds else "")
+    build = known or {"": "python", "go": "golang"}.get(lang, lang)
+    language, folders = _sources(backend, build, builds)
     return Entry(
-        backend=row.backend,
-        suffix=row.tag_suffix,
+        backend=backend,
+        suffix=row["tag-suffix"],
         arch=DARWIN,
         build=build,
         language=language,
         folders=folders,
-        build_type=row.build_type,
+        build_type=row.get("build-type", ""),
         runner="macos-latest",
-        extra=_extra(row),
+        extra=_extra(row, DARWIN_KEYS),
     )
 
 
-def _sources(backend: str, build: str, builds: Mapping[str, Build]) -> tuple[str, tuple[str, ...]]:
+def _sources(
+    backend: str, build: str, builds: Mapping[str, "Build"]
+) -> tuple[str, tuple[str, ...]]:
     if build in builds:
         return builds[build].language, builds[build].folders(backend)
     return "cpp", tuple(f"backend/{kind}/{backend}" for kind in ("cpp", "go", "python", "rust"))
 
 
-def _extra(row: _LocalaiRow) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((k, str(_text(v))) for k, v in (row.model_extra or {}).items()))
+def _extra(row: Row, known: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, value) for key, value in row.items() if key not in known))

@@ -1,6 +1,5 @@
 """The rules of inputs.yaml, ready to match: which changed path rebuilds which entries."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,15 +29,14 @@ class Inputs:
     document: Document
 
     @cached_property
-    def _rules(self) -> list[tuple[Rule, re.Pattern[str], re.Pattern[str]]]:
+    def _rules(self) -> list[tuple[Rule, globs.Paths, globs.Paths]]:
         return [
-            (rule, globs.compiled(rule.paths), globs.compiled(rule.except_))
-            for rule in self.file.rules
+            (rule, globs.Paths(rule.paths), globs.Paths(rule.except_)) for rule in self.file.rules
         ]
 
     @cached_property
-    def _neutral(self) -> list[tuple[Neutral, re.Pattern[str]]]:
-        return [(neutral, globs.compiled(neutral.paths)) for neutral in self.file.neutral]
+    def _neutral(self) -> list[tuple[Neutral, globs.Paths]]:
+        return [(neutral, globs.Paths(neutral.paths)) for neutral in self.file.neutral]
 
     def rule(self, path: str) -> Rule | None:
         """The first rule that matches."""
@@ -46,7 +44,7 @@ class Inputs:
             matching = (
                 rule
                 for rule, paths, excepted in self._rules
-                if paths.match(path) and not excepted.match(path)
+                if path in paths and path not in excepted
             )
             self._found[path] = next(matching, None)
         return self._found[path]
@@ -58,7 +56,7 @@ class Inputs:
 
     def neutral(self, path: str) -> Neutral | None:
         """The declaration that this path is in no image, if there is one."""
-        return next((n for n, paths in self._neutral if paths.match(path)), None)
+        return next((n for n, paths in self._neutral if path in paths), None)
 
     @property
     def absent(self) -> bool:
@@ -88,7 +86,7 @@ def load_inputs(path: Path | None = None, data: bytes | None = None) -> Inputs:
     parts = [("rules", i, [*r.paths, *r.except_]) for i, r in enumerate(file.rules)]
     parts += [("neutral", i, n.paths) for i, n in enumerate(file.neutral)]
     for kind, index, paths in parts:
-        globs.compiled(paths, where=f"{document.path}:{document.line((kind, index, 'paths'))}")
+        globs.Paths(paths, f"{document.path}:{document.line((kind, index, 'paths'))}").check()
     return Inputs(file, document)
 
 

@@ -5,22 +5,23 @@ files: those in the tree's ``matrix/`` where it has them, else the installed one
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localai_ci.config.backends import Backends
-from localai_ci.config.compile import CompileFile, load_compile
+from localai_ci.config.backends import Backends, Build
 from localai_ci.config.profiles import Profiles
 from localai_ci.config.reader import load_table
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.expand import expand
-from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix, matrix_in_tree
+from localai_ci.matrix.loading import MATRIX_PATHS, known_builds, load_matrix, matrix_in_tree
 from localai_ci.matrix.rules import Inputs, load_inputs, no_rules
 
 if TYPE_CHECKING:
+    from localai_ci.config.compile import CompileFile
     from localai_ci.config.estimates import Estimates
+    from localai_ci.config.go_modules import GoModules
     from localai_ci.config.images import Images
     from localai_ci.config.packages import PackagesFile
     from localai_ci.matrix.server_image import ServerLeg
@@ -30,7 +31,8 @@ OWN = f"{FOLDER}/backends.yaml"
 RULES = f"{FOLDER}/inputs.yaml"
 COMPILE = f"{FOLDER}/compile.yaml"
 IMAGES = f"{FOLDER}/images.yaml"
-_OTHERS = (f"{FOLDER}/packages.yaml", f"{FOLDER}/estimates.yaml", IMAGES)
+GO_MODULES = f"{FOLDER}/go-modules.yaml"
+_OTHERS = (f"{FOLDER}/packages.yaml", f"{FOLDER}/estimates.yaml", GO_MODULES, IMAGES)
 
 PATHS = tuple(dict.fromkeys((*MATRIX_PATHS, RULES, COMPILE, *_OTHERS)))
 """Where a tree may carry them: for who has to read before asking."""
@@ -44,6 +46,35 @@ def nothing(_path: str) -> None:
 
 
 @dataclass(frozen=True)
+class Installed:
+    """What is installed: one for all trees of a run, so that each file is read once."""
+
+    @cached_property
+    def rules(self) -> Inputs:
+        """Which path of LocalAI's tree rebuilds what."""
+        return load_inputs()
+
+    @cached_property
+    def compile(self) -> "CompileFile":
+        """How backends on a builder base are compiled."""
+        from localai_ci.config.compile import load_compile
+
+        return load_compile()
+
+    @cached_property
+    def go_modules(self) -> "GoModules":
+        """What packages of Go modules link."""
+        from localai_ci.config.go_modules import load_go_modules
+
+        return load_go_modules()
+
+    @cached_property
+    def builds(self) -> dict[str, Build]:
+        """What is known of each Dockerfile of LocalAI's."""
+        return known_builds()
+
+
+@dataclass(frozen=True)
 class Tables:
     """The files of a tree; each is read when it is first asked for, and then kept.
 
@@ -51,11 +82,13 @@ class Tables:
         read: Reads the tree.
         given: A matrix that counts instead of the tree's own.
         root: How messages call the folder of the files.
+        installed: What counts where the tree has no file of its own.
     """
 
     read: Read = nothing
     given: Path | None = None
     root: str = FOLDER
+    installed: Installed = field(default_factory=Installed)
 
     @property
     def is_tree(self) -> bool:
@@ -75,7 +108,7 @@ class Tables:
         Raises:
             InputError: a fault in it, as everywhere here.
         """
-        return matrix_in_tree(self.read, self.root)
+        return matrix_in_tree(self.read, self.root, lambda: self.installed.builds)
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -90,12 +123,15 @@ class Tables:
         path, data = self._file(RULES)
         if data is None and self.own:
             return no_rules(MATRIX_PATHS)
-        return load_inputs(path, data)
+        return self.installed.rules if data is None else load_inputs(path, data)
 
     @cached_property
-    def compile(self) -> CompileFile:
+    def compile(self) -> "CompileFile":
         """How backends on a builder base are compiled."""
-        return load_compile(*self._file(COMPILE))
+        from localai_ci.config.compile import load_compile
+
+        path, data = self._file(COMPILE)
+        return self.installed.compile if data is None else load_compile(path, data)
 
     @cached_property
     def packages(self) -> "PackagesFile":
@@ -110,6 +146,14 @@ class Tables:
         from localai_ci.config.estimates import load_estimates
 
         return load_estimates(*self._file(_OTHERS[1]))
+
+    @cached_property
+    def go_modules(self) -> "GoModules":
+        """What packages of Go modules link."""
+        from localai_ci.config.go_modules import load_go_modules
+
+        path, data = self._file(GO_MODULES)
+        return self.installed.go_modules if data is None else load_go_modules(path, data)
 
     @cached_property
     def images(self) -> "tuple[Images, tuple[ServerLeg, ...]]":
@@ -140,16 +184,20 @@ class Tables:
         return (None, None) if data is None else (Path(self.root) / Path(path).name, data)
 
 
-def tables(matrix: Path | None = None, read: Read = nothing) -> Tables:
+def tables(
+    matrix: Path | None = None, read: Read = nothing, installed: Installed | None = None
+) -> Tables:
     """The tables to go by.
 
     Args:
         matrix: What the user named: a folder, whose files all count, or a file in LocalAI's
             format, which has no rules of its own.
         read: Reads the tree, if there is one.
+        installed: What is installed, where it was read before.
     """
+    installed = installed or Installed()
     if matrix is None or not matrix.is_dir():
-        return Tables(read, matrix)
+        return Tables(read, matrix, installed=installed)
     folder = matrix
 
     def in_folder(path: str) -> bytes | None:
@@ -157,4 +205,4 @@ def tables(matrix: Path | None = None, read: Read = nothing) -> Tables:
         ours = path.startswith(f"{FOLDER}/") and file.is_file()
         return file.read_bytes() if ours else None
 
-    return Tables(in_folder, folder, str(folder))
+    return Tables(in_folder, folder, str(folder), installed)

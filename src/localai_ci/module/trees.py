@@ -17,7 +17,8 @@ from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.finding import Finding, Severity
 from localai_ci.matrix.rules import load_inputs
 from localai_ci.matrix.tables import PATHS
-from localai_ci.plan.change import parse_list
+from localai_ci.matrix.tree_state import TreeState
+from localai_ci.plan.changed_list import parse_list
 from localai_ci.plan.checking import as_text, check_all, idle_rules
 from localai_ci.plan.decide import decide
 from localai_ci.plan.report import Report, report_of
@@ -53,7 +54,7 @@ async def plan(
         # The argument cannot say so itself: the engine's `Ignore` fails where nothing is given.
         before = dag.directory().with_directory("", before, exclude=list(NEVER))
         old = await contents(before)
-        compared = Compared(await _changed(source, before), old.get, new.get)
+        compared = Compared(await _changed(source, before), TreeState(old.get), TreeState(new.get))
     listed = None
     if changed_files:
         listed = parse_list((await changed_files.contents()).encode(), "--changed-files")

@@ -80,7 +80,7 @@ async def without_built(plan: Plan, tree: Snapshot, where: PublishedImages) -> P
     built = {id_: image for id_, image in images.items() if there[image]}
     kept = tuple(p for p in plan.entries if p.entry.id not in built)
     change = replace(plan.change, notes=(*plan.change.notes, *notes))
-    return replace(plan, entries=kept, built=built, change=change)
+    return replace(plan, entries=kept, built=plan.built | built, change=change)
 
 
 def _image(entry: Entry, tree: Snapshot, where: PublishedImages, digests: tuple[str, ...]) -> str:

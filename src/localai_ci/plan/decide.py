@@ -5,17 +5,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from localai_ci.backends.recipe import build_inputs
-from localai_ci.config.compile import CompileFile
-from localai_ci.config.inputs import Rule
-from localai_ci.errors import InputError
 from localai_ci.matrix.diff import diff
 from localai_ci.matrix.entry import Entry, Matrix, by_suffix
-from localai_ci.matrix.rules import Inputs, takes
+from localai_ci.matrix.rules import Inputs
 from localai_ci.plan.change import Change
 from localai_ci.plan.event import Event
-from localai_ci.plan.proto import breaking_changes
+from localai_ci.plan.findings import Findings, Planned
+from localai_ci.plan.judge_rule import judge_dockerfile, judge_rule
 from localai_ci.plan.reasons import Reason, ReasonKind
+from localai_ci.plan.rowless import mentioned, places_of, rowless, without_rows
 from localai_ci.text import listed
 
 FORCED = {
@@ -26,19 +24,12 @@ FORCED = {
 
 
 @dataclass(frozen=True)
-class Planned:
-    """An entry to build, and every reason for it."""
-
-    entry: Entry
-    reasons: tuple[Reason, ...]
-
-
-@dataclass(frozen=True)
 class Plan:
     """What a change builds, and what was made of each changed path.
 
     ``idle`` are the paths that rebuild nothing, each with why; ``built`` the entries that were
-    dropped because an image of exactly their inputs exists, by id, with its reference.
+    dropped because an image of exactly their inputs exists, by id, with its reference; ``same``
+    the ids of those that rules would build and whose inputs are what they were.
     """
 
     matrix: Matrix
@@ -47,6 +38,7 @@ class Plan:
     entries: tuple[Planned, ...]
     idle: dict[str, str]
     built: dict[str, str] = field(default_factory=dict)
+    same: tuple[str, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Planned]:
@@ -67,7 +59,7 @@ def decide(matrix: Matrix, inputs: Inputs, change: Change) -> Plan:
         inputs: The rules of inputs.yaml.
         change: What changed, or why that is not known.
     """
-    found = _Findings(matrix.entries)
+    found = Findings(matrix.entries)
     idle: dict[str, str] = {}
     if change.event in FORCED:
         found.add_all(Reason(ReasonKind.forced, FORCED[change.event]))
@@ -83,44 +75,16 @@ def decide(matrix: Matrix, inputs: Inputs, change: Change) -> Plan:
             matrix.select([pattern]), Reason(ReasonKind.forced, f"asked for by name, {pattern}")
         )
     if change.event.publishes:
-        _complete_images(matrix, found)
+        complete_images(matrix, found)
+    if folders := rowless(idle, matrix):
+        note = (
+            f"no row of the matrix is for {listed(folders)}: nothing is built of what changed there"
+        )
+        change = replace(change, notes=(*change.notes, note))
     return Plan(matrix, inputs, change, tuple(found.planned()), idle)
 
 
-class _Findings:
-    """Collects reasons: which entries have one, and the files behind it."""
-
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
-        self._entries = entries
-        self._files: defaultdict[Reason, dict[str, None]] = defaultdict(dict)
-        self._of: defaultdict[str, dict[Reason, None]] = defaultdict(dict)
-
-    def add(self, entries: Iterable[Entry], reason: Reason, file: str = "") -> bool:
-        """Note a reason; say whether there was an entry for it."""
-        if file:
-            self._files[reason][file] = None
-        entry = None
-        for entry in entries:
-            self._of[entry.id][reason] = None
-        return entry is not None
-
-    def has(self, entry: Entry) -> bool:
-        """Whether there is a reason to build it."""
-        return entry.id in self._of
-
-    def add_all(self, reason: Reason, file: str = "") -> bool:
-        """A reason to build everything."""
-        return self.add(self._entries, reason, file)
-
-    def planned(self) -> Iterator[Planned]:
-        """The entries with reasons, in the order of the matrix."""
-        whole = {r: replace(r, files=tuple(f)) for r, f in self._files.items()}
-        for entry in self._entries:
-            if reasons := self._of.get(entry.id):
-                yield Planned(entry, tuple(whole.get(r, r) for r in reasons))
-
-
-def _complete_images(matrix: Matrix, found: _Findings) -> None:
+def complete_images(matrix: Matrix, found: Findings) -> None:
     """Build all legs of an image or none: its tag would lose the architectures left out."""
     for suffix, legs in by_suffix(matrix.entries).items():
         if any(found.has(leg) for leg in legs):
@@ -129,26 +93,26 @@ def _complete_images(matrix: Matrix, found: _Findings) -> None:
 
 
 def _judge_paths(
-    paths: tuple[str, ...], matrix: Matrix, inputs: Inputs, change: Change, found: _Findings
+    paths: tuple[str, ...], matrix: Matrix, inputs: Inputs, change: Change, found: Findings
 ) -> dict[str, str]:
     """Find the entries behind each path; return the paths without any, each with why."""
     sources, dockerfiles = _index(matrix.entries)
-    previous = change.previous.entries if change.previous else ()
-    before = {place for e in previous for place in (*e.folders, e.dockerfile)}
     idle = {}
     for path in paths:
         hit = False
-        for folder in _prefixes(path):
+        for folder in prefixes(path):
             if users := sources.get(folder):
                 hit = found.add(users, Reason(ReasonKind.own_folder, folder), path)
+        why = ""
         if users := dockerfiles.get(path):
-            hit = found.add(users, Reason(ReasonKind.dockerfile, path), path)
+            why = judge_dockerfile(path, tuple(users), inputs, change, found)
+            hit = hit or not why
         if inputs.is_matrix(path):
             why = _judge_matrix(path, matrix, change, found)
         elif rule := inputs.rule(path):
-            why = _judge_rule(path, rule, inputs, matrix, change, found)
-        else:
-            why = "" if hit else _judge_unknown(path, inputs, before, found)
+            why = judge_rule(path, rule, matrix, inputs, change, found)
+        elif not hit and not why:
+            why = _judge_unknown(path, sources, change, inputs, found)
         if why and not hit:
             idle[path] = why
     return idle
@@ -165,7 +129,7 @@ def _index(entries: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[str, 
     return sources, dockerfiles
 
 
-def _prefixes(path: str) -> Iterator[str]:
+def prefixes(path: str) -> Iterator[str]:
     """The path and every folder above it: a submodule's pointer is the folder itself."""
     end = len(path)
     while end > 0:
@@ -173,7 +137,7 @@ def _prefixes(path: str) -> Iterator[str]:
         end = path.rfind("/", 0, end)
 
 
-def _judge_matrix(path: str, matrix: Matrix, change: Change, found: _Findings) -> str:
+def _judge_matrix(path: str, matrix: Matrix, change: Change, found: Findings) -> str:
     if change.previous is None:
         found.add_all(Reason(ReasonKind.unknown, "what it said before could not be read"), path)
         return ""
@@ -188,57 +152,28 @@ def _judge_matrix(path: str, matrix: Matrix, change: Change, found: _Findings) -
     return "it only removes rows" if changes.removed else "no row says anything else"
 
 
-def _judge_rule(
-    path: str, rule: Rule, inputs: Inputs, matrix: Matrix, change: Change, found: _Findings
+def _judge_unknown(
+    path: str, sources: Iterable[str], change: Change, inputs: Inputs, found: Findings
 ) -> str:
-    kind, detail = ReasonKind.base_changed if rule.base else ReasonKind.shared_input, rule.reason
-    if rule.compare == "proto" and change.proto:
-        broken = breaking_changes(*change.proto)
-        if not broken:
-            return "the edit only adds, and existing images use nothing of it"
-        kind, detail = ReasonKind.proto, listed(tuple(map(str, broken)))
-    elif rule.compare == "rules" and change.rules:
-        return _judge_rules(path, change.rules.rules, inputs, matrix, found)
-    elif rule.compare == "compile" and change.compile:
-        detail = f"{rule.reason} It says something else of this one now"
-    elif rule.compare:
-        detail = f"{rule.reason} What it said before could not be read"
-    takers = [e for e in matrix.entries if takes(rule.select, e)]
-    if rule.compare == "compile" and change.compile:
-        takers = [e for e in takers if _compiled_otherwise(e, *change.compile)]
-        if not takers:
-            return "no entry is compiled otherwise"
-    if found.add(takers, Reason(kind, detail, rule.name), path):
-        return ""
-    return f"the rule {rule.name} selects no entry of this matrix"
-
-
-def _compiled_otherwise(entry: Entry, before: CompileFile, after: CompileFile) -> bool:
-    try:
-        return build_inputs(before, entry) != build_inputs(after, entry)
-    except InputError:  # one of the two does not know it
-        return True
-
-
-def _judge_rules(
-    path: str, before: Iterable[Rule], inputs: Inputs, matrix: Matrix, found: _Findings
-) -> str:
-    """What a new or changed rule selects may have missed a change before it was there."""
-    old = list(before)
-    new = [rule for rule in inputs.file.rules if rule not in old]
-    for rule in new:
-        takers = [e for e in matrix.entries if takes(rule.select, e)]
-        detail = "it is new or says something else now, and what it selects may be stale"
-        found.add(takers, Reason(ReasonKind.shared_input, detail, rule.name), path)
-    return "" if new else "no rule is new or says something else"
-
-
-def _judge_unknown(path: str, inputs: Inputs, before: set[str], found: _Findings) -> str:
-    if any(prefix in before for prefix in _prefixes(path)):
+    """What a file rebuilds that neither a row nor a rule knows: everything, below a root."""
+    previous = change.previous.entries if change.previous else ()
+    before = {place for e in previous for place in (*e.folders, e.dockerfile)}
+    if any(prefix in before for prefix in prefixes(path)):
         return "an input of entries that are gone"
     if neutral := inputs.neutral(path):
         return f"declared neutral: {neutral.reason}"
-    if inputs.below_root(path):
-        found.add_all(Reason(ReasonKind.unknown, "no rule says what it is an input of"), path)
+    if not inputs.below_root(path):
+        lower = path.casefold()
+        if lower == path or not inputs.below_root(lower):
+            return "outside of what images are built from"
+        why = f"but for its capitals it is {lower}"
+        found.add_all(Reason(ReasonKind.unknown, why), path)
         return ""
-    return "outside of what images are built from"
+    why = "no rule says what it is an input of"
+    if folder := without_rows(path, places_of(sources)):
+        user = mentioned(folder, change.trees[1], inputs) if change.trees else ""
+        if not user:
+            return f"{folder} has no rows in the matrix, so no image is made of it yet"
+        why = f"{folder}, which has no rows in the matrix, is mentioned in {user}"
+    found.add_all(Reason(ReasonKind.unknown, why), path)
+    return ""

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from statistics import median
 
 from localai_ci import json_text
 from localai_ci.config import bounds
@@ -19,8 +18,26 @@ def build_minutes(estimates: Estimates, entry: Entry) -> float:
     if entry.id in estimates.measured:
         return estimates.measured[entry.id]
     return next(
-        (e.minutes for e in estimates.entries if fnmatchcase(entry.id, e.match)), estimates.default
+        (e.minutes for e in estimates.entries if _matches(e.match, entry.id)), estimates.default
     )
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """`fnmatchcase`, without a regular expression where there are only stars."""
+    if "[" in pattern or "?" in pattern:
+        return fnmatchcase(text, pattern)
+    first, *rest = pattern.split("*")
+    if not rest:
+        return text == first
+    if not (text.startswith(first) and text.endswith(rest[-1])):
+        return False
+    at, end = len(first), len(text) - len(rest[-1])
+    for part in rest[:-1]:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return at <= end
 
 
 def job_minutes(estimates: Estimates, entries: Iterable[Entry]) -> float:
@@ -57,6 +74,8 @@ def from_receipts(folder: Path) -> dict[str, float]:
             where=str(folder),
             remedy="Give the folder with a run's receipts.",
         )
+    from statistics import median
+
     found: dict[str, list[float]] = {}
     for path in below(folder, ".json"):
         try:

@@ -23,6 +23,11 @@ def explain(plan: Plan, id_: str) -> str:
             f"{id_} is not built: the change reaches it, but an image of exactly these inputs"
             f" exists already, {reference}, which is tagged instead."
         )
+    if id_ in plan.same:
+        return (
+            f"{id_} is not built: by the rules the change reaches it, but its inputs are what they"
+            " were."
+        )
     return f"{id_} is not built: {_absence(plan, entry)}"
 
 

@@ -18,18 +18,20 @@ class ReasonKind(StrEnum):
     base_changed = "base-changed"
     forced = "forced"
     other_leg = "other-leg"
+    inputs = "inputs"
     unknown = "unknown"
 
 
 _TEXTS = {
     ReasonKind.own_folder: "{files} changed, in its sources {detail}",
-    ReasonKind.dockerfile: "{files} changed, its Dockerfile",
+    ReasonKind.dockerfile: "{files} changed, its Dockerfile{more}",
     ReasonKind.shared_input: "{files} changed (rule {rule}: {clause})",
     ReasonKind.matrix_new: "its row is new in {files}",
     ReasonKind.matrix_field: "its row in {files} says something else now: {detail}",
     ReasonKind.proto: "{files} changed what existing images rely on: {detail}",
     ReasonKind.base_changed: "its builder base {detail} was rebuilt",
     ReasonKind.forced: "{detail}",
+    ReasonKind.inputs: "its inputs are not what they were: {detail}",
     ReasonKind.other_leg: "another leg of the image {detail} is built",
     ReasonKind.unknown: "what changed is not known: {detail}",
 }
@@ -64,6 +66,7 @@ class Reason:
             detail=self.detail,
             rule=self.rule,
             clause=clause(self.detail),
+            more=f": {self.detail}" if self.detail else "",
         )
 
     @property

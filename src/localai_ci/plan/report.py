@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from localai_ci.config.estimates import Estimates
@@ -14,9 +14,10 @@ from localai_ci.matrix.localai import row
 from localai_ci.matrix.server_image import ServerLeg
 from localai_ci.matrix.tables import Tables
 from localai_ci.plan.alone import AloneFile, alone
-from localai_ci.plan.decide import FORCED, Plan, Planned
+from localai_ci.plan.decide import FORCED, Plan
 from localai_ci.plan.ending import Ending, ending, sentences
 from localai_ci.plan.estimates import build_minutes
+from localai_ci.plan.findings import Planned
 from localai_ci.plan.jobs import Job, packed, server_jobs, single
 from localai_ci.plan.server_legs import NO_SERVER_IMAGE, ServerImagePlan, decide_images
 from localai_ci.plan.simulate import SimulatedRun, best_packing, simulate
@@ -86,6 +87,14 @@ def report_of(
     of_server = server_jobs(images.legs, estimates)
     jobs = _arranged(entries, estimates, runners, budget, pack=pack)
     run = simulate((*jobs, *of_server), runners, estimates, one_merge=True)
+    long = [j for j in jobs if j.minutes > limits.JOB_MINUTES and j.runner not in estimates.own]
+    if long:
+        note = (
+            f"{plural(len(long), 'job')} above the {limits.JOB_MINUTES} minutes after which GitHub"
+            f" ends one: {listed([f'{j.name} ({hours(j.minutes)})' for j in long])}; give such an"
+            " entry a runner of your own, or make it faster"
+        )
+        plan = replace(plan, change=replace(plan.change, notes=(*plan.change.notes, note)))
     return Report(
         plan, jobs, run, runners, estimates, budget, pack,
         images=images, server_jobs=of_server, darwin=known.profiles.darwin,
@@ -166,6 +175,7 @@ def as_json(report: Report) -> dict[str, object]:
         "no_images": report.images.idle,
         "idle": plan.idle,
         "built": plan.built,
+        "same": list(plan.same),
         "jobs": [job.as_json() for job in report.all_jobs],
         "budget": {
             "runners": report.runners,

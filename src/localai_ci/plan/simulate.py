@@ -4,7 +4,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from statistics import median
 
 from localai_ci.config.estimates import Estimates
 from localai_ci.errors import InputError
@@ -48,14 +47,33 @@ class SimulatedRun:
     @property
     def median_wait(self) -> float:
         """Minutes that half of the build jobs waited at most."""
-        return median(s.start for s in self.slots) if self.slots else 0.0
+        starts = sorted(s.start for s in self.slots)
+        middle = len(starts) // 2
+        # `statistics` would load decimals and fractions for this.
+        return (starts[middle] + starts[-middle - 1]) / 2 if starts else 0.0
 
 
 BUDGETS = (0.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 240.0)
 """Minutes a packed job may take, to choose from; with 0 every entry has its own job."""
 
-NEAR = 1.05
+NEAR = 1.02
 """A run this much longer than the shortest is worth it if it takes fewer jobs."""
+
+
+def shortest_possible(jobs: Iterable[Job], runners: int, estimates: Estimates) -> float:
+    """Minutes below which no order of these jobs can end: all machines of a kind busy throughout.
+
+    Counted are the runners together, those of which only some run at once, one's own machines,
+    and the longest job.
+    """
+    listed = list(jobs)
+    work: defaultdict[str, float] = defaultdict(float)
+    for job in listed:
+        work[job.runner] += job.minutes
+    hosted = sum(minutes for runner, minutes in work.items() if runner not in estimates.own)
+    machines = estimates.at_once | estimates.own
+    alone = [work[runner] / number for runner, number in machines.items() if number]
+    return max([hosted / runners, *alone, *(job.minutes for job in listed)])
 
 
 def best_packing(entries: Iterable[Entry], estimates: Estimates, runners: int) -> tuple[Job, ...]:

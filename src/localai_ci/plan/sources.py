@@ -4,32 +4,51 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from localai_ci.backends.dockerignore import IGNORE
-from localai_ci.backends.input_hash import Snapshot
 from localai_ci.config import bounds
 from localai_ci.errors import InputError
 from localai_ci.files import read_file
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
-from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Read, Tables, nothing, tables
+from localai_ci.matrix.tables import (
+    COMPILE,
+    FOLDER,
+    RULES,
+    Installed,
+    Read,
+    Tables,
+    nothing,
+    tables,
+)
+from localai_ci.matrix.tree_state import TreeState
 from localai_ci.matrix.words import refuse_strange_runners, strange_runner
-from localai_ci.plan.change import Change, from_list, parse_list
+from localai_ci.plan.change import Change, from_list
+from localai_ci.plan.changed_list import PathList, parse_list
 from localai_ci.plan.event import Event
-from localai_ci.plan.git import Checkout
+from localai_ci.plan.links import with_aliases
 from localai_ci.text import listed as listed_names
 from localai_ci.text import plural, quoted
+
+if TYPE_CHECKING:
+    from localai_ci.backends.input_hash import Snapshot
+    from localai_ci.plan.decide import Plan
+    from localai_ci.plan.git import Checkout
 
 PROTO = "backend/backend.proto"
 
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What a user said of a change; everything but the event may be absent."""
+    """What a user said of a change; everything but the event may be absent.
+
+    ``no_base`` says why there is nothing to compare with, where that was looked for.
+    """
 
     event: Event
     source: Path | None = None
     base: str = ""
+    no_base: str = ""
     head: str = "HEAD"
     changed_files: str = ""
     matrix: Path | None = None
@@ -44,13 +63,13 @@ class Compared:
 
     Attributes:
         paths: Every path that differs; of a renamed file both names.
-        before: Reads the old state.
-        after: Reads the new one.
+        before: The old state.
+        after: The new one.
     """
 
     paths: tuple[str, ...]
-    before: Read
-    after: Read
+    before: TreeState
+    after: TreeState
 
 
 def gather(request: PlanRequest, read_stdin: Callable[[int], bytes]) -> tuple[Tables, Change]:
@@ -69,13 +88,17 @@ def gather(request: PlanRequest, read_stdin: Callable[[int], bytes]) -> tuple[Ta
             "--base names a revision, and there is no --source that could have it",
             remedy="Give a clone of LocalAI as --source.",
         )
-    checkout = Checkout(request.source) if request.source else None
+    checkout = _checkout(request.source) if request.source else None
     read = _reader(checkout, request.head)
-    compared = _compare(checkout, request) if checkout and request.base else None
+    compared: Compared | str | None = request.no_base or None
+    if checkout and request.base:
+        compared = _compare(checkout, request)
     listed = None
     if request.changed_files:
         listed = _read_list(request.changed_files, read_stdin)
     known, change = put_together(request, read, compared, listed)
+    if checkout and listed is not None and change.paths is not None:
+        change = _with_known_paths(change, known, checkout, request.head)
     if checkout and request.head == "HEAD" and (edited := checkout.uncommitted()):
         note = (
             f"{plural(len(edited), 'file')} of {request.source} edited and not committed"
@@ -83,6 +106,38 @@ def gather(request: PlanRequest, read_stdin: Callable[[int], bytes]) -> tuple[Ta
         )
         change = replace(change, notes=(*change.notes, note))
     return known, change
+
+
+def _checkout(source: Path) -> "Checkout":
+    from localai_ci.plan.git import Checkout
+
+    return Checkout(source)
+
+
+STRANGERS = 20
+"""Listed paths whose history is looked up; more that the tree lacks are a doubt by themselves."""
+
+
+def _with_known_paths(change: Change, known: Tables, checkout: "Checkout", head: str) -> Change:
+    """A listed path that no commit ever had is a list in another form: not known what changed.
+
+    Of paths that some rule or row reaches nothing is asked: they are built for.
+    """
+    commit = checkout.resolve(head)
+    if commit is None or change.paths is None:
+        return change
+    folders = tuple(f"{folder}/" for e in known.matrix.entries for folder in e.folders)
+    strangers = [
+        path
+        for path in change.paths
+        if not (known.rules.rule(path) or known.rules.is_matrix(path) or path.startswith(folders))
+        and not checkout.has(commit, path)
+    ]
+    lost = [path for path in strangers[:STRANGERS] if not checkout.ever_had(commit, path)]
+    if not lost and len(strangers) <= STRANGERS:
+        return change
+    doubt = f"{quoted((lost or strangers)[0])} of the list is in no commit of {head}"
+    return replace(change, paths=None, unknown=doubt)
 
 
 def put_together(
@@ -102,7 +157,8 @@ def put_together(
     Raises:
         InputError: a fault in a matrix or in the rules, or an unknown name.
     """
-    known = tables(request.matrix, read)
+    installed = compared.after.installed if isinstance(compared, Compared) else Installed()
+    known = tables(request.matrix, read, installed)
     if listed is not None:
         change = from_list(request.event, listed)
     elif isinstance(compared, Compared):
@@ -121,7 +177,7 @@ def put_together(
     return known, change
 
 
-def snapshot(request: PlanRequest, known: Tables) -> Snapshot:
+def snapshot(request: PlanRequest, known: Tables) -> "Snapshot":
     """The tree of a request's head, as input hashes need it.
 
     Raises:
@@ -133,16 +189,47 @@ def snapshot(request: PlanRequest, known: Tables) -> Snapshot:
             where="--built",
             remedy="Name a clone of LocalAI: --source TREE",
         )
-    checkout = Checkout(request.source)
-    read = _reader(checkout, request.head)
-    texts = {
-        path: read(path) for path in {IGNORE, *(e.dockerfile for e in known.matrix.entries)} if path
-    }
-    said = {path: data.decode("utf-8", "replace") for path, data in texts.items() if data}
-    return Snapshot(checkout.listing(request.head), known.rules, known.compile, said)
+    checkout = _checkout(request.source)
+    state = TreeState(_reader(checkout, request.head), lambda: checkout.listing(request.head))
+    return snapshot_of(state, known)
 
 
-def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
+def snapshot_of(state: TreeState, known: Tables) -> "Snapshot":
+    """A state of a tree, as input hashes need it.
+
+    Raises:
+        InputError: there is no such state.
+    """
+    from localai_ci.backends.input_hash import Snapshot
+
+    return Snapshot(state.files or {}, known.rules, known.compile, {}, state.read, known.go_modules)
+
+
+def selected_by_inputs(decided: "Plan", request: PlanRequest, known: Tables) -> "Plan":
+    """The plan by input hashes instead of rules.
+
+    Raises:
+        InputError: the request names no two revisions.
+    """
+    from localai_ci.plan.by_inputs import by_inputs, without_inputs
+
+    if not (request.source and request.base):
+        raise InputError(
+            "inputs are compared between two revisions",
+            where="--by-inputs",
+            remedy="Name a clone and what was before: --source TREE --base REVISION",
+        )
+    trees = decided.change.trees
+    previous = trees[0].tables.carried if trees else None
+    if not trees or not previous:
+        return without_inputs(decided)
+    before, after = trees
+    return by_inputs(
+        decided, snapshot_of(before, before.tables), snapshot_of(after, known), previous
+    )
+
+
+def _compare(checkout: "Checkout", request: PlanRequest) -> Compared | str:
     """What differs between two commits, or why there are none.
 
     A pull request changes what it did since it left its base; a push, what was there before.
@@ -154,13 +241,31 @@ def _compare(checkout: Checkout, request: PlanRequest) -> Compared | str:
             f"the revision {missing} is not in the checkout"
             " (a first push, a shallow clone, or rewritten history)"
         )
-    start = checkout.merge_base(base, head) if request.event.branches_off else base
-    if not start:
+    starts = checkout.merge_bases(base, head) if request.event.branches_off else (base,)
+    if not starts:
         return f"{request.base} and {request.head} have no common history in the checkout"
+    if len(starts) > 1:
+        return (
+            f"{request.base} and {request.head} parted at {len(starts)} commits, as their branches"
+            " were merged into each other"
+        )
+    start = starts[0]
+    installed = Installed()
+    links = checkout.links(head, checked_out=request.head == "HEAD")
     return Compared(
-        checkout.changed(start, head),
-        lambda path: checkout.read(start, path),
-        lambda path: checkout.read(head, path),
+        with_aliases(checkout.changed(start, head), links),
+        state_of(checkout, start, installed),
+        state_of(checkout, head, installed),
+    )
+
+
+def state_of(checkout: "Checkout", commit: str, installed: Installed | None = None) -> TreeState:
+    """The tree of a commit."""
+    return TreeState(
+        lambda path: checkout.read(commit, path),
+        lambda: checkout.listing(commit),
+        lambda words, folders: checkout.mentions(commit, words, folders),
+        installed or Installed(),
     )
 
 
@@ -185,7 +290,7 @@ def _refuse_strange_runners(known: Tables, change: Change, compared: Compared | 
     files = (*MATRIX_PATHS, f"{FOLDER}/")
     if change.paths is not None and not any(path.startswith(files) for path in change.paths):
         return None
-    base = Tables(compared.before) if isinstance(compared, Compared) else Tables()
+    base = compared.before.tables if isinstance(compared, Compared) else Tables()
     try:
         # Its rows as they are, and the exceptions that its own files give a reason for.
         own = base.declared | {e.id: e.runner for e in base.matrix.entries}
@@ -209,14 +314,14 @@ def _known_bases(names: Iterable[str], matrix: Matrix) -> frozenset[str]:
     return frozenset(names)
 
 
-def _read_list(name: str, read_stdin: Callable[[int], bytes]) -> tuple[str, ...]:
+def _read_list(name: str, read_stdin: Callable[[int], bytes]) -> PathList:
     if name == "-":
         return parse_list(read_stdin(bounds.LIST_BYTES + 1), "standard input")
     remedy = "Give a list of changed files, one path a line, or - for standard input."
     return parse_list(read_file(Path(name), bounds.LIST_BYTES, remedy), name)
 
 
-def _reader(checkout: Checkout | None, head: str) -> Read:
+def _reader(checkout: "Checkout | None", head: str) -> Read:
     """Reads files of the checkout's head; without a checkout or such a head there are none."""
     commit = checkout.resolve(head) if checkout else None
     if checkout is None or commit is None:
@@ -227,8 +332,8 @@ def _reader(checkout: Checkout | None, head: str) -> Read:
 def _with_previous(change: Change, compared: Compared, known: Tables) -> Change:
     """Add what the compared files said before, where the change touches them."""
     paths = change.paths or ()
-    before = compared.before
-    then = Tables(before)
+    before, then = compared.before.read, compared.before.tables
+    change = replace(change, trees=(compared.before, compared.after))
     try:
         if any(map(known.rules.is_matrix, paths)):
             change = replace(change, previous=then.carried)
@@ -239,7 +344,7 @@ def _with_previous(change: Change, compared: Compared, known: Tables) -> Change:
     except InputError as e:
         change = replace(change, notes=(f"before the change it was not sound: {e}",))
     if PROTO in paths:
-        texts = before(PROTO), compared.after(PROTO)
+        texts = before(PROTO), compared.after.read(PROTO)
         old, new = (t.decode("utf-8", "replace") if t is not None else None for t in texts)
         if old is not None and new is not None:
             change = replace(change, proto=(old, new))

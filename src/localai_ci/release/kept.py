@@ -95,6 +95,23 @@ async def with_origin(
     return receipt.model_copy(update={"built": UNKNOWN.model_copy(update={"revision": revision})})
 
 
+async def revision_of(transport: Transport, receipt: Reference) -> str:
+    """The commit that a kept receipt's leg was built of, or nothing.
+
+    Raises:
+        RegistryError: the registry refused, or the retries ended.
+    """
+    there = await manifests.get(transport, receipt)
+    if there is None:
+        return ""
+    try:
+        _, (layer,) = manifests.parts(there)
+        document = json_text.read(await _document(transport, receipt, layer))
+        return Receipt.model_validate(document).origin.revision
+    except ValueError:
+        return ""
+
+
 async def day_of(transport: Transport, receipt: Reference) -> str:
     """The day (``YYYYMMDD``) that a kept receipt says its leg was built on, or nothing."""
     there = await manifests.get(transport, receipt)

@@ -9,15 +9,17 @@ from localai_ci.config.backends import Backends
 from localai_ci.config.compile import CompileFile
 from localai_ci.config.data import data_dir
 from localai_ci.config.estimates import Estimates
+from localai_ci.config.go_modules import GoModules
 from localai_ci.config.images import Images
 from localai_ci.config.inputs import InputsFile
+from localai_ci.config.model import Strict
 from localai_ci.config.packages import PackagesFile
 from localai_ci.config.profiles import Profiles
 from localai_ci.config.registries import Registries
 from localai_ci.config.upstreams import Upstreams
 from localai_ci.config.variants import Variants
 
-MODELS: dict[str, type[BaseModel]] = {
+MODELS: dict[str, type[Strict]] = {
     "profiles": Profiles,
     "backends": Backends,
     "images": Images,
@@ -28,6 +30,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "packages": PackagesFile,
     "inputs": InputsFile,
     "estimates": Estimates,
+    "go-modules": GoModules,
 }
 
 
@@ -36,7 +39,11 @@ def schemas() -> dict[str, str]:
     from localai_ci.release.receipt import Receipt
     from localai_ci.release.result import MergeResult
 
-    models: dict[str, type[BaseModel]] = {**MODELS, "receipt": Receipt, "merge-result": MergeResult}
+    models: dict[str, type[BaseModel | Strict]] = {
+        **MODELS,
+        "receipt": Receipt,
+        "merge-result": MergeResult,
+    }
     return {
         name: json.dumps(model.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
         for name, model in models.items()

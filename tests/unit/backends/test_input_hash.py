@@ -366,3 +366,49 @@ def test_of_a_matrix_without_rules_every_file_enters() -> None:
     entry = BY_ID["cpu-whisper/amd64"]
     tree = Snapshot(TREE, no_rules(()), TABLE, DOCKERFILES)
     assert dict(inputs_of(entry, tree, "sha256:b").files) == TREE
+
+
+def test_a_dockerfile_that_dockerignore_names_enters_all_the_same() -> None:
+    entry = BY_ID["cpu-whisper/amd64"]
+    tree = snapshot(ignored="**/Dockerfile*\nbackend/go\n")
+    paths = {path for path, _ in inputs_of(entry, tree, "sha256:b").files}
+    assert "backend/Dockerfile.golang" in paths
+    assert "backend/go/whisper/main.go" not in paths
+
+
+DOCKERFILE = "FROM a AS b\nRUN x\n# c\nFROM d AS unused\nFROM scratch\nCOPY --from=b / /\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "equal"), [("# c\n", "", True), ("FROM d", "FROM e", True), ("x", "y", False)]
+)
+def test_of_a_dockerfile_the_stages_count_that_are_used(old: str, new: str, equal: bool) -> None:
+    entry, path = BY_ID["cpu-whisper/amd64"], "backend/Dockerfile.golang"
+
+    def hashed(text: str, blob: str) -> str:
+        files = TREE | {path: f"100644 {blob}"}
+        return inputs_of(entry, Snapshot(files, INPUTS, TABLE, {path: text}), "sha256:b").digest
+
+    assert (hashed(DOCKERFILE, "1") == hashed(DOCKERFILE.replace(old, new), "2")) is equal
+
+
+GO = {
+    "go.mod": "module m\ngo 1.26\nrequire github.com/ebitengine/purego v0.10.0\n",
+    "backend/go/whisper/main.go": 'package main\nimport "github.com/ebitengine/purego"\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "equal"),
+    [("v0.10.0", "v0.10.0\nrequire x.y/z v1.0.0", True), ("go 1.26", "go 1.27", False)],
+)
+def test_of_go_mod_the_modules_count_that_are_linked(old: str, new: str, equal: bool) -> None:
+    def hashed(text: str, blob: str) -> str:
+        read = (GO | {"go.mod": text}).get
+        files = TREE | {"go.mod": f"100644 {blob}"}
+        tree = Snapshot(
+            files, INPUTS, TABLE, DOCKERFILES, lambda p: t.encode() if (t := read(p)) else None
+        )
+        return inputs_of(BY_ID["cpu-whisper/amd64"], tree, "sha256:b").digest
+
+    assert (hashed(GO["go.mod"], "1") == hashed(GO["go.mod"].replace(old, new), "2")) is equal

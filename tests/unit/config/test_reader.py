@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localai_ci.config.reader import Strict, load, parse
+from localai_ci.config.model import Strict
+from localai_ci.config.reader import load, parse
 from localai_ci.errors import InputError
 
 

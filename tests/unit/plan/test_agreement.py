@@ -21,6 +21,7 @@ from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.loading import load_matrix
 from localai_ci.matrix.rules import load_inputs
 from localai_ci.matrix.tables import Tables
+from localai_ci.matrix.tree import read_inside
 from localai_ci.plan.event import Event
 from localai_ci.plan.sources import PlanRequest, snapshot
 
@@ -36,11 +37,12 @@ FILES = {
     ".gitmodules": "",
     "Makefile": "protogen:\n",
     "README.md": "",
-    "go.mod": "",
-    "pkg/grpc/server.go": "",
+    "go.mod": "module github.com/mudler/LocalAI\n\nrequire github.com/ebitengine/purego v0.10.0\n",
+    "go.sum": "github.com/ebitengine/purego v0.10.0 h1:x\n",
+    "pkg/grpc/server.go": "package grpc\n",
     "pkg/grpc/server_test.go": "",
     "backend/backend.proto": "",
-    "backend/Dockerfile.golang": "ARG BACKEND\n",
+    "backend/Dockerfile.golang": "FROM x AS b\nFROM scratch\nARG BACKEND\nCOPY --from=b / /\n",
     "backend/Dockerfile.python": "ARG DEPS_REFRESH=initial\n",
     "backend/Dockerfile.rust": "ARG BACKEND\n",
     "backend/Dockerfile.ds4": "ARG BUILD_TYPE\n",
@@ -51,7 +53,7 @@ FILES = {
     "backend/cpp/privacy-filter/Makefile": "",
     "backend/cpp/ds4/Makefile": "",
     "backend/cpp/audio-cpp/Makefile": "",
-    "backend/go/whisper/main.go": "",
+    "backend/go/whisper/main.go": 'package main\n\nimport _ "github.com/ebitengine/purego"\n',
     "backend/go/whisper/sources/tracked-and-ignored": "",
     "backend/python/common/libbackend.sh": "",
     "backend/python/vllm/install.sh": "",
@@ -97,9 +99,10 @@ def as_built(root: Path, entry: Entry, paths: Iterable[str], cut: Path) -> Input
     for path in slices.choose(entry, paths, RULES, texts.get(IGNORE, ""), leave):
         (cut / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / path, cut / path, follow_symlinks=False)
-    tree = Snapshot(listing(cut), RULES, TABLE, texts)
+    tree = Snapshot(listing(cut), RULES, TABLE, texts, lambda path: read_inside(cut, path))
+    found = inputs_of(entry, tree, built_base(entry), WEEK)
     shutil.rmtree(cut)
-    return inputs_of(entry, tree, built_base(entry), WEEK)
+    return found
 
 
 def built_base(entry: Entry) -> str:

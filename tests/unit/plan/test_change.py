@@ -12,9 +12,11 @@ from unit.plan.deciding import EVERYTHING, INPUTS, MATRIX, NOTHING, counts, plan
 from localai_ci.config.compile import load_compile
 from localai_ci.config.data import data_dir
 from localai_ci.errors import InputError
-from localai_ci.plan.change import Change, from_list, parse_list
-from localai_ci.plan.decide import Plan, Planned, decide
+from localai_ci.plan.change import Change, from_list
+from localai_ci.plan.changed_list import parse_list
+from localai_ci.plan.decide import Plan, decide
 from localai_ci.plan.event import Event
+from localai_ci.plan.findings import Planned
 from localai_ci.plan.reasons import ReasonKind
 from localai_ci.plan.sources import PlanRequest, gather
 
@@ -327,16 +329,34 @@ def test_our_own_files_in_the_tree_are_preferred_to_localais(tree: Tree) -> None
 def test_a_new_rule_in_the_tree_rebuilds_what_it_selects_and_nothing_else(tree: Tree) -> None:
     text = (data_dir() / "inputs.yaml").read_text("utf-8")
     tree.write("matrix/inputs.yaml", text)
+    tree.write("tools/x.sh", "")
     tree.base = tree.commit()
-    tree.write("matrix/inputs.yaml", text.replace("go.mod, go.sum", "go.mod, go.sum, go.work"))
-    tree.commit()
-    assert tree.plan() == ["cpu-whisper/amd64"]
-    tree.base = tree.git("rev-parse", "HEAD")
-    tree.write("go.work", "go 1.26")
+    tree.write("matrix/inputs.yaml", text.replace("go.mod, go.sum", "go.mod, go.sum, tools/**"))
     tree.commit()
     assert tree.plan() == ["cpu-whisper/amd64"]
     tree.base = tree.git("rev-parse", "HEAD")
     tree.write("matrix/inputs.yaml", (tree.path / "matrix/inputs.yaml").read_text() + "# more\n")
+    tree.commit()
+    assert tree.plan() == []
+
+
+def test_a_folder_without_rows_is_looked_for_in_the_files_that_make_images(tree: Tree) -> None:
+    tree.write("backend/go/new/main.go", "package main\n")
+    tree.write("backend/index.yaml", "- backend/go/new\n")
+    tree.commit()
+    assert tree.plan() == []
+    tree.write("backend/go/whisper/package.sh", "cp ../new/x .\n")
+    tree.base = tree.commit()
+    tree.write("backend/go/new/main.go", "package other\n")
+    tree.commit()
+    assert tree.plan() == ALL
+
+
+def test_a_new_rule_for_no_file_of_the_tree_makes_nothing_stale(tree: Tree) -> None:
+    text = (data_dir() / "inputs.yaml").read_text("utf-8")
+    tree.write("matrix/inputs.yaml", text)
+    tree.base = tree.commit()
+    tree.write("matrix/inputs.yaml", text.replace("go.mod, go.sum", "go.mod, go.sum, tools/**"))
     tree.commit()
     assert tree.plan() == []
 

@@ -57,8 +57,6 @@ HOLES = [
     (".gitmodules", 1, 0),
     ("backend/rust/kokoros/sources/Kokoros", 1, 0),
     ("scripts/lib/extract-vllm-metal-version.sh", 0, 1),
-    ("scripts/changed-backends.js", 457, 62),
-    ("scripts/lib/backend-filter.mjs", 457, 62),
     ("matrix/inputs.yaml", 457, 62),
 ]
 
@@ -82,9 +80,23 @@ def test_the_unchanged_matrix_file_rebuilds_nothing() -> None:
 
 
 def test_an_unclassified_file_below_a_build_root_rebuilds_everything_and_says_so() -> None:
-    found = plan("backend/go/unheard-of/main.go")
+    found = plan("backend/go/unheard-of.go")
     assert counts(found) == EVERYTHING
     assert "no rule says what it is an input of" in str(found.entries[0].reasons[0])
+
+
+@pytest.mark.parametrize("path", ["scripts/changed-backends.js", "scripts/lib/backend-filter.mjs"])
+def test_another_planner_decides_nothing_here_and_builds_nothing(path: str) -> None:
+    found = plan(path)
+    assert counts(found) == NOTHING
+    assert found.idle[path] == "of no file it decides anything else now"
+
+
+def test_a_folder_without_rows_builds_nothing_and_warns() -> None:
+    found = plan("backend/go/unheard-of/main.go", "backend/python/new/a/b.py", "docs/x.md")
+    assert counts(found) == NOTHING
+    (note,) = found.change.notes
+    assert "backend/go/unheard-of, backend/python/new" in note
 
 
 def test_what_rebuilds_nothing_says_why() -> None:

@@ -7,6 +7,7 @@ import pytest
 from localai_ci.errors import InputError
 from localai_ci.matrix.localai import MATRIX_FILE
 from localai_ci.matrix.tables import Read
+from localai_ci.matrix.tree_state import TreeState
 from localai_ci.plan.event import Event
 from localai_ci.plan.sources import Compared, PlanRequest, put_together
 
@@ -28,7 +29,7 @@ def planned(
     before: Mapping[str, str], after: Mapping[str, str], event: Event = Event.pull_request
 ) -> list[str]:
     old, new = tree(before), tree(after)
-    compared = Compared((MATRIX_FILE,), old, new)
+    compared = Compared((MATRIX_FILE,), TreeState(old), TreeState(new))
     known, _ = put_together(PlanRequest(event), new, compared, None)
     return [entry.runner for entry in known.matrix.entries]
 
