@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from stat import S_ISLNK, S_ISREG
 
@@ -26,6 +27,10 @@ _ENTRY = re.compile(
 Counted from the front: a name may have a line break and look like anything.
 """
 
+
+StatData = tuple[bytes, bytes, bytes, bytes]
+IndexEntry = tuple[bytes, bytes, bytes, StatData]
+_NONE = (b"",) * 7
 
 _LEFT_OUT = 0x40000000
 """The flag of a file that a sparse checkout leaves out of the working tree."""
@@ -130,8 +135,7 @@ class Checkout:
             checked_out: Whether it is the working tree's, whose index is read anyhow.
         """
         if checked_out and self._top():
-            entries = [(e[5], e[6], e[7]) for piece in self._index if (e := _ENTRY.match(piece))]
-            found = [(blob, path) for mode, blob, path in entries if mode == b"120000"]
+            found = [(blob, path) for mode, blob, path, _ in self._index if mode == b"120000"]
         else:
             listed = self._run("ls-tree", "-r", "-z", "--full-tree", revision) or b""
             found = [(line[12:].split(b"\t")[0], line.partition(b"\t")[2])
@@ -141,10 +145,16 @@ class Checkout:
         }
 
     @cached_property
-    def _index(self) -> list[bytes]:
-        """What git tells of the index: an entry's stat data stand before the next entry."""
+    def _index(self) -> list[IndexEntry]:
+        """The index: mode, id and name of each file, and its stat data as git last saw them."""
         whole = Checkout(Path(os.fsdecode(self._top())))  # this may be a folder below
-        return (whole._run("ls-files", "--debug", "--stage", "-z") or b"").split(b"\0")
+        pieces = (whole._run("ls-files", "--debug", "--stage", "-z") or b"").split(b"\0")
+        read = [match.groups() if (match := _ENTRY.match(piece)) else _NONE for piece in pieces]
+        # An entry's stat data follow its name, in the piece of the next entry.
+        return [
+            (one[4], one[5], one[6], (then[0], then[1], then[2], then[3]))
+            for one, then in pairwise(read)
+        ]
 
     @cached_property
     def _objects(self) -> GitObjects:
@@ -227,12 +237,11 @@ class Checkout:
         if staged is None:  # nothing was ever committed
             return ()
         found = {os.fsdecode(p) for p in staged.split(b"\0") if p}
-        known: tuple[bytes, bytes, bytes] | None = None
-        for piece in self._index:
-            entry = _ENTRY.match(piece)
-            if known and known[0] != b"160000" and not _as_staged(top, known, entry):
-                found.add(os.fsdecode(known[2]))
-            known = (entry[5], entry[6], entry[7]) if entry and entry[5] else None
+        found.update(
+            os.fsdecode(path)
+            for mode, blob, path, stat in self._index
+            if mode != b"160000" and not _as_staged(top + b"/" + path, blob, stat)
+        )
         return tuple(sorted(found))
 
     def _fault(self, what: str, where: str, remedy: str) -> InputError:
@@ -307,23 +316,17 @@ def _tree_names(content: bytes, width: int) -> Iterator[bytes]:
         at = end + 1 + width
 
 
-def _as_staged(
-    top: bytes, known: tuple[bytes, bytes, bytes], stat: "re.Match[bytes] | None"
-) -> bool:
+def _as_staged(path: bytes, blob: bytes, known: StatData) -> bool:
     """Whether a file is what the index says, by its time and size, and else by its content."""
-    _, blob, name = known
-    if stat and stat[4] is not None and int(stat[4], 16) & _LEFT_OUT:
+    seconds, rest, size, flags = known
+    if flags and int(flags, 16) & _LEFT_OUT:
         return True
-    path = os.path.join(top, name)  # noqa: PTH118 - thousands of them
     try:
         now = os.lstat(path)
     except OSError:
         return False
-    if stat and stat[3] is not None:
-        seconds, rest = divmod(now.st_mtime_ns, 10**9)
-        told = (int(stat[1]), int(stat[2]), int(stat[3]))
-        if told == (seconds, rest, now.st_size):
-            return True
+    if size and (int(seconds) * 10**9 + int(rest), int(size)) == (now.st_mtime_ns, now.st_size):
+        return True
     if not (S_ISLNK(now.st_mode) or S_ISREG(now.st_mode)):
         return False
     return blob_id(Path(os.fsdecode(path))).encode() == blob
