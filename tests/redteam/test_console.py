@@ -63,7 +63,7 @@ def test_a_forks_tree_gets_an_answer_and_no_canary(
     for form in ("table", "markdown"):
         _plain(form, texts.get(f"plan.{form}", ""))
     for line in texts.get("plan.github", "").splitlines():
-        assert re.match(r"[a-z0-9_]+=", line)
+        assert re.match(r"[A-Za-z0-9_.-]+=", line)
         assert "touch" not in line, f"a hostile value reaches a workflow: {line[:300]}"
 
 

@@ -53,7 +53,7 @@ def test_no_form_of_a_plan_has_anything_to_act_on(form: PlanFormat) -> None:
         assert {f"docs/{word}" for word in SMALL} <= set(json.loads(text)["idle"])
     if form is PlanFormat.github:
         lines = text.splitlines()
-        assert all(re.match(r"[a-z0-9_]+=", line) for line in lines)
+        assert all(re.match(r"[A-Za-z0-9_.-]+=", line) for line in lines)
         for line in lines:
             json.loads(line.partition("=")[2])
 

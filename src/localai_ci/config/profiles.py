@@ -50,5 +50,5 @@ class Profiles(Strict):
 
     runners: dict[Arch, str] = Field(description="The runner of each architecture.")
     self_hosted: list[str] = Field([], description="Runners that forks must not reach.")
-    darwin: DarwinWorkflow = AS_LOCALAI
+    darwin: DarwinWorkflow = Field(default_factory=DarwinWorkflow)
     profiles: dict[str, Profile]

@@ -56,7 +56,11 @@ def run(
         asked.write(stdin)
         asked.seek(0)
         with subprocess.Popen(  # noqa: S603 - arguments of ours
-            command, stdin=asked, stdout=subprocess.PIPE, stderr=complaints, env=_environment()
+            command,
+            stdin=asked,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=_environment(folder),
         ) as started:
             clock = threading.Timer(bounds.GIT_SECONDS, started.kill)
             clock.start()
@@ -88,7 +92,7 @@ def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=_environment(),
+        env=_environment(folder),
     )
 
 
@@ -97,6 +101,8 @@ def _command(folder: Path, arguments: tuple[str, ...]) -> list[str]:
     return ["git", *settings, "-C", str(folder), *arguments]
 
 
-def _environment() -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    if (folder / ".git").exists():  # whatever its core.worktree says
+        kept["GIT_WORK_TREE"] = str(folder.resolve())
     return kept | _ENVIRONMENT

@@ -1,6 +1,7 @@
 """What a changed file rebuilds by the rule that knows it, after looking into the file."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localai_ci.config.inputs import Rule
@@ -44,9 +45,9 @@ def judge_dockerfile(
     before, after = change.trees or (None, None)
     answer = compare_dockerfile(Question(path, users, inputs, before, after))
     if answer.doubt:
-        found.add(users, Reason(ReasonKind.dockerfile, ""), path)
+        found.add(users, Reason(ReasonKind.dockerfile, "", files=(path,)))
     for what, entries in answer.reached.items():
-        found.add(entries, Reason(ReasonKind.dockerfile, what), path)
+        found.add(entries, Reason(ReasonKind.dockerfile, what, files=(path,)))
     return answer.why_not
 
 
@@ -70,7 +71,11 @@ def judge_rule(
     )
     kind = ReasonKind.base_changed if rule.base else ReasonKind.shared_input
     for what, entries in answer.reached.items():
-        found.add(entries, Reason(kind, f"{rule.reason} {what}".rstrip(), rule.name), path)
+        reason = Reason(kind, f"{rule.reason} {what}".rstrip(), rule.name)
+        if rule.compare:  # another file of the rule may reach other entries
+            found.add(entries, replace(reason, files=(path,)))
+        else:
+            found.add(entries, reason, path)
     return answer.why_not
 
 

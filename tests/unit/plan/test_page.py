@@ -85,7 +85,7 @@ def test_names_of_files_neither_break_out_nor_turn_the_writing_nor_act() -> None
 
 
 def test_each_changed_file_says_what_it_builds_alone(text: str) -> None:
-    assert text.count("alone: 12 images, 12 jobs, 2 h 38 min") == 2
+    assert text.count("alone: 12 images, 12 jobs, 2 h 37 min") == 2
 
 
 def test_what_is_reused_is_counted_and_named() -> None:
