@@ -98,7 +98,13 @@ def resolver() -> str:
 
 
 def connect(net: Net, pid: int, root: Path) -> None:
-    """Put the inner end into the namespace of ``pid`` and let it out through the host."""
+    """Put the inner end into the namespace of ``pid`` and let it out through the host.
+
+    A link that is there already is of an engine that ended: a command that somebody runs in its
+    network keeps both alive.
+    """
+    if Path(f"/sys/class/net/{net.link}").exists():
+        _run(root, "ip", "link", "delete", net.link)
     _run(root, "ip", "link", "add", net.link, "mtu", str(net.mtu), "type", "veth",
          "peer", "name", "eth0", "mtu", str(net.mtu), "netns", str(pid))  # fmt: skip
     _run(root, "ip", "address", "add", f"{net.gateway}/30", "dev", net.link)

@@ -253,6 +253,20 @@ def test_a_command_can_be_run_in_the_engines_network(spare: Spare) -> None:
     assert spare.record.address in shown.stdout
 
 
+def test_what_still_runs_in_the_network_of_an_engine_that_ended_keeps_no_new_one_away(
+    spare: Spare,
+) -> None:
+    spare.hello()
+    asleep = ["nsenter", "--net", f"--target={spare.record.pid}", "sleep", "300"]
+    with subprocess.Popen(asleep) as left:
+        time.sleep(0.2)  # until it is in that network
+        assert spare.command("stop").returncode == 0
+        started = spare.command("start")
+        left.terminate()
+    assert started.returncode == 0, started.stderr
+    spare.hello()
+
+
 def test_a_disk_that_others_fill_keeps_what_was_built(spare: Spare) -> None:
     """Free space asked for is a number of bytes, not a share of a disk that may be full."""
     asked = spare.dagger("core", "engine", "local-cache", "min-free-space")
