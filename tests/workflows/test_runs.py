@@ -110,10 +110,10 @@ def test_a_forks_pull_request_and_a_merge_queue_build_and_write_nothing_and_see_
     green(done)
     assert done.jobs == {
         "plan/plan": "succeeded",
-        f"build/cpu-{name}-one/amd64": "succeeded",
+        f"pull-requests/cpu-{name}-one/amd64": "succeeded",
         "gate": "succeeded",
     }
-    assert "quay: anonymously" in done.said(f"linux/build/cpu-{name}-one/amd64")
+    assert "quay: anonymously" in done.said(f"linux/pull-requests/cpu-{name}-one/amd64")
     assert {place: world.repositories(place) for place in world.places} == before
     assert {place: world.tags(place) for place in world.places} == tags
     assert not list(github.artifacts[max(github.artifacts)].glob("receipts-*"))
