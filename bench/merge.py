@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,9 +33,9 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from registries import debian
 from registries.legs import SHA, Scene, place
 from registries.many_images import entries, push
+from registries.tools import built
 
 IMAGES, TWO_LEGS = 386, 71
-TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "localai-ci/tools"
 LOCALAI_CI = str(Path(sys.executable).with_name("localai-ci"))
 
 
@@ -53,21 +53,40 @@ class Measured:
 
 
 class World:
-    """Two registries that count, with every leg in them."""
+    """Two registries that count, with every leg in them.
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    Args:
+        folder: Empty.
+        stack: Ends them.
+        images: How many.
+        pairs: How many of these have two legs.
+        front: What stands before each registry, by its address; nothing reaches it directly.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        stack: ExitStack,
+        images: int = IMAGES,
+        pairs: int = TWO_LEGS,
+        front: Callable[[str], AbstractContextManager[str]] = nullcontext,
+    ) -> None:
         """Start them and push all legs."""
         self.folder = folder
         start = debian.registry
         self.registries = [
             stack.enter_context(start(folder / name, log_requests=True)) for name in "ab"
         ]
-        targets = [place(r.folder.name, r.address, own_anchors=True) for r in self.registries]
+        self.addresses = [stack.enter_context(front(r.address)) for r in self.registries]
+        targets = [
+            place(r.folder.name, address, own_anchors=True)
+            for r, address in zip(self.registries, self.addresses, strict=True)
+        ]
         self.repositories = [str(target.repository) for target in targets]
 
         async def all_legs() -> list[Receipt]:
             async with Transport() as transport:
-                return await push(Scene(transport, tuple(targets)), entries(IMAGES, TWO_LEGS))
+                return await push(Scene(transport, tuple(targets)), entries(images, pairs))
 
         self.images: dict[str, list[Receipt]] = {}
         for receipt in anyio.run(all_legs):
@@ -148,7 +167,7 @@ class World:
 
     def crane(self, version: str) -> Iterator[Sequence[str]]:
         """An index under one tag, then the two others."""
-        crane = str(TOOLS / "crane")
+        crane = str(built("crane"))
         for suffix, legs in self.images.items():
             for repository in self.repositories:
                 first, *others = _tags(version, suffix, "c" * 40)
@@ -159,8 +178,8 @@ class World:
 
     def regctl(self, version: str) -> Iterator[Sequence[str]]:
         """The same with regctl, whose copy within a repository is a tag."""
-        regctl = str(TOOLS / "regctl")
-        plain = [x for r in self.registries for x in ("--host", f"reg={r.address},tls=disabled")]
+        regctl = str(built("regctl"))
+        plain = [x for a in self.addresses for x in ("--host", f"reg={a},tls=disabled")]
         for suffix, legs in self.images.items():
             for repository in self.repositories:
                 first, *others = _tags(version, suffix, "e" * 40)
@@ -182,16 +201,22 @@ def tables() -> Iterator[Table]:
         found = [
             world.measure(f"a loop over {name}", loop(f"v4.2.{number}"))
             for number, (name, loop) in enumerate(loops.items())
-            if (TOOLS / name).exists()
         ]
         world.release("v4.2.1", "f" * 40)
         ours = world.measure("localai-ci merge", world.ours("v4.2.2"))
         found += [ours, world.measure("the same again", world.ours("v4.2.2"))]
     legs = IMAGES + TWO_LEGS
+    yield table_of(
+        f"Merge of {IMAGES} images, {legs} legs, two registries on loopback", found, ours
+    )
+
+
+def table_of(title: str, found: Sequence[Measured], ours: Measured) -> Table:
+    """A row for each contender."""
     table = Table(
         "what", "seconds", "ratio to ours", "CPU s", "ratio to ours", "processes", "MB",
         "requests", "writes",
-        title=f"Merge of {IMAGES} images, {legs} legs, two registries on loopback",
+        title=title,
     )  # fmt: skip
     for one in found:
         table.add_row(
@@ -199,7 +224,7 @@ def tables() -> Iterator[Table]:
             f"{one.cpu:.1f}", f"{one.cpu / ours.cpu:.2f}",
             str(one.processes), f"{one.megabytes:.0f}", str(one.requests), str(one.writes),
         )  # fmt: skip
-    yield table
+    return table
 
 
 def _tags(version: str, suffix: str, sha: str) -> list[str]:

@@ -100,6 +100,15 @@ class Engine:
             process.wait(30)
 
     @contextmanager
+    def fake_upstreams(self, www: Path, port: int, log: Path, ready: str = "") -> Iterator[str]:
+        """A folder as upstreams below its address; yields that. ``ready`` is a path to wait for."""
+        log.touch()
+        url = f"http://{self.address}:{port}"
+        server = (str(REPO / "tests/fake_upstreams/server.py"), str(www), self.address, str(port))
+        with self.serving(f"{url}{ready}", "python3", *server, str(log)):
+            yield url
+
+    @contextmanager
     def registry(
         self, folder: Path, port: int, auth: Mapping[str, Any] | None = None
     ) -> Iterator[str]:
@@ -130,7 +139,7 @@ OF_FUNCTIONS = {
 }
 WITHOUT_VALUE = {
     *("--insecure", "--as-json", "--canary", "--ccache-save", "--dry-run", "--keep-anchors"),
-    *("--force-latest", "--provenance"),
+    *("--force-latest", "--provenance", "--sign"),
 }
 
 

@@ -25,7 +25,10 @@ def places(folder: Path, open_host: str, closed_host: str) -> Path:
             "closed": two | {"plain_http": True},
         },
         "bases": f"{open_host}/ai/cache",
-        "tags": {"backends": ["semver", "branch", "sha"]},
+        "tags": {
+            "backends": ["semver", "branch", "sha"],
+            "images": ["semver", "branch", "branch-epoch-sha", "sha"],
+        },
     }
     path.write_text(json.dumps(data))  # JSON is YAML
     return path

@@ -2,12 +2,14 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import dagger
 from dagger import Doc, function, object_type
 
 from localai_ci.backends.builder import Builder
+from localai_ci.backends.smoke import SmokeChoice
+from localai_ci.config.kind import ImageKind
 from localai_ci.errors import LocalaiCiError
 from localai_ci.module.arguments import (
     AptMirror,
@@ -20,14 +22,20 @@ from localai_ci.module.arguments import (
     BaseVariant,
     CcacheRepository,
     ChangedFiles,
+    CloneDir,
     CompileTargets,
+    CosignProgram,
     DepsRefresh,
     DockerConfig,
     EntryId,
+    EntryIds,
     Epoch,
+    Family,
     Forced,
+    IdentityToken,
     Images,
     Insecure,
+    LegId,
     Mirror,
     MirrorCredentials,
     OwnSchemas,
@@ -36,6 +44,12 @@ from localai_ci.module.arguments import (
     RebuiltBases,
     RegistriesFile,
     RunEvent,
+    RunId,
+    RunUrl,
+    SigningConfig,
+    SignKey,
+    SignPassword,
+    SmokeTested,
     SourceDir,
     ThirdParty,
     TreeBefore,
@@ -45,8 +59,13 @@ from localai_ci.module.arguments import (
 )
 from localai_ci.module.backend import Backend
 from localai_ci.module.base import Base
+from localai_ci.module.job import PackedJob
+from localai_ci.module.server_object import ServerImage
 from localai_ci.module.settings import Settings
 from localai_ci.plan.form import PlanFormat
+
+if TYPE_CHECKING:
+    from localai_ci.plan.jobs import Job
 
 
 def _is_no_user_error(record: logging.LogRecord) -> bool:
@@ -146,6 +165,52 @@ class LocalaiCi:
         )
 
     @function
+    def image(
+        self, source: CloneDir, entry: LegId, base_image: BaseImage = None, images: Images = ""
+    ) -> ServerImage:
+        """A leg of LocalAI's server image: its container, what it is, smoke test, publishing."""
+        return ServerImage(
+            settings=self.settings,
+            source=source,
+            entry=entry,
+            base_image=base_image,
+            images=images,
+        )
+
+    @function
+    def job(
+        self,
+        source: CloneDir,
+        entries: EntryIds,
+        kind: Family = ImageKind.backends,
+        builder: Builder = Builder.auto,
+        base_image: BaseImage = None,
+        bases: BaseRepository = "",
+        variant: BaseVariant = "",
+        images: Images = "",
+        ccache: CcacheRepository = "",
+        refresh: DepsRefresh = "",
+        trust: TrustDomain = "",
+        smoke: SmokeTested = SmokeChoice.auto,
+    ) -> PackedJob:
+        """Several entries on one engine, their base shared: `publish` them, or only `build`."""
+        return PackedJob(
+            settings=self.settings,
+            source=source,
+            entries=entries,
+            kind=kind,
+            builder=builder,
+            base_image=base_image,
+            bases=bases,
+            variant=variant,
+            images=images,
+            ccache=ccache,
+            refresh=refresh,
+            trust=trust,
+            smoke=smoke,
+        )
+
+    @function
     async def plan(
         self,
         source: SourceDir,
@@ -196,16 +261,36 @@ class LocalaiCi:
         force_latest: Annotated[bool, Doc("Move the tag latest to an older version too")] = False,
         keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
         provenance: Annotated[bool, Doc("Attach SLSA provenance to every image")] = False,
+        sign: Annotated[bool, Doc("Sign before tags move, and read the signatures back")] = False,
+        sign_key: SignKey = None,
+        sign_password: SignPassword = None,
+        identity_token: IdentityToken = None,
+        verify_key: Annotated[dagger.File | None, Doc("The public half of --sign-key")] = None,
+        verify_identity: Annotated[str, Doc("Keyless: the expected identity (regexp)")] = "",
+        verify_issuer: Annotated[str, Doc("Keyless: who vouches for it; default: GitHub")] = "",
+        signing_config: SigningConfig = None,
+        cosign: CosignProgram = None,
     ) -> dagger.File:
         """Merge the legs of every image into one index, the same in all registries, tags last.
 
         Returns what was done, for `localai-ci rollback`; `ok` in it says whether all went well.
         """
         from localai_ci.module import merging
+        from localai_ci.module.signing import Signing
         from localai_ci.release.merge_image import Options
         from localai_ci.release.tags import GitEvent
 
         file = await self.settings.registries_file()
+        signing = Signing(
+            cosign=cosign,
+            sign_key=sign_key,
+            sign_password=sign_password,
+            identity_token=identity_token,
+            verify_key=verify_key,
+            verify_identity=verify_identity,
+            verify_issuer=verify_issuer,
+            signing_config=signing_config,
+        )
         result = await merging.merge(
             receipts,
             plan,
@@ -214,8 +299,79 @@ class LocalaiCi:
             await self.settings.login(),
             Options(dry_run, force_latest, keep_anchors, provenance),
             run_id,
+            signing if sign else None,
         )
         return dagger.dag.file("merge-result.json", result.as_text())
+
+    @never_cached
+    async def run(
+        self,
+        source: CloneDir,
+        ref: Annotated[str, Doc("refs/heads/master, refs/tags/v4.2.2")],
+        sha: Annotated[str, Doc("The commit, 40 hex digits")],
+        run_id: RunId,
+        event: RunEvent = "push",
+        before: TreeBefore = None,
+        changed_files: ChangedFiles = None,
+        parallel: Annotated[int, Doc("How many jobs run at once")] = 1,
+        receipts: Annotated[
+            dagger.Directory | None,
+            Doc("Receipts of legs that other machines built: Darwin's, another architecture's"),
+        ] = None,
+        run_url: RunUrl = "",
+        epoch_seconds: Annotated[
+            int, Doc("Seconds since 1970 in the names of a branch's images; default: now")
+        ] = 0,
+        builder: Builder = Builder.auto,
+        base_image: BaseImage = None,
+        bases: BaseRepository = "",
+        variant: BaseVariant = "",
+        ccache: CcacheRepository = "",
+        refresh: DepsRefresh = "",
+        smoke: SmokeTested = SmokeChoice.auto,
+        keep_anchors: Annotated[bool, Doc("Do not delete the anchors of merged legs")] = False,
+    ) -> dagger.Directory:
+        """Plan, build, publish and merge on this machine, as CI does on many.
+
+        Returns the folder that `job … publish` returns, with plan.json and merge-result.json. A
+        pull request or a merge group is built and started, and nothing is published.
+        """
+        import time
+
+        from localai_ci.module import publishing, running
+        from localai_ci.release.merge_image import Options
+        from localai_ci.release.tags import GitEvent
+
+        file = await self.settings.registries_file()
+        login = await self.settings.login()
+        moment = epoch_seconds or int(time.time())
+
+        def make(job: "Job", entries: str) -> PackedJob:
+            return self.job(
+                source=source,
+                entries=entries,
+                kind=job.kind,
+                builder=builder,
+                base_image=base_image,
+                bases=bases,
+                variant=variant,
+                ccache=ccache,
+                refresh=refresh,
+                smoke=smoke,
+            )
+
+        told = running.WholeRun(
+            source,
+            before,
+            changed_files,
+            GitEvent(event, ref, sha, file.default_branch, moment),
+            publishing.PublishingRun(file, run_id, run_url, sha),
+            login,
+            parallel,
+            receipts,
+            Options(keep_anchors=keep_anchors),
+        )
+        return await running.run(told, make)
 
     @never_cached
     async def pin_upstreams(

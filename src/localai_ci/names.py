@@ -6,6 +6,7 @@ pattern close the suffix with ``--``.
 """
 
 import re
+from urllib.parse import unquote_to_bytes
 
 CORE = "core"
 """Stands for the empty suffix (the plain server image) where a name must not be empty."""
@@ -20,6 +21,11 @@ KIND_LABEL = "io.localai.ci.kind"
 """Labels of a leg's configuration: what its bytes say of themselves, whoever talks about them."""
 
 _KEPT = ".receipt"
+_RECEIPTS = "receipts-"
+_WRITTEN = {"/": "~", " ": "_"}
+_UNWRITTEN = {written: char for char, written in _WRITTEN.items()}
+DARWIN = "darwin-"
+"""What the architecture of an entry for macOS starts with."""
 _ENTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,89}/[a-z0-9][a-z0-9._-]{0,19}")
 
 
@@ -32,6 +38,51 @@ def split_entry_id(entry: str) -> tuple[str, str]:
     """The tag suffix (with its dash) and the architecture of an entry id."""
     name, _, arch = entry.rpartition("/")
     return ("" if name == CORE else f"-{name}"), arch
+
+
+def platform_of(arch: str) -> tuple[str, str]:
+    """System and architecture, as images say them: ``darwin-arm64`` is ``darwin``, ``arm64``."""
+    if arch.startswith(DARWIN):
+        return "darwin", arch.removeprefix(DARWIN)
+    return "linux", arch
+
+
+def packed_job(base: str, arch: str, number: int = 1, parts: int = 1) -> str:
+    """A job of several entries on one base: ``cuda-12-amd64 amd64 2/7``."""
+    return f"{base} {arch}{f' {number}/{parts}' if parts > 1 else ''}"
+
+
+def server_job(entry: str) -> str:
+    """The job of one leg of the server image: ids of backends may look alike."""
+    return f"server image {entry}"
+
+
+def receipts_artifact(kind: str, job: str) -> str:
+    """The CI artifact with a job's receipts; ``receipts-<kind>--*`` finds all of a family."""
+    return f"{_RECEIPTS}{kind}--{_written(job)}"
+
+
+def job_of_receipts_artifact(name: str) -> tuple[str, str]:
+    """The family and the job of such an artifact: `receipts_artifact` undone."""
+    kind, _, job = name.removeprefix(_RECEIPTS).partition("--")
+    plain = re.sub("[~_]", lambda found: _UNWRITTEN[found[0]], job)
+    return kind, unquote_to_bytes(plain).decode("utf-8", "surrogateescape")
+
+
+def _written(name: str) -> str:
+    """A name in letters that artifacts and files may have, one to one.
+
+    GitHub refuses quotes, colons, brackets, bars, stars, question marks, slashes and line breaks.
+    What names often have gets a letter of its own, the rest is written as in an address (``%3A``).
+    """
+    parts = (_WRITTEN.get(char) or _percent(char) for char in name)
+    return "".join(parts)
+
+
+def _percent(char: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9.+-]", char):
+        return char
+    return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
 def cache_tag(suffix: str, platform_tag: str = "") -> str:

@@ -26,6 +26,12 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def hours(minutes: float) -> str:
+    """``2 h 05 min``; below an hour only minutes."""
+    whole = round(minutes)
+    return f"{whole // 60} h {whole % 60:02} min" if whole >= 60 else f"{whole} min"  # noqa: PLR2004
+
+
 SHOWN = 3
 """How many of many names a sentence has."""
 

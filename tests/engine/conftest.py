@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dagger_engine import REPO, Engine
+from dagger_engine import Engine
 from fake_upstreams.internet import Internet, build_internet
 from fake_upstreams.packages import Key
 from native import record
@@ -49,11 +49,7 @@ def internet(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     # The fake distribution is asked for through the mirror's rule as well.
     (www / f"{engine.address}:5009").symlink_to(www)
     log = folder / "requests.log"
-    log.touch()
-    server = str(REPO / "tests/fake_upstreams/server.py")
-    url = f"http://{engine.address}:5009"
-    command = ("python3", server, str(www), engine.address, "5009", str(log))
-    with engine.serving(f"{url}/distribution/Release", *command):
+    with engine.fake_upstreams(www, 5009, log, "/distribution/Release") as url:
         yield Internet(url, log, www)
 
 
@@ -129,6 +125,14 @@ def arm64(engine: Engine) -> str:
 def bare_image_arm64(engine: Engine, internet: Internet, registry: str, arm64: str) -> str:
     """The same for arm64."""
     return publish_base_image(engine, internet, f"{registry}/debian:arm64", arch=arm64)
+
+
+@pytest.fixture(scope="session")
+def git_image_arm64(engine: Engine, internet: Internet, registry: str, arm64: str) -> str:
+    """A base for arm64 with git and make in it, and little else: emulated, apt is slow."""
+    install = "apt-get update && apt-get install -y --no-install-recommends git make"
+    stock = ("with-exec", f'--args="sh","-c","{install}"')
+    return publish_base_image(engine, internet, f"{registry}/debian:git", *stock, arch=arm64)
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,13 @@ def bases(engine: Engine, registry: str) -> str:
     return repository
 
 
+def login_of_mirror(engine: Engine, folder: Path) -> Path:
+    """A .netrc with the login that ``~auth~`` asks for (`tests/fake_upstreams/server.py`)."""
+    path = folder / "netrc"
+    path.write_text(f"machine {engine.address} login fake password canary-of-a-mirror\n")
+    return path
+
+
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
@@ -234,23 +241,14 @@ def test_third_party_sources_and_their_submodules_come_through_the_mirror_once_a
     submodule = ("src", "https://github.com/example/ggml", inner)
     commit = repository(sources, www / "github.com/example/llama.cpp", submodule)
     edit(tree / "backend/cpp/llama-cpp/Makefile", "0" * 40, commit)
-    log.touch()
-    netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine {engine.address} login fake password canary-of-a-mirror\n")
+    netrc = login_of_mirror(engine, tmp_path)
     url = f"http://{engine.address}:5004"
-    server = (
-        str(REPO / "tests/fake_upstreams/server.py"),
-        str(www),
-        engine.address,
-        "5004",
-        str(log),
-    )
     build = (
         "backend", "report", f"--source={tree}", *LLAMA, "--targets=fallback",
         f"--mirror={url}/~auth~github.com", f"--mirror-credentials=file://{netrc}",
         f"--bases={bases}", "--insecure", "--as-json",
     )  # fmt: skip
-    with engine.serving(url, "python3", *server):
+    with engine.fake_upstreams(www, 5004, log):
         engine.ok(*build)
         asked = log.read_text()
         assert "/github.com/example/ggml/git-upload-pack 200" in asked
@@ -269,18 +267,9 @@ def test_a_host_that_the_tree_chose_is_asked_without_the_mirrors_credentials(
     makefile = tree / "backend/cpp/llama-cpp/Makefile"
     edit(makefile, "0" * 40, commit)
     edit(makefile, "https://github.com/example", "https://git.example.org")
-    log.touch()
-    netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine {engine.address} login fake password canary-of-a-mirror\n")
+    netrc = login_of_mirror(engine, tmp_path)
     url = f"http://{engine.address}:5004"
-    server = (
-        str(REPO / "tests/fake_upstreams/server.py"),
-        str(www),
-        engine.address,
-        "5004",
-        str(log),
-    )
-    with engine.serving(url, "python3", *server):
+    with engine.fake_upstreams(www, 5004, log):
         done = engine.call(
             "backend", "image", f"--source={tree}", *LLAMA, "--targets=fallback",
             f"--mirror={url}/~auth~git.example.org", f"--mirror-credentials=file://{netrc}",
@@ -421,17 +410,9 @@ def test_a_tree_from_git_is_the_same_input_as_its_folder(
 ) -> None:
     www, log = tmp_path / "www", tmp_path / "requests.log"
     commit = repository(tree, www / "localai.git")
-    log.touch()
     url = f"http://{engine.address}:5004"
-    server = (
-        str(REPO / "tests/fake_upstreams/server.py"),
-        str(www),
-        engine.address,
-        "5004",
-        str(log),
-    )
     report = ("backend", "report", *STORE, "--as-json")
-    with engine.serving(url, "python3", *server):
+    with engine.fake_upstreams(www, 5004, log):
         cloned = json.loads(engine.ok(*report, f"--source={url}/localai.git#{commit}"))
     assert cloned["inputs"] == json.loads(engine.ok(*report, f"--source={tree}"))["inputs"]
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from registries.ports import free_port
 
 PACKAGES = "docker-registry skopeo apache2-utils openssl"
 
@@ -99,9 +100,7 @@ def registry(
         log_requests: A line for each request in its log.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     config = {
         "version": 0.1,
         "log": {"level": "warn", "accesslog": {"disabled": not log_requests}},

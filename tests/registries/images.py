@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Mapping
 from typing import Any
 
+from localai_ci.names import platform_of
 from localai_ci.oci import blobs, manifests
 from localai_ci.oci.manifests import OCI_MANIFEST, Manifest
 from localai_ci.oci.reference import Repository
@@ -35,12 +36,16 @@ def image(
     media_type: str = OCI_MANIFEST,
     labels: Mapping[str, str] | None = None,
 ) -> tuple[Manifest, list[bytes]]:
-    """A whole one-layer image: its manifest, and its blobs (configuration, layer)."""
+    """A whole one-layer image: its manifest, and its blobs (configuration, layer).
+
+    The architecture is an entry's: ``darwin-arm64`` is an image as LocalAI makes them on a Mac.
+    """
     packed, diff = layer(text)
+    system, machine = platform_of(architecture)
     config = json.dumps(
         {
-            "architecture": architecture,
-            "os": "linux",
+            "architecture": machine,
+            "os": system,
             "config": {"Labels": dict(labels)} if labels else {},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff}"]},
         }
@@ -76,9 +81,10 @@ async def publish(
     text: str,
     architecture: str = "amd64",
     labels: Mapping[str, str] | None = None,
+    media_type: str = OCI_MANIFEST,
 ) -> Manifest:
     """Push such an image under a tag."""
-    manifest, parts = image(text, architecture, labels=labels)
+    manifest, parts = image(text, architecture, media_type, labels)
     for part in parts:
         blob, source = blobs.of_bytes(part)
         await blobs.push(transport, repository, blob, source)

@@ -14,17 +14,19 @@ MODULES = {
     "conformance": "github.com/opencontainers/distribution-spec/conformance"
     "@v0.0.0-20260831232431-97274622c111",
     "cosign": f"github.com/sigstore/cosign/v3/cmd/cosign@{COSIGN}",
-    "crane": "github.com/google/go-containerregistry/cmd/crane@v0.21.9",
-    "regctl": "github.com/regclient/regclient/cmd/regctl@v0.11.5",
+    "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+    "registry": "github.com/distribution/distribution/v3/cmd/registry@v3.1.2",
+    "regctl": "github.com/regclient/regclient/cmd/regctl@v0.11.7",
 }
 
 
 def built(name: str) -> Path:
     """The program; the test fails where it is neither there nor can be built."""
-    path = TOOLS / name
+    folder = TOOLS / f"{name}-{MODULES[name].rpartition('@')[2]}"
+    path = folder / name
     if not path.is_file():
         if shutil.which("go") is None:
             pytest.fail(f"neither {name} nor go is installed", pytrace=False)
-        environment = {**os.environ, "GOBIN": str(TOOLS)}
+        environment = {**os.environ, "GOBIN": str(folder)}
         subprocess.run(["go", "install", MODULES[name]], env=environment, check=True)
     return path

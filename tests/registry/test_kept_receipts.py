@@ -149,6 +149,17 @@ async def test_a_receipt_whose_leg_is_gone_is_collected(scene: Scene) -> None:
     assert await collect(scene, day="2026-01-01") == [f"{kept_receipt_tag(TAG)}: deleted"]
 
 
+async def test_a_tag_that_another_run_deleted_first_is_no_failure(
+    front: Proxy, transport: Transport
+) -> None:
+    scene = Scene(transport, (place("basic", front.address),))
+    await named(scene)
+    front.fail(Fault("DELETE", times=99, before=answering(404)))
+    said = await collect(scene, day="2026-12-24")
+    assert len(said) == 2
+    assert all(line.endswith(": was gone already") for line in said)
+
+
 async def test_a_registry_that_deletes_no_tags_is_told_and_nothing_is_lost(
     servers: Servers, front: Proxy, transport: Transport
 ) -> None:

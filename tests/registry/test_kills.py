@@ -1,6 +1,7 @@
 """A merge that is killed at any tag: a rerun completes it, a rollback undoes it, both wholly."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from registries.http11 import Answer, Cut, Request
 from registries.legs import SHA
 from registries.oci import Registry, oci_registry
 from registries.proxy import Fault, proxy
+from registries.session import Servers
 
-from localai_ci.release.result import MergeResult
+from localai_ci.release.result import WRITTEN, MergeResult
 
 PROGRAM = str(Path(sys.executable).with_name("localai-ci"))
 IMAGES = 6
@@ -96,3 +98,36 @@ def test_after_kill_9_at_any_tag_a_rerun_or_a_rollback_ends_in_one_of_two_states
 def replace_address(registry: Registry, address: str) -> Registry:
     """The same registry as it is reached through a proxy."""
     return replace(registry, address=address)
+
+
+@pytest.mark.parametrize("when", ["before the first tag", "between two images"])
+def test_a_place_that_takes_no_more_moves_no_tag_that_is_not_on_record(
+    servers: Servers, console: Console, capsys: pytest.CaptureFixture[str], when: str
+) -> None:
+    """The folder of the record goes away while the merge runs, as a full disk would."""
+    with proxy(servers.own.address) as front:
+        target = console.set_up(replace(servers.own, address=front.address))
+        console.push(target, *(f"cpu-{n}/amd64" for n in range(4)))
+        console.result = console.folder / "record" / "result.json"
+        first = "sha256:" if when == "before the first tag" else "latest-"
+
+        def gone(request: Request) -> Request:
+            shutil.rmtree(console.result.parent, ignore_errors=True)
+            console.result.parent.touch()  # not to be made again
+            return request
+
+        front.fail(Fault("PUT", f"/manifests/{first}", before=gone))
+        assert console.merge("--format", "json") == 1
+        told = capsys.readouterr()
+        written = {path for method, path, status in front.log
+                   if (method, status) == ("PUT", 201) and ":" not in path}  # fmt: skip
+    result = MergeResult.model_validate_json(told.out)
+    assert not result.ok
+    assert "Traceback" not in told.err
+    assert "record" in told.err
+    moved = {tag.image.rpartition(":")[2] for row in result.images for tag in row.tags
+             if tag.state in WRITTEN}  # fmt: skip
+    assert {path.rpartition("/")[2] for path in written if "v4.2.2-" in path} <= moved
+    if when == "before the first tag":
+        assert not [path for path in written if "v4.2.2-" in path]
+        assert all("no tag was moved" in row.error for row in result.images)

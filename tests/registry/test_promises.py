@@ -4,16 +4,16 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import anyio
 import anyio.to_thread
 import httpx
 import pytest
-from registries.http11 import Answer, Request, Response, serving
+from registries.http11 import Answer, Request, Response
 from registries.images import publish
 from registries.legs import BRANCH, RELEASE, Scene, place
-from registries.oci import Registry
+from registries.oci import Registry, oci_registry
 from registries.proxy import Fault, answering, proxy
 from registries.session import QUICK, Servers
 
@@ -30,20 +30,10 @@ NEWER = replace(RELEASE, ref="refs/tags/v4.2.3")
 OLDER = replace(RELEASE, ref="refs/tags/v4.2.1")
 
 
-@dataclass
-class Careless(Registry):
-    """A registry that takes manifests whatever they name, as `crane registry serve` does."""
-
-    def _missing(self, *_: object) -> str:
-        return ""
-
-
 @contextmanager
 def pair(servers: Servers, transport: Transport) -> Iterator[tuple[Scene, Registry]]:
-    """A careless registry and a sound one, anchors beside the images."""
-    careless = Careless()
-    with serving(careless.handle) as port:
-        careless.address = f"127.0.0.1:{port}"
+    """One that takes manifests whatever they name, as crane's does, and a sound one."""
+    with oci_registry(checks=False) as careless:
         targets = (
             place("careless", careless.address, own_anchors=True),
             place("sound", servers.own.address, own_anchors=True),

@@ -10,13 +10,20 @@ from registries.session import CANARY, USER, Servers
 from registries.tools import built
 
 from localai_ci.config.registries import Registries
-from localai_ci.errors import LocalaiCiError
+from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.oci import manifests, referrers
 from localai_ci.oci.credentials import Credential
 from localai_ci.oci.reference import Reference
 from localai_ci.oci.transport import Transport
 from localai_ci.release.result import Status
-from localai_ci.release.sign import COSIGN, Cosign, Identity, sign_command, verify_command
+from localai_ci.release.sign import (
+    COSIGN,
+    Cosign,
+    Identity,
+    identity,
+    sign_command,
+    verify_command,
+)
 from localai_ci.release.targets import plain_http
 
 pytestmark = pytest.mark.anyio
@@ -107,6 +114,59 @@ async def test_without_cosign_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch
         await Cosign(Identity("k", "p")).sign([IMAGE])
 
 
+async def test_the_program_that_is_named_is_the_one_that_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = stand_in(tmp_path, monkeypatch, json.dumps({"gitVersion": COSIGN}))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    await Cosign(Identity("k", "p"), program=str(program)).sign([IMAGE])
+    assert "verify --output json" in (tmp_path / "log").read_text()
+
+
+async def test_a_cosign_for_another_machine_is_told_with_its_place(tmp_path: Path) -> None:
+    program = tmp_path / "cosign"
+    program.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(60))
+    program.chmod(0o755)
+    with pytest.raises(LocalaiCiError, match="cannot be started: Exec format error") as refusal:
+        await Cosign(Identity("k", "p"), program=str(program)).sign([IMAGE])
+    assert refusal.value.where == str(program)
+
+
+@pytest.mark.parametrize(
+    ("given", "lacks"),
+    [
+        ({"key": "k"}, "--verify-key"),
+        ({}, "--verify-identity"),
+        ({"key": "k", "certificate_identity": "x"}, "--verify-key"),
+        ({"public_key": "p"}, "--verify-identity"),
+    ],
+)
+def test_a_signature_that_nobody_can_check_is_refused(given: dict[str, str], lacks: str) -> None:
+    with pytest.raises(InputError, match=f"without {lacks}"):
+        identity(**given)
+
+
+@pytest.mark.parametrize(
+    ("urls", "offline"), [([], True), (None, True), ([{"url": "https://rekor.test"}], False)]
+)
+def test_only_a_configuration_without_a_log_does_without_one(
+    tmp_path: Path, urls: list[object] | None, offline: bool
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({} if urls is None else {"rekorTlogUrls": urls}))
+    assert identity("k", "p", signing_config=str(path)).offline is offline
+    assert not identity("k", "p").offline
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "[" * 100_000, "\xff"])
+def test_what_is_no_signing_configuration_is_told(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "config.json"
+    if text is not None:
+        path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match="signing configuration"):
+        identity("k", "p", signing_config=str(path))
+
+
 @pytest.fixture(scope="session")
 def cosign() -> Path:
     """The folder with cosign in it, built once; that takes some minutes."""
@@ -128,9 +188,10 @@ def signer(
     }
     (tmp_path / "config.json").write_text(json.dumps(offline))
     paths = [str(tmp_path / name) for name in ("cosign.key", "cosign.pub", "config.json")]
-    identity = Identity(paths[0], paths[1], signing_config=paths[2], offline=True)
+    who = identity(paths[0], paths[1], signing_config=paths[2])
+    assert who.offline
     hosts = (servers.basic.address, servers.token.address)
-    return Cosign(identity, {host: Credential(USER, CANARY) for host in hosts})
+    return Cosign(who, {host: Credential(USER, CANARY) for host in hosts})
 
 
 @pytest.mark.slow

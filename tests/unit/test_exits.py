@@ -23,9 +23,9 @@ from localai_ci.backends.smoke import Health, explain
 from localai_ci.bases import report as base_report
 from localai_ci.cli import output
 from localai_ci.cli.merge import progress
-from localai_ci.config.estimates import load_estimates
 from localai_ci.config.kind import ImageKind
 from localai_ci.matrix.finding import Finding, Severity
+from localai_ci.matrix.tables import Tables
 from localai_ci.plan.checking import as_text
 from localai_ci.plan.explain import explain as why
 from localai_ci.plan.form import PlanFormat, render
@@ -33,7 +33,8 @@ from localai_ci.plan.report import Report, report_of
 from localai_ci.release.inbox import Unusable
 from localai_ci.release.result import ImageRow, MergeResult, Status
 
-ESTIMATES = load_estimates()
+KNOWN = Tables()
+ESTIMATES = KNOWN.estimates
 SMALL = tuple(word for word in WORDS if len(word) < 100)
 
 
@@ -41,7 +42,7 @@ def report(*words: str) -> Report:
     """A plan in which these are names of files, below the sources of a backend too, and notes."""
     names = [f"{folder}/{word}" for word in words for folder in ("docs", "backend/go/whisper")]
     found = plan(*names, notes=words)
-    return report_of(found, ESTIMATES, 20, pack=False)
+    return report_of(found, KNOWN, 20, pack=False)
 
 
 @pytest.mark.parametrize("form", [form for form in PlanFormat if form is not PlanFormat.html])

@@ -48,6 +48,7 @@ SHARED_NAMES = {
     "report.py": "bases, backends and plan: what was made or decided, told",
     "estimates.py": "the model of a file, what is reckoned with it, and the command that fills it",
     "merge.py": "what merges, and its command",
+    "receipt.py": "the model, and the command that makes one of what was built elsewhere",
 }
 """File names that stand more than once, because each does for its room what the others do."""
 
@@ -102,6 +103,18 @@ def test_each_room_imports_only_from_those_below_it() -> None:
         and there not in ARROWS.get(room_of(name), ())
     ]
     assert not wrong
+
+
+def test_no_module_is_named_by_a_string_where_no_arrow_would_see_it() -> None:
+    found = {
+        name
+        for name, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute | ast.alias)
+        if {"import_module", "__import__", "importlib"}
+        & {getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", "")}
+    }
+    assert found == set()
 
 
 def test_only_the_module_declares_what_dagger_shows() -> None:

@@ -374,7 +374,7 @@ def test_a_pipe_or_a_device_in_a_tree_is_named_and_not_waited_for(tmp_path: Path
     with pytest.raises(InputError, match="neither a file nor a link"):
         listing(tmp_path)
     assert Tree(tmp_path).paths == {"pipe"}
-    with pytest.raises(InputError, match="plain file"):
+    with pytest.raises(InputError, match="not a plain file"):
         read_inside(tmp_path, "pipe")
 
 

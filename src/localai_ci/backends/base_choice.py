@@ -1,7 +1,8 @@
 """Which builder base a backend is compiled on: pulled or built in place."""
 
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import anyio
@@ -52,6 +53,58 @@ class Chosen:
         """
         say(f"base {self.variant}: {self.why}")
         return await self.had()
+
+
+@dataclass
+class SharedBases:
+    """The bases of a job's entries: each is chosen once, and pulled or built once.
+
+    Attributes:
+        told: Of each that was had: variant, seconds, and why this one.
+    """
+
+    told: list[tuple[str, float, str]] = field(default_factory=list)
+    _chosen: dict[str, Chosen] = field(default_factory=dict)
+    _lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def choose(
+        self,
+        recipe: BaseRecipe,
+        preference: "BasePreference",
+        by: Login,
+        credentials: Secret | None,
+    ) -> Chosen:
+        """As `choose`, and the same answer for every entry on one variant.
+
+        Raises:
+            LocalaiCiError: the one that was asked for cannot be pulled.
+        """
+        name = recipe.variant.name
+        async with self._lock:
+            if name not in self._chosen:
+                chosen = await choose(recipe, preference, by, credentials)
+                once = _Once(chosen, self.told)
+                self._chosen[name] = replace(chosen, had=once.get)
+            return self._chosen[name]
+
+
+@dataclass
+class _Once:
+    """A base that is had when the first entry asks; one that failed is tried again."""
+
+    chosen: Chosen
+    told: list[tuple[str, float, str]]
+    _had: Container | None = None
+    _lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def get(self) -> Container:
+        async with self._lock:
+            if self._had is None:
+                began = time.monotonic()
+                self._had = await self.chosen.had()
+                seconds = round(time.monotonic() - began, 1)
+                self.told.append((self.chosen.variant, seconds, self.chosen.why))
+            return self._had
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,17 @@
 cache, compile, package, check. The Dockerfile backends take the short way.
 """
 
+import time
 from dataclasses import dataclass, field
 
-from dagger import BuildArg, Container, DaggerError, Directory, ExecError, Platform, dag
+from dagger import Container, DaggerError, Directory, ExecError, Platform, dag
 from dagger.telemetry import get_tracer
 
 from localai_ci.backends import (
-    base_choice,
     ccache,
+    dockerfile_build,
     dockerfile_call,
+    finished,
     package_check,
     source_tree,
     third_party,
@@ -25,16 +27,15 @@ from localai_ci.backends.input_hash import Own, inputs_of, this_week
 from localai_ci.backends.pins import read_pin
 from localai_ci.backends.request import BackendRequest, check, without_effect
 from localai_ci.backends.source_tree import SourceTree
-from localai_ci.bases import apt, failure, push
+from localai_ci.bases import apt, failure
 from localai_ci.bases import build as bases
 from localai_ci.bases.publish import digest_of
 from localai_ci.bases.recipe import recipe as base_recipe
 from localai_ci.bases.step import SHELL, BaseRecipe, Step
 from localai_ci.config.compile import CompileFile
 from localai_ci.config.packages import PackagesFile
-from localai_ci.errors import InputError, LocalaiCiError
+from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry
-from localai_ci.names import input_tag
 from localai_ci.oci.reference import Repository
 from localai_ci.text import say
 
@@ -50,6 +51,7 @@ class BuiltBackend:
         base: Which base, and why; empty with a Dockerfile.
         statistics: Of the compiler cache; None where nothing was compiled here.
         found: Where the finished image was; empty where it was built.
+        waited: Seconds until its base was there, which are no part of its own build.
     """
 
     entry: Entry
@@ -59,6 +61,7 @@ class BuiltBackend:
     base: str = ""
     statistics: Statistics | None = None
     found: str = ""
+    waited: float = 0.0
 
 
 async def build(request: BackendRequest) -> BuiltBackend:
@@ -84,13 +87,12 @@ async def build(request: BackendRequest) -> BuiltBackend:
     return await _from_dockerfile(request, tree, entry, recipe)
 
 
-async def smoke(request: BackendRequest) -> smoking.Health:
-    """Build an entry's image, start it, and wait for its Health.
+async def smoke(request: BackendRequest, built: BuiltBackend) -> smoking.Health:
+    """Start what was built, and wait for its Health.
 
     Raises:
-        LocalaiCiError: it cannot be built, or does not come up; says why.
+        LocalaiCiError: it does not come up; says why.
     """
-    built = await build(request)
     recipe = base_recipe(request.variant_for(built.entry), request.mirrors)
     client = await _tools(request, recipe)
     image = request.preference.base_image or recipe.release.image
@@ -104,7 +106,7 @@ async def _compiled(
     file = tree.tables.compile
     how = recipes.decide(file, entry, request.targets)
     part, snapshot = await tree.cut(entry, recipes.leftovers(entry, file))
-    chosen = await base_choice.choose(
+    chosen = await request.shared.choose(
         recipe, request.preference, request.login, request.credentials
     )
     given = third_party.without_git(request.third_party) if request.third_party else None
@@ -112,7 +114,9 @@ async def _compiled(
     inputs = inputs_of(entry, snapshot, chosen.identity, own=own).digest
     if found := await _finished(request, entry, inputs):
         return found
+    began = time.monotonic()
     builder = await chosen.container()
+    waited = time.monotonic() - began
     fetched = given or await _fetched(request, how, builder)
     container = builder
     for step in recipes.tools(how, recipe):
@@ -132,7 +136,7 @@ async def _compiled(
     expected = package_check.Expected(how.targets, cpu_libraries=how.cpu_libraries)
     contents = await _check(entry, output, container, expected, tree.tables.packages)
     image = dag.container(platform=Platform(recipe.variant.platform)).with_directory("/", output)
-    return BuiltBackend(entry, image, inputs, contents, chosen.why, statistics)
+    return BuiltBackend(entry, image, inputs, contents, chosen.why, statistics, waited=waited)
 
 
 async def _compile(
@@ -179,18 +183,8 @@ async def _from_dockerfile(
         return found
     # First, so that no finished build is lost because it cannot be checked.
     tools = await _tools(request, recipe)
-    with get_tracer().start_as_current_span(f"{entry.id}: {entry.dockerfile}"):
-        try:
-            image = await _by_dockerfile(entry, part, given).sync()
-        except ExecError as e:
-            raise failure.of_exec(entry.id, entry.dockerfile, e) from None
-        except DaggerError as e:
-            raise LocalaiCiError(
-                f"{entry.dockerfile} cannot be built: {failure.last_line(e)}",
-                where=entry.id,
-                remedy="A stage or file that it names is not there, or an image was not found;"
-                " --base-image REF starts from another one.",
-            ) from None
+    target = dockerfile_call.platform(entry)
+    image = await dockerfile_build.build(entry.id, entry.dockerfile, target, part, given)
     expected = package_check.Expected(())
     contents = await _check(entry, image.rootfs(), tools, expected, tree.tables.packages)
     return BuiltBackend(entry, image, inputs, contents)
@@ -198,16 +192,8 @@ async def _from_dockerfile(
 
 async def _finished(request: BackendRequest, entry: Entry, inputs: str) -> BuiltBackend | None:
     """The image that was made of these inputs before, if its registry has it."""
-    if not request.images:
-        return None
-    image = Repository.parse(request.images).at(input_tag(inputs, entry.suffix, entry.arch))
-    digest, said = await base_choice.ask(image, request.login)
-    say(f"finished image: {said}")
-    if not digest:
-        return None
-    empty = dag.container(platform=Platform(f"linux/{entry.arch}"))
-    ready = await push.signed_in(empty, image.repository.registry, request.login)
-    return BuiltBackend(entry, ready.from_(str(image)), inputs, found=str(image))
+    found = await finished.find(request.images, inputs, entry.suffix, entry.arch, request.login)
+    return BuiltBackend(entry, found[1], inputs, found=found[0]) if found else None
 
 
 async def _fetched(
@@ -251,12 +237,3 @@ async def _check(
         )
         package_check.check(entry, contents, expected, file)
     return contents
-
-
-def _by_dockerfile(entry: Entry, tree: Directory, given: dict[str, str]) -> Container:
-    """The image; the engine applies the tree's .dockerignore."""
-    return tree.docker_build(
-        dockerfile=entry.dockerfile,
-        platform=Platform(dockerfile_call.platform(entry)),
-        build_args=[BuildArg(name, value) for name, value in given.items()],
-    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from dagger import Directory, Secret
 
-from localai_ci.backends.base_choice import BasePreference
+from localai_ci.backends.base_choice import BasePreference, SharedBases
 from localai_ci.backends.builder import Builder
 from localai_ci.backends.trust import PULL_REQUEST
 from localai_ci.bases.mirrors import Mirrors
@@ -34,6 +34,7 @@ class BackendRequest:
         images: Repository of finished images: what is there already is not built.
         trust: Whose code is built, see `backends.trust`.
         login: How registries are reached.
+        shared: Bases that entries of the same job have had already.
     """
 
     source: Directory
@@ -50,6 +51,7 @@ class BackendRequest:
     images: str = ""
     login: Login = ANONYMOUS
     trust: str = PULL_REQUEST
+    shared: SharedBases = field(default_factory=SharedBases)
 
     def variant_for(self, entry: Entry) -> str:
         """The builder base of an entry: the one that is asked for, its own, or a plain one."""

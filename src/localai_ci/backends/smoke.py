@@ -7,6 +7,7 @@ a plain image of the release: nothing of a compiler is there to lend a library.
 import re
 import time
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 
 import anyio
 from dagger import Container, DaggerError, Directory, ReturnType, Service
@@ -41,6 +42,15 @@ done
 cat /tmp/error >&2
 exit 1
 """
+
+
+class SmokeChoice(StrEnum):
+    """Which legs are started before they are published."""
+
+    auto = "auto"
+    """Those that need no accelerator's driver to start."""
+    always = "always"
+    never = "never"
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from localai_ci.config import bounds
 from localai_ci.errors import InputError
 from localai_ci.matrix.entry import Entry, unknown_entry
 from localai_ci.matrix.tables import PATHS, Tables
-
-_SLICE = "slice"
+from localai_ci.names import receipt_file
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,11 @@ class SourceTree:
         texts = {path: data.decode("utf-8", "replace") for path, data in found.items() if data}
         rules = self.tables.rules
         files = slices.choose(entry, paths, rules, texts.get(IGNORE, ""), leave)
-        await slices.cut(self.source, files).export(_SLICE, wipe=True)
-        listed = await anyio.to_thread.run_sync(listing, Path(_SLICE))
-        part = dag.current_module().workdir(_SLICE)
+        # One folder an entry: several may be built at once.
+        folder = f"slice-{receipt_file(entry.id)}"
+        await slices.cut(self.source, files).export(folder, wipe=True)
+        listed = await anyio.to_thread.run_sync(listing, Path(folder))
+        part = dag.current_module().workdir(folder)
         return part, Snapshot(listed, rules, self.tables.compile, texts)
 
 

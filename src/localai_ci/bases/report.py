@@ -80,7 +80,7 @@ def load_report(path: Path) -> Toolchain:
 
 def read_pairs(text: str) -> dict[str, str]:
     """The ``name<TAB>value`` lines of a probe; names without value are left out."""
-    pairs = (line.partition("\t") for line in text.splitlines() if "\t" in line)
+    pairs = (line.partition("\t") for line in text.splitlines())
     return {name: value for name, _, value in pairs if value}
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localai_ci.cli import bases, estimates, matrix, merge, plan, upkeep
+from localai_ci.cli import bases, estimates, matrix, merge, plan, receipt, upkeep
 from localai_ci.cli.output import (
     ExitCode,
     Format,
@@ -34,6 +34,7 @@ commands.add_typer(bases.app, name="bases")
 commands.add_typer(matrix.app, name="matrix")
 plan.register(commands)
 commands.add_typer(estimates.app, name="estimates")
+receipt.register(commands)
 merge.register(commands)
 upkeep.register(commands)
 

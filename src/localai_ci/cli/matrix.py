@@ -9,6 +9,7 @@ import typer
 from localai_ci import json_text
 from localai_ci.cli import output
 from localai_ci.cli.output import Format, FormatOption
+from localai_ci.errors import InputError
 
 if TYPE_CHECKING:
     from localai_ci.matrix.entry import Entry
@@ -92,35 +93,61 @@ def diff(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A file like LocalAI's backend-matrix.yml.")],
-    out: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the two files to this folder.")
+    source: Annotated[
+        Path,
+        typer.Argument(help="A LocalAI tree, its backend-matrix.yml, or its older backend.yml."),
+    ],
+    matrix: Annotated[
+        Path | None,
+        typer.Option("--matrix", help="Our folder to edit; matrix/ here, or what is installed."),
     ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the edit, instead of printing it.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write both edited files there instead.")
+    ] = None,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 if there is something to edit.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="What new exceptions give as their reason.")] = "",
 ) -> None:
-    """Say what profiles.yaml and backends.yaml would have to say to equal LocalAI's file."""
+    """Bring profiles.yaml and backends.yaml to say what LocalAI's rows say, in place.
+
+    Comments, order and reasons stay; an edit that would not make exactly these rows is not written.
+    """
     from difflib import unified_diff
 
-    from localai_ci.config.data import data_dir
-    from localai_ci.matrix.emit import backends_yaml, profiles_yaml
-    from localai_ci.matrix.infer import propose
-    from localai_ci.matrix.loading import load_files, load_matrix
+    from localai_ci.config.data import data_dir, is_wheel
+    from localai_ci.matrix import in_place
+    from localai_ci.matrix.importing import read_import
 
-    profiles, backends, ours = load_files(data_dir())
-    theirs = propose(load_matrix(file).entries, profiles, backends)
-    now = propose(ours, profiles, backends)
-    changed = False
-    for name, old, new in (
-        ("profiles.yaml", profiles_yaml(now.profiles), profiles_yaml(theirs.profiles)),
-        ("backends.yaml", backends_yaml(now.backends), backends_yaml(theirs.backends)),
-    ):
-        lines = list(unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="", n=1))
-        changed |= bool(lines)
-        if out:
-            output.write(out / name, new)
-        elif lines:
+    here = Path("matrix")
+    folder = matrix or (here if (here / "backends.yaml").is_file() else data_dir())
+    if write and not matrix and folder == data_dir() and is_wheel():
+        raise InputError(
+            "the installed files are not edited",
+            where=str(folder),
+            remedy="Give your own folder: --matrix FOLDER.",
+        )
+    found = read_import(source, folder, reason)
+    for note in found.notes:
+        output.note(f"note: {note}")
+    if out:
+        in_place.write(out, found.new)
+    elif write:
+        in_place.write(folder, found.changed)
+    for name, new in found.changed.items():
+        old = found.old[name]
+        if not (out or write):
+            lines = unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="", n=1)
             output.line("\n".join(lines))
-    if not changed:
-        output.note(f"{data_dir()} says exactly what {file} says.")
+    if not found.changed:
+        output.note(f"{folder} says exactly what {source} says.")
+    elif out or write:
+        output.note(f"written: {', '.join(str((out or folder) / n) for n in found.changed)}")
+    if check_only and found.changed:
+        raise typer.Exit(output.ExitCode.FINDINGS)
 
 
 @app.command()

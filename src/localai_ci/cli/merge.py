@@ -21,7 +21,7 @@ from localai_ci.cli.options import (
 )
 from localai_ci.cli.output import Format, FormatOption
 from localai_ci.config.kind import ImageKind
-from localai_ci.errors import InputError
+from localai_ci.errors import LocalaiCiError
 from localai_ci.text import printable
 
 if TYPE_CHECKING:
@@ -68,6 +68,13 @@ def merge(
     verify_identity: Annotated[
         str, typer.Option("--verify-identity", help="Keyless: the expected identity (regexp).")
     ] = "",
+    verify_issuer: Annotated[
+        str, typer.Option("--verify-issuer", help="Keyless: who vouches for it; default: GitHub.")
+    ] = "",
+    signing_config: Annotated[
+        str, typer.Option("--signing-config", help="Another Sigstore: cosign's signing config.")
+    ] = "",
+    cosign: Annotated[str, typer.Option("--cosign", help="cosign 3, if not on PATH.")] = "cosign",
     epoch: Epoch = None,
     result: Annotated[
         Path, typer.Option("--result", help="Where to write what was done; rollback reads it.")
@@ -85,7 +92,8 @@ def merge(
 
     file = load_registries(registries_file)
     happened = event_of(file, event, ref, sha, epoch)
-    signer = _signer(file, sign_key, verify_key, verify_identity) if sign and not dry_run else None
+    who = (sign_key, verify_key, verify_identity, verify_issuer, signing_config)
+    signer = _signer(file, cosign, who) if sign and not dry_run else None
 
     async def act() -> "MergeResult":
         if signer:
@@ -127,21 +135,20 @@ def _recorded(work: "Merge", path: Path, report: "Report") -> "Iterator[None]":
     try:
         yield
     finally:
-        if journal.close():
+        try:
+            left = journal.close()
+        except LocalaiCiError as e:  # what was done is told all the same
+            work.result.ok, left = False, False
+            output.note(f"error: {e}")
+        if left:
             output.note(f"note: what an earlier merge moved is in {journal.beside}")
 
 
-def _signer(file: "Registries", key: str, public: str, identity: str) -> "Cosign":
-    from localai_ci.release.sign import Cosign, Identity
+def _signer(file: "Registries", program: str, who: tuple[str, ...]) -> "Cosign":
+    from localai_ci.release.sign import Cosign, identity
     from localai_ci.release.targets import plain_http
 
-    if not (public if key else identity):
-        needed = "--verify-key" if key else "--verify-identity"
-        raise InputError(
-            f"--sign without {needed}: a signature that nobody can check is refused",
-            remedy=f"Give {needed}.",
-        )
-    return Cosign(Identity(key, public, identity), plain_http=plain_http(file))
+    return Cosign(identity(*who), plain_http=plain_http(file), program=program)
 
 
 def _show(done: "MergeResult", format_: Format) -> None:

@@ -1,8 +1,9 @@
-"""`localai-ci plan`: what to build and why; `localai-ci simulate`: how a run of it would go."""
+"""`localai-ci plan`: what to build and why; `simulate`: how a run goes; `plan-diff`: two plans."""
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
     from localai_ci.matrix.tables import Tables
     from localai_ci.plan.decide import Plan
     from localai_ci.plan.report import Report
+    from localai_ci.plan.saved_plan import SavedPlan
     from localai_ci.plan.sources import PlanRequest
 
 
 def register(commands: typer.Typer) -> None:
-    """Add the two commands."""
+    """Add the commands."""
     commands.command()(plan)
     commands.command()(simulate)
+    commands.command("plan-diff")(plan_diff)
 
 
 Source = Annotated[
@@ -106,6 +109,12 @@ def plan(
     ] = None,
     shard_size: Annotated[int, typer.Option(help="Most jobs of a GitHub matrix.")] = 240,
     blocks: Annotated[int, typer.Option(help="Shards the workflow has jobs for; 0: any.")] = 0,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLD", help="A plan as JSON; a page (--format html) shows what differs."
+        ),
+    ] = None,
     why: Annotated[str, typer.Option(metavar="ID", help="Why this entry is built.")] = "",
     why_not: Annotated[str, typer.Option(metavar="ID", help="Why it is not.")] = "",
 ) -> None:
@@ -126,6 +135,7 @@ def plan(
     asked = None
     if built:
         asked = Asked(built, load_registries(registries_file), refresh, epoch, apt_snapshot)
+    old = _earlier(against, format_)
     report = _report(request, runners, budget, pack=pack, asked=asked)
     if why or why_not:
         from localai_ci.plan.explain import explain
@@ -137,13 +147,28 @@ def plan(
         return
     from localai_ci.plan.form import render
 
-    text = render(report, format_, shard_size, blocks)
+    text = render(report, format_, shard_size, blocks, old)
     if format_ is PlanFormat.github:
         _print_head(report, output.note)  # the outputs do not say how much is built, nor why
     if out:
         output.write(out, text)
     else:
         output.line(text.removesuffix("\n"))
+
+
+def _earlier(path: Path | None, form: PlanFormat) -> "SavedPlan | None":
+    """The plan that a page is compared with."""
+    if path is None:
+        return None
+    if form is not PlanFormat.html:
+        raise InputError(
+            "--against is for a page",
+            where="--against",
+            remedy="Add --format html, or compare two plans with `localai-ci plan-diff OLD NEW`.",
+        )
+    from localai_ci.plan.saved_plan import load_plan
+
+    return load_plan(path)
 
 
 def _report(
@@ -162,7 +187,7 @@ def _report(
     decided = decide(known.matrix, known.rules, change)
     if asked:
         decided = _without_built(decided, request, known, asked)
-    return report_of(decided, known.estimates, runners, budget, pack=pack)
+    return report_of(decided, known, runners, budget, pack=pack)
 
 
 @dataclass(frozen=True)
@@ -281,3 +306,33 @@ def simulate(
         rows += [[name, *cells] for cells in comparison(entries, known.estimates, runners, budget)]
     columns = ["change", "jobs are", "jobs", "done after", "runner time", "median wait"]
     output.table(columns, rows, f"Simulated on {runners} runners, times from estimates.yaml.")
+
+
+class DiffFormat(StrEnum):
+    """How `plan-diff` prints."""
+
+    table = "table"
+    json = "json"
+    markdown = "markdown"
+
+
+def plan_diff(
+    old: Annotated[Path, typer.Argument(help="What `plan --format json` wrote before.")],
+    new: Annotated[Path, typer.Argument(help="What it wrote now.")],
+    format_: Annotated[DiffFormat, typer.Option("--format")] = DiffFormat.table,
+) -> None:
+    """Say what differs between two plans: images, reasons and time; exit with 1 if they differ."""
+    import json
+
+    from localai_ci.plan import plan_diff as comparing
+    from localai_ci.plan.saved_plan import load_plan
+
+    found = comparing.plan_diff(load_plan(old), load_plan(new))
+    if format_ is DiffFormat.json:
+        output.line(json.dumps(comparing.as_json(found), indent=1))
+    elif format_ is DiffFormat.markdown:
+        output.line(comparing.as_markdown(found))
+    else:
+        output.line(comparing.as_text(found))
+    if found:
+        raise typer.Exit(output.ExitCode.FINDINGS)

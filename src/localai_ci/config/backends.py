@@ -39,6 +39,7 @@ class OverrideValues(Strict):
     platform_tag: Literal["", "amd64", "arm64"] | None = None
     tag_latest: Literal["auto", "true", "false"] | None = None
     amdgpu_targets: str | None = None
+    context: str | None = None
 
     def fields(self) -> dict[str, str | bool]:
         """Only what is set."""

@@ -27,6 +27,7 @@ class Estimates(Strict):
     setup: dict[str, Minutes] = Field(description="By runner, once a job.")
     base: dict[str, Minutes] = Field(description="By build type, once a job for each base.")
     merge: Minutes
+    server_image: Minutes = Field(30, description="One leg of the LocalAI server image.")
     at_once: dict[str, int] = Field(description="Jobs of a runner at once, within the total.")
     own: dict[str, int] = Field(description="Machines of one's own, outside of the total.")
     default: Minutes

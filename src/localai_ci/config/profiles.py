@@ -36,9 +36,21 @@ class Profile(Strict):
         return self
 
 
+class DarwinWorkflow(Strict):
+    """What LocalAI's backend_build_darwin.yml is called with, beside what a row says."""
+
+    go_version: str = "1.25.x"
+    use_pip: list[str] = Field(default=[], description="Backends that pip installs, not uv.")
+
+
+AS_LOCALAI = DarwinWorkflow()
+"""Where nothing else is said."""
+
+
 class Profiles(Strict):
     """profiles.yaml."""
 
     runners: dict[Arch, str] = Field(description="The runner of each architecture.")
     self_hosted: list[str] = Field([], description="Runners that forks must not reach.")
+    darwin: DarwinWorkflow = AS_LOCALAI
     profiles: dict[str, Profile]

@@ -167,8 +167,17 @@ def load(path: Path, model: type[M], data: bytes | None = None) -> tuple[M, Docu
         InputError: all faults of the file, one a line, each ``file:line: place: fault``.
     """
     document = parse(path, data)
+    return validate(document, model), document
+
+
+def validate(document: Document, model: type[M]) -> M:
+    """The model of a document that is parsed already.
+
+    Raises:
+        InputError: as `load`.
+    """
     try:
-        return model.model_validate(document.data), document
+        return model.model_validate(document.data)
     except ValidationError as e:
         raise InputError(_report(document, e)) from None
 

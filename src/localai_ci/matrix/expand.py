@@ -62,7 +62,7 @@ def _rows(
             raise document.error(here, f"{name} names the target {target!r} twice", "Keep one.")
         seen.add(target)
         for profile_name, profile in _profiles(target, build, profiles, document, here):
-            if only and only not in profile.arches:
+            if only and not {*only.split("+")} <= {*profile.arches}:
                 raise _unknown(document, here, f"architecture of {target}", only, profile.arches)
             for arch in [only] if only else profile.arches:
                 yield Entry(
@@ -74,7 +74,7 @@ def _rows(
                     folders=build.folders(name),
                     profile=profile_name,
                     **_accelerator(profile, arch, build),
-                    runner=profiles.runners[arch],
+                    runner=profiles.runners[arch.partition("+")[0]],  # type: ignore[index]
                     tag_latest=backends.defaults.tag_latest,
                     context=backends.defaults.context,
                 )
@@ -113,7 +113,10 @@ def _accelerator(profile: Profile, arch: str, build: Build) -> dict[str, Any]:
         "base_image": profile.base_image,
         "ubuntu": profile.ubuntu,
         "skip_drivers": profile.skip_drivers,
-        "builder": "-".join(filter(None, (profile.builder, arch))) if build.base else "",
+        # Two platforms in one row compile on no base: each base has one architecture.
+        "builder": f"{profile.builder}-{arch}".lstrip("-")
+        if build.base and "+" not in arch
+        else "",
     }
 
 

@@ -3,120 +3,165 @@
 The opposite of `expand`; `propose` proves it by expanding what it found.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
-
-from localai_ci.config.backends import Backends, Build, Override, OverrideValues
-from localai_ci.config.profiles import Arch, Profile, Profiles
+from localai_ci.config.backends import Backends, Build
+from localai_ci.config.profiles import Profile, Profiles
 from localai_ci.config.reader import Document
 from localai_ci.errors import InputError
 from localai_ci.matrix.diff import diff
-from localai_ci.matrix.entry import DARWIN, Entry
+from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.exceptions import TODO, exceptions, prefix
 from localai_ci.matrix.expand import expand
-from localai_ci.text import and_more, listed, printable, quoted
-
-TODO = "TODO: say why this row differs from its profile."
-LEARNED = ("build_type", "cuda", "base_image", "ubuntu", "skip_drivers")
-"""Profile fields that follow what most of the profile's rows say."""
+from localai_ci.matrix.infer_profiles import (
+    LEARNED,
+    Rows,
+    learned,
+    learned_defaults,
+    takes,
+    with_new_profiles,
+)
+from localai_ci.matrix.infer_targets import targets
+from localai_ci.text import and_more, listed, printable
 
 _LISTED, _WIDE = 10, 500
-Rows = dict[str, list[Entry]]
+
+Exists = Callable[[str], bool]
+"""Whether a tree has a folder."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Files that expand to exactly the given rows."""
+    """Files that expand to exactly the given rows.
+
+    Attributes:
+        profiles: profiles.yaml.
+        backends: backends.yaml.
+        origins: Of each exception, its number in the files so far; None of a new one.
+    """
 
     profiles: Profiles
     backends: Backends
+    origins: tuple[int | None, ...]
 
 
-def propose(entries: Sequence[Entry], profiles: Profiles, backends: Backends) -> Proposal:
+def propose(
+    entries: Sequence[Entry],
+    profiles: Profiles,
+    backends: Backends,
+    exists: Exists | None = None,
+    reason: str = TODO,
+) -> Proposal:
     """What our files have to say so that they expand to these entries.
+
+    What is there stays as far as it can: values unless most rows disagree, targets in their order,
+    exceptions with their reasons.
 
     Args:
         entries: The rows to reproduce.
-        profiles: What is there: names, and values that stay unless most rows disagree.
-        backends: What is there: builds, and the reasons of exceptions that stay.
+        profiles: What is there.
+        backends: What is there.
+        exists: The tree of the rows, which tells the language of a Dockerfile that is new.
+        reason: What new exceptions say.
 
     Raises:
-        InputError: rows that the files cannot express (two platforms in one row, unknown
-            fields, a suffix that does not end in the backend's name).
+        InputError: rows that the files cannot express (unknown fields, an accelerator or a
+            Dockerfile of which nothing is known, a suffix that does not end in the backend's name).
     """
-    _refuse(entries, backends.builds)
-    entries = sorted(entries, key=lambda e: e.arch)
-    profiles = _with_new_profiles(entries, profiles)
-    rows = _assigned(entries, profiles)
-    profiles = _learned(profiles, rows)
-    plain = Backends(
-        exceptions=[],
-        defaults=backends.defaults,
-        builds=backends.builds,
-        backends=_targets(rows, profiles, backends.builds),
+    now = {e.id: e.profile for e in _expanded(profiles, backends)}
+    backends, told = _with_new_builds(entries, backends, exists)
+    _refuse(told, profiles, backends)
+    told.sort(key=lambda e: e.arch)
+    profiles = with_new_profiles(told, profiles)
+    rows = _assigned(told, profiles, now)
+    backends = learned_defaults(told, backends)
+    profiles = learned(profiles, rows, backends.builds)
+    plain = backends.model_copy(
+        update={"exceptions": [], "backends": targets(rows, profiles, backends)}
     )
-    exceptions = _exceptions(rows, _expanded(profiles, plain), backends.exceptions)
-    proposal = Proposal(profiles, plain.model_copy(update={"exceptions": exceptions}))
-    left = diff(_expanded(profiles, proposal.backends), entries)
+    wanted = [(name, entry) for name, found in rows.items() for entry in found]
+    kept = exceptions(wanted, _expanded(profiles, plain), backends.exceptions, reason)
+    whole = plain.model_copy(update={"exceptions": [k.override for k in kept]})
+    left = diff(_expanded(profiles, whole), told)
     if left:
         names = [*left.added, *left.removed, *left.changed]
-        raise InputError(f"rows that the files cannot express: {', '.join(names[:5])}")
-    return proposal
+        raise InputError(
+            f"rows that the files cannot express: {listed(names, 5)}",
+            remedy="Nothing was written. Say these rows in backends.yaml by hand.",
+        )
+    return Proposal(profiles, whole, tuple(k.origin for k in kept))
 
 
 def _expanded(profiles: Profiles, backends: Backends) -> tuple[Entry, ...]:
     return expand(profiles, backends, Document("proposal", None, {}))
 
 
-def _refuse(entries: Iterable[Entry], builds: Mapping[str, Build]) -> None:
+def _with_new_builds(
+    entries: Iterable[Entry], backends: Backends, exists: Exists | None
+) -> tuple[Backends, list[Entry]]:
+    """Give each Dockerfile that is new the language that the tree's folders tell."""
+    new: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.build not in backends.builds:
+            new[entry.build].append(entry)
+    builds = dict(backends.builds)
+    for name, rows in new.items():
+        names = {e.backend for e in rows}
+        kinds = [
+            kind
+            for kind in ("cpp", "go", "python", "rust")
+            if exists and all(exists(f"backend/{kind}/{backend}") for backend in names)
+        ]
+        if len(kinds) == 1:
+            base = any(e.builder for e in rows)
+            folder = f"backend/{kinds[0]}/{{backend}}"
+            builds[name] = Build.model_validate(
+                {"language": kinds[0], "folder": folder, "base": base}
+            )
+    told = [_told(e, builds[e.build]) if e.build in builds else e for e in entries]
+    return backends.model_copy(update={"builds": builds}), told
+
+
+def _told(entry: Entry, build: Build) -> Entry:
+    return replace(entry, language=build.language, folders=build.folders(entry.backend))
+
+
+def _refuse(entries: Iterable[Entry], profiles: Profiles, backends: Backends) -> None:
+    accelerators = {p.build_type for p in profiles.profiles.values()}
+    accelerators |= {x.set.build_type for x in backends.exceptions if x.set.build_type}
     faults = []
     for e in entries:
-        if "+" in e.arch:
-            faults.append(f"{e.id}: two platforms in one row; give each its own row")
         if e.extra:
             unknown = listed([name[:_WIDE] for name, _ in e.extra], _LISTED)
             faults.append(f"{e.id}: unknown fields {unknown}")
         if not e.suffix.endswith(f"-{e.backend}"):
             faults.append(f"{e.id}: the suffix does not end in the backend's name {e.backend}")
-        if e.build not in builds:
-            faults.append(f"{e.id}: the Dockerfile {e.build} is not under `builds`")
+        if e.build not in backends.builds:
+            faults.append(
+                f"{e.id}: the Dockerfile {e.build} is not under `builds`, and no folder of a tree"
+                " tells its language"
+            )
+        if e.build_type and e.build_type not in accelerators:
+            faults.append(
+                f"{e.id}: the accelerator {e.build_type} is not known (suffix"
+                f" {prefix(e) or '(none)'}, base image {e.base_image or '(none)'})"
+            )
     if faults:
         more = and_more(faults, _LISTED)
         shown = (printable(fault)[:_WIDE] for fault in faults[:_LISTED])
         raise InputError(
             "\n".join([*dict.fromkeys(shown), *([f"… {more}"] if more else [])]),
-            remedy="Correct these rows, or teach backends.yaml about them, first.",
+            remedy="Nothing was written. Correct these rows, or add the profile to profiles.yaml"
+            " or the build to backends.yaml first.",
         )
 
 
-def _prefix(entry: Entry) -> str:
-    return entry.suffix.removesuffix(f"-{entry.backend}")
-
-
-def _with_new_profiles(entries: Iterable[Entry], profiles: Profiles) -> Profiles:
-    """Add a profile for every suffix that is new; its values are learned later."""
-    known = {p.suffix for p in profiles.profiles.values()}
-    new: defaultdict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if _prefix(entry) not in known:
-            new[_prefix(entry)].append(entry)
-    added = {
-        prefix.removeprefix("-"): Profile.model_validate(
-            {
-                "suffix": prefix,
-                "arches": sorted({e.arch for e in rows}),
-                "base_image": rows[0].base_image,
-            }
-        )
-        for prefix, rows in new.items()
-    }
-    return profiles.model_copy(update={"profiles": profiles.profiles | added})
-
-
-def _assigned(entries: Sequence[Entry], profiles: Profiles) -> Rows:
+def _assigned(entries: Sequence[Entry], profiles: Profiles, now: Mapping[str, str]) -> Rows:
     """Each row under a profile that no other leg of its backend takes, the nearest pairs first.
+
+    A row that is there already stays where it is (``now``, the profile of each id).
 
     Raises:
         InputError: more rows of a backend than profiles that could take them.
@@ -124,13 +169,13 @@ def _assigned(entries: Sequence[Entry], profiles: Profiles) -> Rows:
     of: dict[str, str] = {}
     taken: set[tuple[str, str, str]] = set()
     nearest = sorted(
-        (_distance(e, p), e.id, n)
+        (now.get(e.id) != n, _distance(e, p), e.id, n)
         for n, p in profiles.profiles.items()
         for e in entries
-        if _takes(p, e)
+        if takes(p, e)
     )
     by_id = {e.id: e for e in entries}
-    for _, id_, name in nearest:
+    for _, _, id_, name in nearest:
         place = (name, by_id[id_].backend, by_id[id_].arch)
         if id_ not in of and place not in taken:
             of[id_] = name
@@ -140,7 +185,7 @@ def _assigned(entries: Sequence[Entry], profiles: Profiles) -> Rows:
             raise InputError(
                 f"no profile is left for {entry.language} on {entry.arch}",
                 where=entry.id,
-                remedy="Add a profile for it to profiles.yaml first.",
+                remedy="Nothing was written. Add a profile for it to profiles.yaml first.",
             )
     rows: Rows = {name: [] for name in profiles.profiles}
     for entry in entries:
@@ -148,170 +193,7 @@ def _assigned(entries: Sequence[Entry], profiles: Profiles) -> Rows:
     return rows
 
 
-def _takes(profile: Profile, entry: Entry) -> bool:
-    spoken = not profile.languages or entry.language in profile.languages
-    return spoken and entry.arch in profile.arches
-
-
 def _distance(entry: Entry, profile: Profile) -> tuple[bool, int]:
     """The profile with the entry's suffix is nearest, else the one that says most of the same."""
     differing = sum(getattr(profile, f) != getattr(entry, f) for f in LEARNED)
-    return profile.suffix != _prefix(entry), differing
-
-
-def _learned(profiles: Profiles, rows: Rows) -> Profiles:
-    """The profiles with the values that more than half of their rows agree on."""
-    result = {}
-    for name, profile in profiles.profiles.items():
-        new = {}
-        for field in LEARNED if profile.arches != [DARWIN] else ("build_type",):
-            counted = Counter(getattr(e, field) for e in rows.get(name, ()))
-            value, count = counted.most_common(1)[0] if counted else (None, 0)
-            if count * 2 > counted.total() and value != getattr(profile, field):
-                new[field] = value
-        result[name] = profile.model_copy(update=new) if new else profile
-    return profiles.model_copy(update={"profiles": result})
-
-
-def _targets(
-    rows: Rows, profiles: Profiles, builds: Iterable[str]
-) -> dict[str, dict[str, list[str]]]:
-    """By build and backend, the targets whose rows are there."""
-    arches: defaultdict[tuple[str, str], defaultdict[str, set[str]]] = defaultdict(
-        lambda: defaultdict(set)
-    )
-    language = {}
-    for name, entries in rows.items():
-        for entry in entries:
-            arches[entry.build, entry.backend][name].add(entry.arch)
-            language[entry.build] = entry.language
-    result: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
-    for build, backend in sorted(arches, key=lambda pair: (list(builds).index(pair[0]), pair[1])):
-        found = arches[build, backend]
-        texts: list[str] = []
-        for target in dict.fromkeys(p.target or n for n, p in profiles.profiles.items()):
-            members = [
-                n
-                for n, p in profiles.profiles.items()
-                if (p.target or n) == target and (not p.languages or language[build] in p.languages)
-            ]
-            texts += _said(
-                target, {n: found[n] for n in members if found.get(n)}, members, profiles
-            )
-        result[build][backend] = texts
-    return dict(result)
-
-
-def _said(
-    target: str, found: Mapping[str, set[str]], members: Sequence[str], profiles: Profiles
-) -> list[str]:
-    """A target in one word if all its profiles have the same legs, else profile by profile."""
-    legs = {frozenset(a) for a in found.values()}
-    if not found:
-        return []
-    if len(found) == len(members) and len(legs) == 1:
-        return _legs(target, found[members[0]], profiles.profiles[members[0]])
-    return [text for name, a in found.items() for text in _legs(name, a, profiles.profiles[name])]
-
-
-def _legs(name: str, arches: set[str], profile: Profile) -> list[str]:
-    if arches == set(profile.arches):
-        return [name]
-    return [f"{name}@{arch}" for arch in profile.arches if arch in arches]
-
-
-@dataclass(frozen=True)
-class _Deviating:
-    """What a row says beyond its profile, and why."""
-
-    changes: tuple[tuple[str, object], ...]
-    arches: tuple[Arch, ...]
-    reason: str
-    inert: bool
-    order: int
-
-
-def _exceptions(rows: Rows, plain: Iterable[Entry], known: Sequence[Override]) -> list[Override]:
-    """One exception for each change, reason and set of backends, known ones in their order."""
-    backends: defaultdict[tuple[_Deviating, str], list[str]] = defaultdict(list)
-    for profile, backend, deviating in _deviating(rows, plain, known):
-        backends[deviating, profile].append(backend)
-    profiles: defaultdict[tuple[_Deviating, tuple[str, ...]], list[str]] = defaultdict(list)
-    for (deviating, profile), names in backends.items():
-        profiles[deviating, tuple(sorted(names))].append(profile)
-    return [
-        Override(
-            reason=d.reason,
-            backends=list(names),
-            profiles=on,
-            arches=list(d.arches),
-            set=_values(d, names),
-            inert=d.inert,
-        )
-        for (d, names), on in sorted(profiles.items(), key=lambda item: item[0][0].order)
-    ]
-
-
-def _values(deviating: _Deviating, backends: Sequence[str]) -> OverrideValues:
-    """What an exception would set.
-
-    Raises:
-        InputError: a row says what an exception cannot.
-    """
-    try:
-        return OverrideValues.model_validate(dict(deviating.changes))
-    except ValidationError as e:
-        first = e.errors()[0]
-        raise InputError(
-            f"{first['loc'][0]} is {quoted(first['input'])}: {first['msg'].lower()}",
-            where=quoted(listed(backends)),
-            remedy="Correct these rows; an exception can only say what is known.",
-        ) from None
-
-
-def _deviating(
-    rows: Rows, plain: Iterable[Entry], known: Sequence[Override]
-) -> Iterator[tuple[str, str, _Deviating]]:
-    """Profile, backend and deviation of each pair of them that deviates, on all legs or some."""
-    derived = {(e.backend, e.profile, e.arch): e for e in plain}
-    legs: defaultdict[tuple[str, str], dict[Arch, dict[str, object]]] = defaultdict(dict)
-    for profile, entries in rows.items():
-        for entry in entries:
-            changes = _changes(derived[entry.backend, profile, entry.arch], entry)
-            legs[profile, entry.backend][entry.arch] = changes  # type: ignore[index]
-    for (profile, backend), by_arch in legs.items():
-        said = [changes for changes in by_arch.values() if changes]
-        for number, changes in enumerate(said):
-            if changes in said[:number]:
-                continue
-            arches = tuple(a for a, c in by_arch.items() if c == changes)
-            old = [
-                (order, x)
-                for order, x in enumerate(known)
-                if backend in x.backends
-                and profile in x.profiles
-                and x.set.fields().items() <= changes.items()
-            ]
-            yield (
-                profile,
-                backend,
-                _Deviating(
-                    tuple(changes.items()),
-                    arches if len(arches) < len(by_arch) else (),
-                    " ".join(dict.fromkeys(x.reason for _, x in old)) or TODO,
-                    bool(old) and all(x.inert for _, x in old),
-                    old[0][0] if old else len(known),
-                ),
-            )
-
-
-def _changes(derived: Entry, entry: Entry) -> dict[str, object]:
-    """The fields to set, so that the derived entry becomes this one."""
-    found: dict[str, object] = {
-        name: getattr(entry, name)
-        for name in OverrideValues.model_fields
-        if name != "suffix" and getattr(entry, name) != getattr(derived, name)
-    }
-    if entry.suffix != derived.suffix:
-        found["suffix"] = _prefix(entry)
-    return found
+    return profile.suffix != prefix(entry), differing

@@ -1,6 +1,7 @@
 """Entries as rows of LocalAI's own matrix file: written and read.
 
-The format: ``include`` (Linux) and ``includeDarwin``, lists of rows whose values are strings.
+The format: ``include`` (Linux) and ``includeDarwin``, lists of rows whose values are strings; in
+older trees these lists stand in a workflow (`localai_forms`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,12 +12,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from localai_ci.config.backends import Build
-from localai_ci.config.reader import Document, load
+from localai_ci.config.profiles import DarwinWorkflow
+from localai_ci.config.reader import Document, parse, validate
 from localai_ci.matrix.entry import DARWIN, Entry
+from localai_ci.matrix.localai_forms import MATRIX_FILE, rows_of
 from localai_ci.names import base_tag
 
-MATRIX_FILE = ".github/backend-matrix.yml"
-"""Where LocalAI keeps it."""
+__all__ = ["MATRIX_FILE", "base_image", "document", "read", "row"]
 
 
 @cache
@@ -59,6 +61,21 @@ def row(entry: Entry) -> dict[str, str]:
         "context": entry.context,
         "ubuntu-version": entry.ubuntu,
         **{k: v for k, v in optional.items() if v},
+        **dict(entry.extra),
+    }
+
+
+def darwin_inputs(entry: Entry, workflow: DarwinWorkflow) -> dict[str, str]:
+    """What LocalAI's backend_build_darwin.yml takes, by its own names of the inputs."""
+    said = row(entry)
+    return {
+        "backend": entry.backend,
+        "build-type": entry.build_type,
+        "lang": said.get("lang") or "python",
+        "use-pip": str(entry.backend in workflow.use_pip).lower(),
+        "go-version": workflow.go_version,
+        "tag-suffix": entry.suffix,
+        "runs-on": entry.runner,
         **dict(entry.extra),
     }
 
@@ -132,7 +149,8 @@ def read(
     Raises:
         InputError: not such a file; each fault with its line.
     """
-    file, document = load(path, _File, data)
+    document = rows_of(parse(path, data))
+    file = validate(document, _File)
     linux = [_linux(row, builds) for row in file.include]
     build_of = {e.backend: e.build for e in linux}
     darwin = [_darwin(row, builds, build_of) for row in file.includeDarwin]

@@ -21,13 +21,16 @@ from localai_ci.matrix.rules import Inputs, load_inputs, no_rules
 
 if TYPE_CHECKING:
     from localai_ci.config.estimates import Estimates
+    from localai_ci.config.images import Images
     from localai_ci.config.packages import PackagesFile
+    from localai_ci.matrix.server_image import ServerLeg
 
 FOLDER = "matrix"
 OWN = f"{FOLDER}/backends.yaml"
 RULES = f"{FOLDER}/inputs.yaml"
 COMPILE = f"{FOLDER}/compile.yaml"
-_OTHERS = (f"{FOLDER}/packages.yaml", f"{FOLDER}/estimates.yaml")
+IMAGES = f"{FOLDER}/images.yaml"
+_OTHERS = (f"{FOLDER}/packages.yaml", f"{FOLDER}/estimates.yaml", IMAGES)
 
 PATHS = tuple(dict.fromkeys((*MATRIX_PATHS, RULES, COMPILE, *_OTHERS)))
 """Where a tree may carry them: for who has to read before asking."""
@@ -53,6 +56,11 @@ class Tables:
     read: Read = nothing
     given: Path | None = None
     root: str = FOLDER
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether whole trees are read, not only a folder of such files."""
+        return self.given is None and self.read is not nothing
 
     @cached_property
     def own(self) -> bool:
@@ -102,6 +110,18 @@ class Tables:
         from localai_ci.config.estimates import load_estimates
 
         return load_estimates(*self._file(_OTHERS[1]))
+
+    @cached_property
+    def images(self) -> "tuple[Images, tuple[ServerLeg, ...]]":
+        """The server image and its legs; a matrix of one's own without the file has none."""
+        from localai_ci.config.images import load_images
+        from localai_ci.matrix.server_image import NO_IMAGES, server_legs
+
+        path, data = self._file(IMAGES)
+        if data is None and (self.own or self.given):
+            return NO_IMAGES, ()
+        file, document = load_images(path, data)
+        return file, server_legs(file, document, self.profiles.runners)
 
     @cached_property
     def profiles(self) -> Profiles:

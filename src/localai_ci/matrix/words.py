@@ -19,12 +19,14 @@ _VERSION = r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,31})?"
 _SHORT = r"(?=.{1,500}\Z)"
 _STEP = r"(?!(?i:\.git)(?:/|\Z))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _FOLDER = rf"{_STEP}(?:/{_STEP})*/?"
+_ARCH = r"[a-z0-9]{1,16}(?:[/-][a-z0-9]{1,16}){0,2}"  # two in one row until 2026-05: amd64+arm64
 _GPU = r"[A-Za-z0-9]+(?::[a-z]+[+-])*"  # gfx906:sramecc-:xnack-
 
 GATE: dict[str, tuple[str, str]] = {
     "backend": (_WORD, "a name of letters, digits, dots, dashes and underscores"),
-    "suffix": (r"(?:-[A-Za-z0-9._-]{1,99})?", "a dash and a name that a tag can end in"),
-    "arch": (r"[a-z0-9]{1,16}(?:[/-][a-z0-9]{1,16}){0,2}", "an architecture: amd64, arm64"),
+    # An image without a suffix is called core where a name must not be empty.
+    "suffix": (r"(?:-(?!core\Z)[A-Za-z0-9._-]{1,99})?", "a dash and a name, other than core"),
+    "arch": (rf"{_ARCH}(?:\+{_ARCH}){{0,7}}", "an architecture: amd64, arm64"),
     "build": (_WORD, "the ending of a Dockerfile's name"),
     "build_type": (rf"(?:{_WORD})?", "a name"),
     "cuda": (_VERSION, "a version"),
@@ -102,10 +104,14 @@ def refuse_strange_runners(
     """
     for entry in matrix.entries:
         if entry.runner not in hosted and entry.runner != before(entry.id):
-            raise InputError(
-                f"{entry.id} asks for the runner {quoted(entry.runner)}, which the base revision"
-                " does not give it",
-                where=matrix.where(entry),
-                remedy=f"Name one of {', '.join(sorted(hosted))}; a machine of the project's own is"
-                " declared in matrix/backends.yaml of the base branch first.",
-            )
+            raise strange_runner(entry.id, entry.runner, hosted, matrix.where(entry))
+
+
+def strange_runner(name: str, runner: str, hosted: frozenset[str], where: str) -> InputError:
+    """The error of a row that runs where its base does not say so."""
+    return InputError(
+        f"{name} asks for the runner {quoted(runner)}, which the base revision does not give it",
+        where=where,
+        remedy=f"Name one of {', '.join(sorted(hosted))}; a machine of the project's own is"
+        " declared in matrix/backends.yaml of the base branch first.",
+    )

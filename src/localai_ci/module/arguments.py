@@ -21,9 +21,12 @@ from dagger import (
 
 from localai_ci.backends.builder import Builder
 from localai_ci.backends.dockerignore import NEVER
+from localai_ci.backends.minimal_git import NEVER_NEEDED
+from localai_ci.backends.smoke import SmokeChoice
+from localai_ci.config.kind import ImageKind
 from localai_ci.plan.form import PlanFormat
 
-for _words in (Builder, PlanFormat):
+for _words in (Builder, ImageKind, PlanFormat, SmokeChoice):
     enum_type(_words)
 
 VariantName: TypeAlias = Annotated[str, Doc("Builder base; dagger call variants lists them")]
@@ -64,6 +67,12 @@ SourceDir: TypeAlias = Annotated[
     Directory,
     Doc("A LocalAI tree: a folder, or https://github.com/mudler/LocalAI#REVISION"),
     Ignore(list(NEVER)),
+]
+CloneDir: TypeAlias = Annotated[
+    Directory,
+    Doc("A clone of LocalAI with its .git, or https://github.com/mudler/LocalAI#REVISION"),
+    # The last pattern that fits decides: .git itself is needed, for the server image's version.
+    Ignore([*NEVER, "!.git", *NEVER_NEEDED]),
 ]
 TreeBefore: TypeAlias = Annotated[
     Directory | None, Doc("The tree before the change; the engine tells what differs")
@@ -127,6 +136,32 @@ RegistriesFile: TypeAlias = Annotated[
     File | None, Doc("Another registries.yaml: where images go; default: the module's own")
 ]
 RunId: TypeAlias = Annotated[str, Doc("Names the run; a rerun with the same id finds its anchors")]
+SignKey: TypeAlias = Annotated[
+    Secret | None, Doc("A private key of cosign: file://cosign.key; absent: keyless")
+]
+SignPassword: TypeAlias = Annotated[
+    Secret | None, Doc("The private key's password: env://COSIGN_PASSWORD")
+]
+IdentityToken: TypeAlias = Annotated[
+    Secret | None, Doc("Keyless: the OpenID Connect token that says who signs")
+]
+SigningConfig: TypeAlias = Annotated[File | None, Doc("Another Sigstore: cosign's signing config")]
+CosignProgram: TypeAlias = Annotated[
+    File | None, Doc("cosign 3 for Linux and the engine's architecture: $(which cosign)")
+]
+RunUrl: TypeAlias = Annotated[str, Doc("Where the run can be looked at")]
+Revision: TypeAlias = Annotated[str, Doc("The commit that is built, 40 hex digits")]
+LegId: TypeAlias = Annotated[
+    str, Doc("A leg of the server image, core/amd64; matrix/images.yaml lists them")
+]
+EntryIds: TypeAlias = Annotated[
+    str, Doc("The ids of a job as a plan has them, blanks between: cpu-piper/amd64 cpu-opus/amd64")
+]
+Family: TypeAlias = Annotated[ImageKind, Doc("Which images: backends, or images (the server)")]
+SmokeTested: TypeAlias = Annotated[
+    SmokeChoice,
+    Doc("What is started before it is published: auto leaves out what needs a GPU's driver"),
+]
 OwnUpstreams: TypeAlias = Annotated[
     Directory,
     Doc("The module's own folder, whose matrix/upstreams.yaml is filled in"),

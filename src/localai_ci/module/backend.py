@@ -7,7 +7,15 @@ import dagger
 from dagger import Doc, object_type
 
 from localai_ci.backends.builder import Builder
-from localai_ci.module.arguments import AsJson, CcacheSave, DryRun, RunId, never_cached
+from localai_ci.module.arguments import (
+    AsJson,
+    CcacheSave,
+    DryRun,
+    Revision,
+    RunId,
+    RunUrl,
+    never_cached,
+)
 from localai_ci.module.settings import Settings
 
 if TYPE_CHECKING:
@@ -94,15 +102,16 @@ class Backend:
         """Build it, start it from its image, and print what its gRPC Health answers."""
         from localai_ci.backends import build
 
-        health = await build.smoke(await self.request())
+        request = await self.request()
+        health = await build.smoke(request, await build.build(request))
         return health.as_json() if as_json else health.as_line(self.entry)
 
     @never_cached
     async def publish(
         self,
         run_id: RunId,
-        run_url: Annotated[str, Doc("Where the run can be looked at")] = "",
-        revision: Annotated[str, Doc("The commit that is built")] = "",
+        run_url: RunUrl = "",
+        revision: Revision = "",
         ccache_save: CcacheSave = False,
         dry_run: DryRun = False,
     ) -> dagger.Directory:
@@ -113,11 +122,9 @@ class Backend:
         """
         from localai_ci.module import publishing
 
+        file = await self.settings.registries_file()
         return await publishing.publish(
             await self.request(ccache_save=ccache_save and not dry_run, publishes=True),
-            await self.settings.registries_file(),
-            run_id,
-            run_url,
-            revision,
+            publishing.PublishingRun(file, run_id, run_url, revision),
             dry_run=dry_run,
         )

@@ -7,6 +7,7 @@ from dagger import Directory, File
 
 from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import Registries
+from localai_ci.module.signing import Signing
 from localai_ci.oci.login import Login
 from localai_ci.release.collect import collect
 from localai_ci.release.merge import Merge
@@ -25,15 +26,20 @@ async def merge(
     by: Login,
     options: Options,
     run_id: str = "",
+    signing: Signing | None = None,
 ) -> MergeResult:
     """Merge all receipts of a folder; an image that fails is a row of the result.
 
     Raises:
-        InputError: a receipt or the plan cannot be read.
+        InputError: a receipt or the plan cannot be read, or it cannot be signed as asked for.
+        LocalaiCiError: the given cosign does not run, or is another one than needed.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         await receipts.export(str(folder / "receipts"))
+        signer = await signing.signer(folder, file, by) if signing and not options.dry_run else None
+        if signer:
+            await signer.check()
         promised = folder / "plan.json" if plan else None
         if plan:
             await plan.export(str(promised))
@@ -44,7 +50,7 @@ async def merge(
             found = await collect(
                 transport, folder / "receipts", promised, file, event, say, run_id=run_id
             )
-            work = Merge(transport, places, options, report=_tell)
+            work = Merge(transport, places, options, signer, report=_tell)
             work.result.unusable = list(found.unusable)
             return await work.run(found.images)
 

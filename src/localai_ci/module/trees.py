@@ -9,6 +9,7 @@ from localai_ci.backends.dockerignore import NEVER
 from localai_ci.backends.source_tree import read
 from localai_ci.config.compile import load_compile
 from localai_ci.config.data import data_dir
+from localai_ci.config.images import DOCKERFILE
 from localai_ci.config.reader import load
 from localai_ci.config.upstreams import load_upstreams
 from localai_ci.errors import LocalaiCiError
@@ -57,7 +58,7 @@ async def plan(
     if changed_files:
         listed = parse_list((await changed_files.contents()).encode(), "--changed-files")
     known, change = put_together(request, new.get, compared, listed)
-    return report_of(decide(known.matrix, known.rules, change), known.estimates, runners, pack=pack)
+    return report_of(decide(known.matrix, known.rules, change), known, runners, pack=pack)
 
 
 async def check(source: Directory) -> str:
@@ -87,7 +88,7 @@ def check_own_data() -> str:
 
 async def contents(source: Directory) -> dict[str, bytes | None]:
     """The files of a tree that decide what is built: matrix, rules, tables, protocol."""
-    return {path: await read(source, path) for path in (*PATHS, PROTO)}
+    return {path: await read(source, path) for path in (*PATHS, PROTO, DOCKERFILE)}
 
 
 async def _changed(source: Directory, before: Directory) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 _SEEN = re.compile(r"[\x21-\x7e]*")
@@ -33,7 +34,6 @@ class Origin(NamedTuple):
     port: int
 
 
-@lru_cache(4096)  # asked several times for every request, of a few thousand addresses
 def origin(url: str) -> Origin:
     """The origin of an absolute address.
 
@@ -42,6 +42,11 @@ def origin(url: str) -> Origin:
     """
     if not _SEEN.fullmatch(url):  # Python's own reader would drop some of it
         raise ValueError("an address has no blanks, no control and no foreign characters")
+    return _origin(_beginning(url))
+
+
+@lru_cache(1024)  # asked several times for every request, of few hosts
+def _origin(url: str) -> Origin:
     parts = urlsplit(url)
     scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
     if scheme not in _PORTS or not host or "@" in parts.netloc or "\\" in parts.netloc:
@@ -54,10 +59,20 @@ def origin(url: str) -> Origin:
     return Origin(scheme, host, port or _PORTS[scheme])
 
 
-@lru_cache(4096)
 def netloc(url: str) -> str:
     """Host and port as the address spells them, in lower case."""
+    return _netloc(_beginning(url))
+
+
+@lru_cache(1024)
+def _netloc(url: str) -> str:
     return urlsplit(url).netloc.lower()
+
+
+def _beginning(url: str) -> str:
+    """An address up to its path or query: all that says whose it is."""
+    found = _HOST.match(url)
+    return found[0] if found else url
 
 
 def follow(url: str, location: str) -> str:

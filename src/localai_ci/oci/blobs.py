@@ -14,12 +14,14 @@ from localai_ci.oci.answer import Answer, Headers, WireError
 from localai_ci.oci.descriptor import Descriptor
 from localai_ci.oci.digest import hasher
 from localai_ci.oci.errors import DigestError, HostDownError, RegistryError, answered
-from localai_ci.oci.heads import ask
+from localai_ci.oci.heads import ask, distrust
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
 from localai_ci.oci.wire import Window
 
 CHUNK = limits.CHUNK
+_THERE = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
+"""Answers to HEAD or to GET of one byte; an empty blob has no first byte."""
 _MOUNTS = 2  # tries until a mount that fails without a refusal becomes an upload
 Source = Callable[[int], AsyncGenerator[bytes]]
 """Yields a blob's bytes from an offset on."""
@@ -46,11 +48,28 @@ async def exists(transport: Transport, repository: Repository, digest: str) -> b
         return (await ask(transport, host, number, send))[0]
 
     answer = await transport.run("HEAD blob", f"{repository}@{digest}", attempt)
+    if answer.status in {HTTPStatus.NOT_FOUND, *_THERE}:
+        return answer.status != HTTPStatus.NOT_FOUND
+    return await _first_byte(transport, repository, digest)  # HEAD is refused: GET says why
+
+
+async def readable(transport: Transport, repository: Repository, digest: str) -> bool:
+    """Whether the repository gives this blob: one byte of it is read.
+
+    Where HEAD says that it is there all the same, HEAD is not asked any more.
+    """
+    there = await _first_byte(transport, repository, digest)
+    if not there and await exists(transport, repository, digest):
+        distrust(transport, repository.host)
+    return there
+
+
+async def _first_byte(transport: Transport, repository: Repository, digest: str) -> bool:
+    path = f"blobs/{digest}"
+    answer = await transport.send("GET", repository, path, doing="GET blob", window=Window(0, 1))
     if answer.status == HTTPStatus.NOT_FOUND:
         return False
-    # An empty blob has no first byte.
-    good = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
-    _demand(answer, good, "HEAD blob", repository, digest)
+    _demand(answer, _THERE, "GET blob", repository, digest)
     return True
 
 
@@ -274,7 +293,10 @@ async def _open(
     """
     if source is not None and _no_mount(repository, source) not in transport.habits:
         try:
-            return await _mount(transport, repository, blob, source)
+            session = await _mount(transport, repository, blob, source)
+            if session is not None or await exists(transport, repository, blob.digest):
+                return session
+            transport.habits.add(_no_mount(repository, source))  # 201, and nothing is there
         except HostDownError:
             raise
         except RegistryError:

@@ -134,7 +134,8 @@ class Circuit:
             if slowed
             else jitter * self.policy.pause(self.level)
         )
-        self.opens = max(self.opens, now + (pause if retry_after is None else retry_after))
+        # Some say "now", by a 0 or a date that is over: that is no reason to ask at once.
+        self.opens = max(self.opens, now + max(pause, retry_after or 0.0))
         patience = self.policy.budget if self._slowed else self.policy.outage
         if self.down or (self.failures >= _ROUNDS and now - self.since > patience):
             self.give_up(now, rested=rested)

@@ -58,6 +58,50 @@ async def settled(
         )
 
 
+async def gone(transport: Transport, image: Reference) -> None:
+    """Wait until a deleted tag is not there any more: some registries say yes and do it later.
+
+    Raises:
+        RegistryError: it stays for the policy's ``settle`` seconds.
+    """
+
+    async def read() -> bool | None:
+        return None if await manifests.find(transport, image) else True
+
+    if await _until_found(transport, read) is None:
+        raise RegistryError(
+            f"its deletion was accepted, but after {transport.policy.settle:g} s it is still there",
+            where=str(image),
+            remedy="Run it again later, or delete it in the registry's own way, by its name.",
+        )
+
+
+async def patiently(
+    transport: Transport, act: Callable[[], Awaitable[T]], again: Callable[[RegistryError], bool]
+) -> T:
+    """Try what a registry refuses only as long as it has not seen yet what was just written.
+
+    Args:
+        transport: How long things take to settle.
+        act: What to do.
+        again: Whether a refusal may be one of these; the last one is raised as it is.
+    """
+    refusals: list[RegistryError] = []
+
+    async def read() -> list[T] | None:
+        try:
+            return [await act()]
+        except RegistryError as e:
+            if not again(e):
+                raise
+            refusals.append(e)
+            return None
+
+    if (done := await _until_found(transport, read)) is None:
+        raise refusals[-1]
+    return done[0]
+
+
 async def appears(transport: Transport, image: Reference) -> Manifest | None:
     """The manifest of what another program just pushed, or None if it does not appear."""
 

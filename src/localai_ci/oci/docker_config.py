@@ -27,6 +27,11 @@ _API = re.compile(r"v[12](?:/.*)?")
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+def bare(registry: str) -> str:
+    """A registry without the port that HTTPS has anyway."""
+    return registry.removesuffix(":443")
+
+
 @dataclass(frozen=True)
 class Credential:
     """What signs in at one registry.
@@ -52,8 +57,10 @@ class Place:
     @classmethod
     def of(cls, key: str) -> "Place":
         """Read a key: it may carry a scheme, the API's version, or a part of a name."""
+        scheme = _SCHEME.match(key.strip())
         host, _, path = _SCHEME.sub("", key.strip(), count=1).partition("/")
-        registry = host.lower()
+        plain = scheme is not None and scheme[0].lower() == "http://"
+        registry = host.lower() if plain else bare(host.lower())
         path = path.strip("/")
         return cls(
             "docker.io" if registry in HUB_NAMES else registry, "" if _API.fullmatch(path) else path
@@ -83,14 +90,14 @@ class Config:
 
     def keys(self, registry: str) -> list[str]:
         """How the configuration spells a registry."""
-        return [key for key, place, _ in self.entries if place.registry == registry]
+        return [key for key, place, _ in self.entries if place.registry == bare(registry)]
 
     def helper(self, registry: str, repository: str) -> str:
         """The helper that is named for a registry itself, or nothing."""
         fitting = [
             (len(place.namespace), name)
             for place, name in self.helpers
-            if place.registry == registry and place.has(repository)
+            if place.registry == bare(registry) and place.has(repository)
         ]
         return max(fitting, default=(0, ""), key=lambda found: found[0])[1]
 
@@ -103,7 +110,7 @@ class Config:
         fitting = [
             (place, entry)
             for _, place, entry in self.entries
-            if place.registry == registry and place.has(repository)
+            if place.registry == bare(registry) and place.has(repository)
         ]
         longest_first = sorted(fitting, key=lambda found: -len(found[0].namespace))
         if not repository:  # of a registry as a whole

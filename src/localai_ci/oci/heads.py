@@ -33,7 +33,9 @@ async def ask(
     if (host, _HABIT) in transport.habits:
         return await send("GET"), "GET"
     answer = await send("HEAD")
-    broken = retry.worth_retrying(answer.status) and not retry.too_many(answer.status, b"")
+    broken = retry.worth_retrying(answer.status) and not retry.too_many(
+        answer.status, b"", answer.headers
+    )
     if answer.status in UNHEARD or (broken and number):
         there = await send("GET")
         if there.ok or answer.status in UNHEARD:

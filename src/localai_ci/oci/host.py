@@ -58,7 +58,7 @@ class Turn:
     def answered(self, answer: Answer) -> None:
         """It was answered, well or not."""
         lane, now = self.lane, self.lane.clock.now()
-        slowed = retry.too_many(answer.status, answer.body)
+        slowed = retry.too_many(answer.status, answer.body, answer.headers)
         if slowed:
             lane.pace.refused(self.begun, now)
         elif not retry.worth_retrying(answer.status):

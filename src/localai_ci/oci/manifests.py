@@ -96,14 +96,13 @@ async def find(transport: Transport, image: Reference) -> str | None:
         return found.digest if found else None
     if answer.status == HTTPStatus.NOT_FOUND:
         return None
-    reported = answer.headers.get("Docker-Content-Digest")
-    # Some registries forbid HEAD of what is missing (JFrog), some send no digest with it.
-    unclear = answer.ok and (not is_digest(reported) or answer.media_type in _PAGES)
-    if answer.status == HTTPStatus.FORBIDDEN or unclear:
+    reported = _reported(answer)
+    # Some registries refuse HEAD of what is missing (JFrog) or at all, some send no digest with
+    # it; and only GET's answer says why.
+    like = reported.partition(":")[0] == (image.digest or "sha256:").partition(":")[0]
+    if not answer.ok or not (reported and like) or answer.media_type in _PAGES:
         there = await get(transport, image)
         return there.digest if there else None
-    if not answer.ok:
-        raise _refused(answer, "HEAD manifest", image)
     if image.digest and reported != image.digest:
         raise DigestError(f"the registry says that this is {reported}", where=str(image))
     return reported
@@ -154,8 +153,7 @@ def _read(answer: Answer, image: Reference) -> Manifest | None:
         return None
     if not answer.ok:
         raise _refused(answer, "GET manifest", image)
-    reported = answer.headers.get("Docker-Content-Digest")
-    for expected in (image.digest, reported):
+    for expected in (image.digest, _reported(answer)):
         if expected and digest_like(expected, answer.body) != expected:
             raise DigestError(
                 f"{cut(expected)} was announced, the bytes are {digest_of(answer.body)}",
@@ -227,7 +225,7 @@ async def put(
     async def attempt(number: int) -> Answer:
         if number:
             there = await _peek(transport, image)
-            if there.headers.get("Docker-Content-Digest") == manifest.digest:
+            if there.ok and _reported(there) == manifest.digest:
                 return there
         return await transport.once(
             "PUT", image.repository, f"manifests/{image.target}", push=True,
@@ -239,8 +237,8 @@ async def put(
         there = await find(transport, image) if answer.status in _IMMUTABLE else None
         if there != manifest.digest:
             raise _refused(answer, "PUT manifest", image)
-    reported = answer.headers.get("Docker-Content-Digest") or manifest.digest
-    if answer.ok and reported != manifest.digest:
+    reported = _reported(answer)
+    if answer.ok and reported and reported != digest_like(reported, manifest.raw):
         raise DigestError(
             f"{manifest.digest} was written, the registry says {reported}", where=str(image)
         )
@@ -302,7 +300,20 @@ async def list_tags(transport: Transport, repository: Repository, page: int = 10
 
 
 _NO_TAG_DELETE = {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
-_IMMUTABLE = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.METHOD_NOT_ALLOWED}
+_IMMUTABLE = {
+    HTTPStatus.BAD_REQUEST,  # ECR
+    HTTPStatus.FORBIDDEN,  # Docker Hub, JFrog
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.CONFLICT,  # quay
+    HTTPStatus.PRECONDITION_FAILED,  # Harbor
+}
+"""How registries refuse to write a tag again, even with the image that it has."""
+
+
+def _reported(answer: Answer) -> str:
+    """The digest that an answer names; nothing where it names none that is one."""
+    reported = answer.headers.get("Docker-Content-Digest").strip().strip('"')
+    return reported if is_digest(reported) else ""
 
 
 def _tags_of(answer: Answer, repository: Repository) -> list[str]:

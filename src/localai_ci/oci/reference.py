@@ -6,7 +6,7 @@ Source: the grammar of github.com/distribution/reference, with Docker's two conv
 
 import re
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 from localai_ci.errors import InputError
@@ -101,6 +101,10 @@ class Reference:
         Raises:
             InputError: not of that form; the message says which part.
         """
+        return _parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> "Reference":
         name, _, digest = text.partition("@")
         head, slash, last = name.rpartition("/")
         last, _, tag = last.partition(":")
@@ -151,6 +155,11 @@ def _is_host(registry: str) -> bool:
         return bool(_HOST.fullmatch(registry)) and bool(address.origin(f"https://{registry}"))
     except ValueError:
         return False
+
+
+@lru_cache(8192)  # a merge reads the same tags again and again
+def _parse(text: str) -> Reference:
+    return Reference._parse(text)  # noqa: SLF001 - the same class
 
 
 @cache  # asked for every request, of a few hosts

@@ -23,6 +23,7 @@ from localai_ci.oci.transport import Transport
 
 Row = Mapping[str, Any]
 """A descriptor as a list has it, with all that others wrote there."""
+_HABIT = "has the referrers API"
 _ROUNDS = 5  # of reading, adding and writing the list when others write it too
 
 
@@ -52,7 +53,12 @@ async def attach(transport: Transport, repository: Repository, manifest: Manifes
     answer = await put(transport, repository.at(manifest.digest), manifest)
     data = json_text.read(manifest.raw)
     subject = repository.at(data["subject"]["digest"])
-    if "OCI-Subject" in answer.headers or await _ask(transport, subject, "") is not None:
+    known = (repository.host, _HABIT)
+    if "OCI-Subject" in answer.headers and known in transport.habits:
+        return
+    # GHCR says the header and has no API: who believed it would attach what nobody finds.
+    if await _ask(transport, subject, "") is not None:
+        transport.habits.add(known)
         return
     row = manifest.descriptor.as_json() | {
         "artifactType": data.get("artifactType") or data.get("config", {}).get("mediaType", ""),

@@ -80,14 +80,15 @@ def phrase(status: int) -> str:
     return f"{status} {http.client.responses.get(status, '')}".rstrip()
 
 
-def too_many(status: int, body: bytes) -> bool:
+def too_many(status: int, body: bytes, headers: Mapping[str, str]) -> bool:
     """Whether an answer only says that there are too many requests: the host is well, and slower.
 
-    ECR has said so with 503 and the specification's code.
+    ECR has said so with 503 and the specification's code; a 503 that names a time says it too.
     """
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return True
-    return status == HTTPStatus.SERVICE_UNAVAILABLE and b"TOOMANYREQUESTS" in body
+    asks = b"TOOMANYREQUESTS" in body or retry_after(headers) is not None
+    return status == HTTPStatus.SERVICE_UNAVAILABLE and asks
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

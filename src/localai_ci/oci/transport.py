@@ -29,6 +29,7 @@ from localai_ci.oci.retry import Policy
 from localai_ci.oci.wire import Window, Wire
 
 _READS = {"GET", "HEAD"}
+_SCHEMES = ("http://", "https://")
 _MOVED = {301, 302, 303, 307, 308}
 
 
@@ -144,7 +145,7 @@ class Transport:
                 if not retry.worth_retrying(answer.status):
                     return answer
                 last, status, host = outcome(answer), answer.status, address.netloc(answer.url)
-                too_many = retry.too_many(answer.status, answer.body)
+                too_many = retry.too_many(answer.status, answer.body, answer.headers)
             first = self._clock.now() if first is None else first
             tries, slowed = (tries, slowed + 1) if too_many else (tries + 1, slowed)
             reason = verdict or self.policy.exhausted(tries, self._clock.now() - first, slowed)
@@ -222,7 +223,7 @@ class Transport:
         if window:
             sent["Range"] = window.header
         request = _Request(method, sent, content, window, work)
-        if not _same(url, base):  # an upload elsewhere: no password
+        if path.startswith(_SCHEMES) and not _same(url, base):  # an upload elsewhere: no password
             return await self._exchange(request, repository.host, url, None)
         registry = repository.registry
         signature = await self._auth.header(registry, base, needed, repository.path)
@@ -245,7 +246,7 @@ class Transport:
 
     def url(self, repository: Repository, path: str) -> str:
         """The address of ``path`` in a repository; an absolute one is left as it stands."""
-        if path.startswith(("http://", "https://")):
+        if path.startswith(_SCHEMES):
             return path
         return f"{self.base(repository)}/v2/{repository.path}/{path}"
 

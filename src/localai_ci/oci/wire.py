@@ -54,6 +54,7 @@ class Wire:
         self._policy = policy
         self._reach = reach
         self._session: aiohttp.ClientSession | None = None
+        self._patience: dict[int, aiohttp.ClientTimeout] = {}
         self._proxies: dict[address.Origin, str | None] = {}
 
     async def close(self) -> None:
@@ -107,14 +108,24 @@ class Wire:
             raise _broken(e, host) from e
         return Answer(answer.status, fields, body, url)
 
+    def _timeouts(self, work: int) -> "aiohttp.ClientTimeout":
+        import aiohttp
+
+        if work not in self._patience:
+            silence = self._policy.timeout + work / limits.DIGESTING
+            connect = min(limits.CONNECT_SECONDS, self._policy.timeout)
+            # "connect" is the library's wait for a place too: there are always enough of them.
+            known = aiohttp.ClientTimeout(total=None, connect=connect, sock_read=silence)
+            if work:
+                return known
+            self._patience[work] = known
+        return self._patience[work]
+
     def _request(
         self, url: str, headers: Mapping[str, str], content: bytes | None, work: int
     ) -> dict[str, Any]:
-        import aiohttp
         from yarl import URL
 
-        silence = self._policy.timeout + work / limits.DIGESTING
-        connect = min(limits.CONNECT_SECONDS, self._policy.timeout)
         sent = dict(headers)
         if content is not None:
             sent["Content-Length"] = str(len(content))
@@ -124,8 +135,7 @@ class Wire:
             "data": content if content is None or len(content) <= _PIECE else _pieces(content),
             "allow_redirects": False,
             "proxy": self._proxy_of(url),
-            # "connect" is the library's wait for a place too: there are always enough of them.
-            "timeout": aiohttp.ClientTimeout(total=None, connect=connect, sock_read=silence),
+            "timeout": self._timeouts(work),
         }
 
     def _proxy_of(self, url: str) -> str | None:

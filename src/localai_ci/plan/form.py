@@ -7,6 +7,7 @@ from localai_ci import json_text
 
 if TYPE_CHECKING:
     from localai_ci.plan.report import Report
+    from localai_ci.plan.saved_plan import SavedPlan
 
 
 class PlanFormat(StrEnum):
@@ -34,7 +35,13 @@ class PlanFormat(StrEnum):
         return known.get(self, "md")
 
 
-def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: int = 0) -> str:
+def render(
+    report: "Report",
+    form: PlanFormat,
+    shard_size: int = 240,
+    blocks: int = 0,
+    against: "SavedPlan | None" = None,
+) -> str:
     """A plan as text; a table is Markdown's, which a terminal shows as well as a file.
 
     Args:
@@ -42,6 +49,7 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
         form: Which form.
         shard_size: Most jobs of one of GitHub's matrices; only for ``github``.
         blocks: How many matrices its workflow has jobs for, 0 for any; only for ``github``.
+        against: An earlier plan that a page shows the difference to; only for ``html``.
 
     Raises:
         InputError: more jobs than GitHub takes.
@@ -54,9 +62,16 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
         case PlanFormat.github:
             from localai_ci.plan import github
 
-            complete = report.plan.complete
             return github.render(
-                github.outputs(report.jobs, run_all=complete, size=shard_size, blocks=blocks)
+                github.outputs(
+                    report.jobs,
+                    report.server_jobs,
+                    run_all=report.plan.complete,
+                    darwin=report.darwin,
+                    built=report.plan.built,
+                    size=shard_size,
+                    blocks=blocks,
+                )
             )
         case PlanFormat.markdown | PlanFormat.table:
             from localai_ci.plan.report import markdown
@@ -65,6 +80,6 @@ def render(report: "Report", form: PlanFormat, shard_size: int = 240, blocks: in
         case PlanFormat.html:
             from localai_ci.plan.html import page
 
-            return page(report)
+            return page(report, against)
         case _:
             assert_never(form)

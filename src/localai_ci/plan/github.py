@@ -3,39 +3,59 @@
 Output names: ``run_all``, ``has_backends``, ``has_linux``, ``has_darwin``, ``has_merges``,
 ``linux_shards`` and ``darwin_shards`` (lists of numbers), and for each shard n ``has_linux_n``
 with ``linux_n`` (a matrix for ``fromJSON``), the same for darwin, and ``merges`` (tag suffixes).
+``has_images`` and ``images`` (a matrix) are of the server image.
+
+A row of a matrix has ``name``, ``runner``, ``arch``, ``entries``, ``minutes``, ``kind`` and
+``artifact``; of Darwin also the inputs of LocalAI's own workflow, by their names.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from localai_ci import json_text
+from localai_ci.config.profiles import AS_LOCALAI, DarwinWorkflow
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
+from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.localai import darwin_inputs
+from localai_ci.names import split_entry_id
 from localai_ci.plan.jobs import SHARD, Job, shards
 
 
 def outputs(
-    jobs: Iterable[Job], *, run_all: bool, size: int = SHARD, blocks: int = 0
+    jobs: Iterable[Job],
+    server: Iterable[Job] = (),
+    *,
+    run_all: bool,
+    darwin: DarwinWorkflow = AS_LOCALAI,
+    built: Iterable[str] = (),
+    size: int = SHARD,
+    blocks: int = 0,
 ) -> dict[str, str]:
     """The outputs, by name.
 
     Args:
-        jobs: All jobs of the plan.
+        jobs: All jobs of backends.
+        server: All jobs of the server image.
         run_all: Whether the plan builds the whole matrix.
+        darwin: What its workflow is called with beside a row's own fields.
+        built: Ids of entries that were built before, and are only merged.
         size: Most jobs of one shard.
         blocks: How many shards the workflow has jobs for, per system; 0 is as many as needed.
 
     Raises:
         InputError: more shards than the workflow has, or outputs above GitHub's limits.
     """
-    listed = list(jobs)
-    # Darwin's images are pushed by their own jobs: there is nothing of theirs to merge.
-    linux = (e for j in listed for e in j.entries if e.os == "linux")
-    suffixes = list(dict.fromkeys(e.suffix for e in linux))
+    listed, images = list(jobs), list(server)
+    named = [e.suffix for j in listed for e in j.entries]
+    named += [split_entry_id(entry)[0] for entry in built]
+    suffixes = list(dict.fromkeys(named))
     result = {
         "run_all": _flag(run_all),
         "has_backends": _flag(listed),
-        "has_merges": _flag(suffixes),
+        "has_images": _flag(images),
+        "has_merges": _flag(suffixes or images),
         "merges": _compact(suffixes),
+        "images": _matrix(images, darwin),
     }
     for system in ("linux", "darwin"):
         parts = shards([j for j in listed if j.os == system], size)
@@ -45,9 +65,19 @@ def outputs(
         for number in range(1, max(len(parts), blocks) + 1):
             part = parts[number - 1] if number <= len(parts) else ()
             result[f"has_{system}_{number}"] = _flag(part)
-            result[f"{system}_{number}"] = _compact({"include": [j.as_json() for j in part]})
+            result[f"{system}_{number}"] = _matrix(part, darwin)
     check_sizes(result)
     return result
+
+
+def _matrix(jobs: Iterable[Job], darwin: DarwinWorkflow) -> str:
+    return _compact({"include": [_row(job, darwin) for job in jobs]})
+
+
+def _row(job: Job, darwin: DarwinWorkflow) -> dict[str, object]:
+    """A row of a matrix; Darwin's are jobs of one entry each."""
+    inputs = [darwin_inputs(e, darwin) for e in job.entries if isinstance(e, Entry)]
+    return job.as_json() | (inputs[0] if job.os == "darwin" else {})
 
 
 def check_sizes(result: Mapping[str, str]) -> int:

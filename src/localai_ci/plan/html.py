@@ -5,43 +5,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from localai_ci import json_text, names
-from localai_ci.config.registries import registries
-from localai_ci.matrix.entry import Entry
-from localai_ci.matrix.localai import row
+from localai_ci import json_text
+from localai_ci.plan import grid, plan_diff
 from localai_ci.plan.decide import Plan
+from localai_ci.plan.ending import sentences
 from localai_ci.plan.estimates import build_minutes
-from localai_ci.plan.jobs import SHARD, Job, shards, single
+from localai_ci.plan.jobs import SHARD, shards
+from localai_ci.plan.page_data import FILES_LISTED, LETTERS, page_data
+from localai_ci.plan.plan_diff import PlanDiff
 from localai_ci.plan.reasons import ReasonKind
-from localai_ci.plan.report import Report, headline, hours
-from localai_ci.plan.simulate import SimulatedRun, best_packing, simulate
-from localai_ci.text import plural, printable
+from localai_ci.plan.report import Report, alone_text, as_json, headline
+from localai_ci.plan.saved_plan import SavedPlan
+from localai_ci.text import and_more, hours, listed, plural, printable
 
-ACCELERATORS = {
-    "": "CPU",
-    "vulkan": "Vulkan",
-    "hipblas": "ROCm",
-    "intel": "Intel",
-    "sycl_f16": "SYCL f16",
-    "sycl_f32": "SYCL f32",
-}
-ORDER = ["CPU", "CUDA 12", "CUDA 13", "JetPack", "Vulkan", "ROCm", "Intel", "SYCL f16",
-         "SYCL f32", "macOS"]  # fmt: skip
+STYLES = ("colours.css", "page.css", "parts.css", "print.css")
+SCRIPTS = ("base.js", "details.js", "filters.js", "timeline.js", "keys.js", "start.js")
+
+FILES_SHOWN = 12
+"""Changed files that are there at once; the others unfold."""
 
 
-def accelerator(entry: Entry) -> str:
-    """The column of an entry: what its user has in the machine."""
-    if entry.os == "darwin":
-        return "macOS"
-    if "l4t-jetpack" in entry.base_image:
-        return "JetPack"
-    if entry.build_type in {"cublas", "l4t"}:
-        return f"CUDA {entry.cuda.partition('.')[0]}"
-    return ACCELERATORS.get(entry.build_type, entry.build_type)
+def page(report: Report, old: SavedPlan | None = None) -> str:
+    """The page's text; it loads nothing and sends nothing.
 
-
-def page(report: Report) -> str:
-    """The page's text; it loads nothing and sends nothing."""
+    Args:
+        report: The plan.
+        old: An earlier plan; the page then shows what differs.
+    """
     from jinja2 import Environment, PackageLoader, select_autoescape
     from markupsafe import Markup
 
@@ -52,21 +42,40 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
         finalize=_finished,
     )
-    folder = files("localai_ci.plan") / "page"
-    data = json_text.write(_shown(_data(report))).replace("<", "\\u003c")
+
+    def breakable(path: str) -> Markup:
+        """A path that a line may end in after each slash."""
+        return Markup("/<wbr>").join(printable(part) for part in path.split("/"))
+
+    environment.filters["breakable"] = breakable
+    difference = None
+    if old:
+        difference = plan_diff.plan_diff(old, SavedPlan.model_validate(as_json(report)))
+    plan, entries = report.plan, report.plan.matrix.entries
+    minutes = {e.id: build_minutes(report.estimates, e) for e in entries}
+    data = json_text.write(_shown(page_data(report, minutes))).replace("<", "\\u003c")
     return environment.get_template("page.html").render(
-        style=Markup((folder / "page.css").read_text("utf-8")),  # noqa: S704 - our own file
-        script=Markup((folder / "page.js").read_text("utf-8")),  # noqa: S704 - our own file
+        style=Markup(_ours(STYLES)),  # noqa: S704 - our own files
+        script=Markup(_ours(SCRIPTS)),  # noqa: S704 - our own files
         data=Markup(data),  # noqa: S704 - every < is escaped above
         headline=headline(report),
+        ends=sentences(report.ending)[0] if report.ending else "",
         cards=_cards(report),
-        columns=_columns(report.plan.matrix.entries),
-        rows=_rows(report.plan),
-        kinds=_kinds(report.plan),
-        idle=report.plan.idle,
-        notes=report.plan.change.notes,
-        source=report.plan.matrix.source,
-        event=report.plan.change.event.value,
+        columns=grid.columns(entries),
+        lines=grid.lines(plan, minutes, _marks(difference)),
+        kinds=_kinds(plan),
+        idle_cells=len(plan.entries) + len(plan.built) < len(entries),
+        letters=LETTERS,
+        files=_files(report),
+        files_shown=FILES_SHOWN,
+        more_files=and_more(report.alone, FILES_LISTED),
+        difference=difference and _difference(difference),
+        reused=_reused(plan),
+        saved=hours(sum(minutes[id_] for id_ in plan.built if id_ in minutes)),
+        idle=plan.idle,
+        notes=plan.change.notes,
+        source=plan.matrix.source,
+        event=plan.change.event.value,
     )
 
 
@@ -82,116 +91,91 @@ def _shown(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, Mapping):
-        return {printable(key): _shown(inner) for key, inner in value.items()}
+        return {_shown(key): _shown(inner) for key, inner in value.items()}
     if isinstance(value, Sequence):
         return [_shown(inner) for inner in value]
     return value
 
 
+TITLES = {
+    ReasonKind.own_folder: "own sources",
+    ReasonKind.matrix_new: "new row",
+    ReasonKind.matrix_field: "row changed",
+    ReasonKind.proto: "protocol",
+    ReasonKind.forced: "all or asked for",
+    ReasonKind.unknown: "not known",
+}
+
+
+def _ours(parts: Iterable[str]) -> str:
+    folder = files("localai_ci.plan") / "page"
+    return "\n".join((folder / name).read_text("utf-8") for name in parts)
+
+
 def _cards(report: Report) -> list[tuple[str, str, str]]:
     """Figures at the top: number, unit, explanation."""
     plan, run = report.plan, report.run
-    return [
+    number_of_shards = len(shards(report.jobs, SHARD))
+    cards = [
         (str(len(plan.entries)), f"of {len(plan.matrix.entries)} images", "to build"),
-        (str(len(report.jobs)), "jobs", plural(len(shards(report.jobs, SHARD)), "shard")),
-        (hours(run.makespan), "until done", f"estimated, on {report.runners} runners"),
-        (hours(run.runner_minutes), "of runners", "estimated"),
-        (str(len(plan.built)), "images", "exist already and are only tagged"),
-    ][: 5 if plan.built else 4]
+        (str(len(report.jobs)), "build jobs", f"in {plural(number_of_shards, 'shard')}"),
+        (hours(run.makespan), "until done", f"on {plural(report.runners, 'runner')}, estimated"),
+        (hours(run.runner_minutes), "of runner time", "all together, estimated"),
+    ]
+    if plan.built:
+        cards.append((str(len(plan.built)), "images reused", "they exist and are only tagged"))
+    return cards
 
 
-def _columns(entries: Iterable[Entry]) -> list[tuple[str, list[str]]]:
-    """Accelerators and their architectures, in a reader's order."""
-    found: dict[str, set[str]] = {}
-    for entry in entries:
-        found.setdefault(accelerator(entry), set()).add(entry.arch)
-    ordered = sorted(found, key=lambda a: (ORDER.index(a) if a in ORDER else len(ORDER), a))
-    return [(name, sorted(found[name])) for name in ordered]
-
-
-def _rows(plan: Plan) -> list[dict[str, object]]:
-    """The grid: for each backend, the entries of each column with what happens to them."""
-    columns = [(a, arch) for a, arches in _columns(plan.matrix.entries) for arch in arches]
-    grid: dict[tuple[str, str], dict[tuple[str, str], list[Entry]]] = {}
-    for entry in plan.matrix.entries:
-        cells = grid.setdefault((entry.build, entry.backend), {})
-        cells.setdefault((accelerator(entry), entry.arch), []).append(entry)
+def _kinds(plan: Plan) -> list[tuple[str, str, int]]:
+    """The kinds of reasons that occur: value, title, and how many entries have it first."""
+    counted = Counter(p.reasons[0].kind for p in plan.entries)
     return [
-        {
-            "build": build,
-            "backend": backend,
-            "cells": [[_cell(plan, e) for e in cells.get(c, ())] for c in columns],
-        }
-        for (build, backend), cells in grid.items()
+        (kind.value, TITLES.get(kind, kind.value.replace("-", " ")), counted[kind])
+        for kind in ReasonKind
+        if counted[kind]
     ]
 
 
-def _cell(plan: Plan, entry: Entry) -> dict[str, str]:
-    planned = plan.by_id.get(entry.id)
-    if planned:
-        return {"id": entry.id, "kind": planned.reasons[0].kind.value, "state": "to build"}
-    state = "exists already" if entry.id in plan.built else "not built"
-    return {"id": entry.id, "kind": "", "state": state}
-
-
-def _kinds(plan: Plan) -> list[tuple[str, int]]:
-    """The kinds of reasons that occur, with how many entries have each as the first."""
-    counted = Counter(p.reasons[0].kind for p in plan.entries)
-    return [(kind.value, counted[kind]) for kind in ReasonKind if counted[kind]]
-
-
-def _data(report: Report) -> dict[str, object]:
-    """What the script shows on a click; sentences stand once, entries point at them."""
-    plan = report.plan
-    reasons: dict[str, int] = {}
-    entries = {}
-    for entry in plan.matrix.entries:
-        planned = plan.by_id.get(entry.id)
-        why = [str(r) for r in planned.reasons] if planned else []
-        entries[entry.id] = {
-            "row": row(entry),
-            "names": _names(entry),
-            "minutes": round(build_minutes(report.estimates, entry)),
-            "why": [reasons.setdefault(text, len(reasons)) for text in why],
-            "built": plan.built.get(entry.id, ""),
+def _files(report: Report) -> list[dict[str, object]]:
+    """The changed files that build something, each with what it would build alone."""
+    most = max((one.minutes for one in report.alone), default=0) or 1
+    return [
+        {
+            "path": one.path,
+            "alone": alone_text(one),
+            "share": max(1, round(100 * one.minutes / most)),
+            "why": [r.brief for r in one.reasons],
         }
-    planned_entries = [p.entry for p in plan.entries]
-    one = single(planned_entries, report.estimates)
-    pack = best_packing(planned_entries, report.estimates, report.runners)
-    runs = {
-        "as planned": (report.jobs, report.run),
-        "one entry a job": (one, simulate(one, report.runners, report.estimates, one_merge=False)),
-        "packed": (pack, simulate(pack, report.runners, report.estimates, one_merge=True)),
-    }
+        for one in report.alone[:FILES_LISTED]
+    ]
+
+
+def _marks(difference: PlanDiff | None) -> dict[str, str]:
+    if not difference:
+        return {}
+    return {e.id: "added" for e in difference.added} | {e.id: "removed" for e in difference.removed}
+
+
+def _difference(found: PlanDiff) -> dict[str, object]:
     return {
-        "entries": entries,
-        "reasons": list(reasons),
-        "runs": {name: _run(jobs, run) for name, (jobs, run) in runs.items()},
-    }
-
-
-def _names(entry: Entry) -> dict[str, str]:
-    """Every name that the entry has outside."""
-    if entry.os == "darwin":
-        return {"image": f"{registries().registries['quay'].backends}:master{entry.suffix}"}
-    quay = registries().registries["quay"]
-    return {
-        "image": f"{quay.backends}:master{entry.suffix}",
-        "cache": f"{quay.cache}:{names.cache_tag(entry.suffix, entry.platform_tag)}",
-        "receipt": names.receipt_file(entry.id),
-    }
-
-
-def _run(jobs: Sequence[Job], run: SimulatedRun) -> dict[str, object]:
-    position = {job.name: number for number, job in enumerate(jobs)}
-    return {
-        "jobs": [
-            {"name": j.name, "runner": j.runner, "entries": [e.id for e in j.entries]} for j in jobs
+        "headline": plan_diff.headline(found),
+        "groups": [
+            {"what": what, "why": why, "count": len(ids), "ids": ids, "brief": listed(ids)}
+            for what, why, ids in plan_diff.groups(found)
         ],
-        "slots": [
-            [position[s.job.name], round(s.start, 1), round(s.end, 1), s.lane] for s in run.slots
+        "figures": [
+            (name, plan_diff.figure(name, a), plan_diff.figure(name, b), a != b)
+            for name, (a, b) in found.figures.items()
         ],
-        "makespan": round(run.makespan, 1),
-        "text": f"{run.jobs} jobs (with {run.merges} to merge), done after"
-        f" {hours(run.makespan)}, {hours(run.runner_minutes)} of runners",
     }
+
+
+def _reused(plan: Plan) -> list[tuple[str, list[tuple[str, str]]]]:
+    """By backend, the entries whose image exists, each with its reference."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    known = plan.matrix.by_id()
+    for id_, reference in plan.built.items():
+        backend = known[id_].backend if id_ in known else id_
+        found.setdefault(backend, []).append((id_, reference))
+    return list(found.items())

@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from localai_ci import names
 from localai_ci.config.estimates import Estimates
+from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.server_image import ServerLeg
 from localai_ci.plan.estimates import base_of, build_minutes, job_minutes
 
 SHARD = 240
@@ -17,14 +20,39 @@ SHARD = 240
 T = TypeVar("T")
 
 
+class Leg(Protocol):
+    """One architecture of one image, of whichever family."""
+
+    @property
+    def id(self) -> str:
+        """What users type."""
+
+    @property
+    def suffix(self) -> str:
+        """What the image's tags end in."""
+
+    @property
+    def arch(self) -> str:
+        """``amd64``, ``arm64`` or ``darwin-arm64``."""
+
+    @property
+    def os(self) -> str:
+        """``linux`` or ``darwin``."""
+
+    @property
+    def runner(self) -> str:
+        """The machine that builds it."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """Entries that one runner builds, one after the other; ``minutes`` are estimated."""
+    """Legs of one family that one runner builds, one after the other; minutes are estimated."""
 
     name: str
     runner: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Leg, ...]
     minutes: float
+    kind: ImageKind = ImageKind.backends
 
     @property
     def os(self) -> str:
@@ -36,9 +64,25 @@ class Job:
         return {
             "name": self.name,
             "runner": self.runner,
+            "arch": self.entries[0].arch,
             "entries": " ".join(e.id for e in self.entries),
             "minutes": round(self.minutes),
+            "kind": self.kind.value,
+            "artifact": names.receipts_artifact(self.kind, self.name),
         }
+
+
+def server_jobs(legs: Iterable[ServerLeg], estimates: Estimates) -> tuple[Job, ...]:
+    """One leg a job: each needs a machine for itself."""
+
+    def minutes(leg: ServerLeg) -> float:
+        fetched = estimates.base.get(leg.build_type, 0)
+        return estimates.setup.get(leg.runner, 0) + fetched + estimates.server_image
+
+    return _ordered(
+        Job(names.server_job(leg.id), leg.runner, (leg,), minutes(leg), ImageKind.images)
+        for leg in legs
+    )
 
 
 def single(entries: Iterable[Entry], estimates: Estimates) -> tuple[Job, ...]:
@@ -55,14 +99,17 @@ def packed(entries: Iterable[Entry], estimates: Estimates, budget: float) -> tup
         budget: Minutes a job may take; a single entry that takes longer gets its own job.
     """
     groups: defaultdict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        groups[entry.runner, base_of(entry)].append(entry)
     jobs: list[Job] = []
+    for entry in entries:
+        if entry.os == "darwin":  # LocalAI's workflow takes one backend
+            jobs += single([entry], estimates)
+        else:
+            groups[entry.runner, base_of(entry)].append(entry)
     for (runner, base), members in groups.items():
         bins = _fill(members, estimates, budget)
         for number, content in enumerate(bins, 1):
-            part = f" {number}/{len(bins)}" if len(bins) > 1 else ""
-            name = f"{base} {content[0].arch}{part}" if len(content) > 1 else content[0].id
+            name = names.packed_job(base, content[0].arch, number, len(bins))
+            name = name if len(content) > 1 else content[0].id
             jobs.append(Job(name, runner, content, job_minutes(estimates, content)))
     return _ordered(jobs)
 

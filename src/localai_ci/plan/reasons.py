@@ -38,6 +38,14 @@ _TEXTS_WITH_FILES = _TEXTS | {
     ReasonKind.unknown: "{files} changed, and {detail}",
 }
 
+_BRIEF = {
+    ReasonKind.own_folder: "sources in {detail}",
+    ReasonKind.dockerfile: "a Dockerfile",
+    ReasonKind.shared_input: "rule {rule}: {clause}",
+    ReasonKind.matrix_new: "new rows",
+    ReasonKind.base_changed: "makes builder bases (rule {rule})",
+}
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -57,6 +65,12 @@ class Reason:
             rule=self.rule,
             clause=clause(self.detail),
         )
+
+    @property
+    def brief(self) -> str:
+        """What makes its files count, where they are named beside it."""
+        text = _BRIEF.get(self.kind, "{detail}")
+        return text.format(detail=self.detail, rule=self.rule, clause=clause(self.detail))
 
     def as_json(self) -> dict[str, object]:
         """Only what is there, and the sentence."""

@@ -8,8 +8,12 @@ from statistics import median
 
 from localai_ci.config.estimates import Estimates
 from localai_ci.errors import InputError
-from localai_ci.matrix.entry import Entry, by_suffix
+from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.server_image import ServerLeg
 from localai_ci.plan.jobs import Job, packed
+
+OWN_LANES = 10_000
+"""The first number of a machine of one's own."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,9 @@ def simulate(
         raise InputError(f"{runners} runners cannot run anything", remedy="Give at least one.")
     slots = _schedule(jobs, runners, estimates)
     built = max((s.end for s in slots), default=0.0)
-    suffixes = len(by_suffix(e for j in jobs for e in j.entries if e.os == "linux"))
+    # Where every image has a merge job of its own, as at LocalAI, Darwin's builds push themselves.
+    tagged = (e for j in jobs for e in j.entries if one_merge or e.os == "linux")
+    suffixes = len({(isinstance(e, ServerLeg), e.suffix) for e in tagged})
     merges = min(1, suffixes) if one_merge else suffixes
     start_up = min(estimates.setup.values(), default=0.0)
     tagging = suffixes * estimates.merge + merges * start_up
@@ -111,13 +117,13 @@ def _schedule(jobs: Sequence[Job], runners: int, estimates: Estimates) -> tuple[
         if ready:
             _, job = min(ready, key=lambda q: q[0][0]).popleft()
             busy[job.runner] += 1
-            lane = lanes.take(own=job.runner in estimates.own)
+            lane = lanes.take(job.runner if job.runner in estimates.own else "")
             slots.append(Slot(job, now, now + job.minutes, lane))
             heappush(running, (now + job.minutes, lane, job.runner))
         elif running:
             now, lane, runner = heappop(running)
             busy[runner] -= 1
-            lanes.give(lane)
+            lanes.give(lane, runner if runner in estimates.own else "")
         else:
             return tuple(slots)
 
@@ -132,17 +138,16 @@ def _free(runner: str, busy: Counter[str], runners: int, estimates: Estimates) -
 class _Lanes:
     """Numbers for runners, the lowest free one first; one's own machines are counted after."""
 
-    OWN = 10_000
-
     def __init__(self) -> None:
-        self._free: defaultdict[bool, list[int]] = defaultdict(list)
-        self._next = {False: 0, True: self.OWN}
+        self._free: defaultdict[str, list[int]] = defaultdict(list)
+        self._next = {False: 0, True: OWN_LANES}
 
-    def take(self, *, own: bool) -> int:
-        if self._free[own]:
-            return heappop(self._free[own])
-        self._next[own] += 1
-        return self._next[own] - 1
+    def take(self, machine: str) -> int:
+        """A lane; those of one kind of machine serve no other. Hosted ones have no name."""
+        if self._free[machine]:
+            return heappop(self._free[machine])
+        self._next[bool(machine)] += 1
+        return self._next[bool(machine)] - 1
 
-    def give(self, lane: int) -> None:
-        heappush(self._free[lane >= self.OWN], lane)
+    def give(self, lane: int, machine: str) -> None:
+        heappush(self._free[machine], lane)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from localai_ci.backends.dockerignore import IGNORE
@@ -11,8 +12,8 @@ from localai_ci.errors import InputError
 from localai_ci.files import read_file
 from localai_ci.matrix.entry import Matrix
 from localai_ci.matrix.loading import MATRIX_PATHS, load_matrix
-from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Read, Tables, tables
-from localai_ci.matrix.words import refuse_strange_runners
+from localai_ci.matrix.tables import COMPILE, FOLDER, RULES, Read, Tables, nothing, tables
+from localai_ci.matrix.words import refuse_strange_runners, strange_runner
 from localai_ci.plan.change import Change, from_list, parse_list
 from localai_ci.plan.event import Event
 from localai_ci.plan.git import Checkout
@@ -191,6 +192,9 @@ def _refuse_strange_runners(known: Tables, change: Change, compared: Compared | 
         hosted = frozenset(base.profiles.runners.values())
     except InputError:  # a base that cannot be read declares nothing beyond what is installed
         return _refuse_strange_runners(known, change, None)
+    for leg in known.images[1]:
+        if leg.runner not in hosted:
+            raise strange_runner(leg.id, leg.runner, hosted, f"{FOLDER}/profiles.yaml")
     return refuse_strange_runners(known.matrix, hosted, lambda name: own.get(name, ""))
 
 
@@ -215,11 +219,9 @@ def _read_list(name: str, read_stdin: Callable[[int], bytes]) -> tuple[str, ...]
 def _reader(checkout: Checkout | None, head: str) -> Read:
     """Reads files of the checkout's head; without a checkout or such a head there are none."""
     commit = checkout.resolve(head) if checkout else None
-
-    def read(path: str) -> bytes | None:
-        return checkout.read(commit, path) if checkout and commit else None
-
-    return read
+    if checkout is None or commit is None:
+        return nothing
+    return partial(checkout.read, commit)
 
 
 def _with_previous(change: Change, compared: Compared, known: Tables) -> Change:

@@ -21,6 +21,7 @@ from localai_ci.names import (
     REVISION_LABEL,
     anchor_tag,
     is_input_tag,
+    platform_of,
     split_entry_id,
 )
 from localai_ci.oci import blobs, manifests
@@ -146,7 +147,7 @@ def _differences(receipt: Receipt, configuration: bytes) -> tuple[list[str], boo
     arch = split_entry_id(receipt.entry)[1]
     if platform.key != receipt.platform.key:
         wrong.append(f"its bytes are for {platform}, the receipt says {receipt.platform}")
-    if platform.architecture != arch:
+    if (platform.os, platform.architecture) != platform_of(arch):
         wrong.append(f"its bytes are for {platform}, the entry is for {arch}")
     expected = {
         KIND_LABEL: str(receipt.kind),

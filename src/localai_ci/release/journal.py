@@ -5,7 +5,8 @@ moment the file names every tag that may have the new digest, and a rerun finds 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -64,11 +65,7 @@ class Journal:
             trial.parent.mkdir(parents=True, exist_ok=True)
             trial.touch()
         except OSError as e:
-            raise InputError(
-                f"the record of moved tags cannot be written: {e.strerror}",
-                where=str(self.path),
-                remedy="Give another place with --result; no tag was moved.",
-            ) from None
+            raise InputError(_unwritten(e), where=str(self.path), remedy=_ELSEWHERE) from None
 
     @property
     def beside(self) -> Path:
@@ -100,17 +97,19 @@ class Journal:
                 await anyio.to_thread.run_sync(partial(write_durably, self.path, self._text()))
             except OSError as e:
                 raise LocalaiCiError(
-                    f"the record of moved tags cannot be written: {e.strerror}; no tag was moved",
-                    where=str(self.path),
-                    remedy="Make room, or give another place with --result, and run it again.",
+                    _unwritten(e), where=str(self.path), remedy=_ELSEWHERE
                 ) from None
             self._written, self._at = upto, time.monotonic()
 
     def note(self, row: ImageRow) -> None:
-        """An image is done; the next writing says so."""
+        """An image is done; the next writing says so.
+
+        One that fails takes nothing along: what may have moved is on disk, and `promise` tells.
+        """
         self._texts.pop(_key(row), None)
         if time.monotonic() - self._at > _EVERY and not self._writing.locked():
-            write_durably(self.path, self._text())
+            with suppress(OSError):
+                write_durably(self.path, self._text())
             self._at = time.monotonic()
 
     def close(self) -> bool:
@@ -118,6 +117,9 @@ class Journal:
 
         Returns:
             Whether moves of an earlier run are in it no more, and their record stays beside.
+
+        Raises:
+            LocalaiCiError: it cannot be written.
         """
         whole = self.complete
         whole.write(self.path)
@@ -132,7 +134,8 @@ class Journal:
     @property
     def complete(self) -> MergeResult:
         """The result, with the earlier run's moves of the same images."""
-        rows = [self._whole(row) for row in self.result.images]
+        earlier = self.remembered
+        rows = [self._whole(row, earlier) for row in self.result.images]
         return self.result.model_copy(update={"images": rows})
 
     def _text(self) -> str:
@@ -156,23 +159,32 @@ class Journal:
             earlier: That run's rows.
             promised: Whether its planned tags may be written by the time this is read.
         """
-        whole = row.model_copy(deep=True)
-        for tag in whole.tags if promised else ():
-            if tag.state is TagState.planned:
-                tag.state = TagState.moving
+        tags = [
+            tag.model_copy(update={"state": TagState.moving})
+            if promised and tag.state is TagState.planned
+            else tag
+            for tag in row.tags
+        ]
         old = (self.remembered if earlier is None else earlier).get(_key(row))
         # An image that was not reached yet may be the same one.
         if old and row.digest in ("", old.digest):
-            whole.tags = [*_carried(old, whole), *whole.tags]
-        return whole
+            tags = [*_carried(old, tags), *tags]
+        return row.model_copy(update={"tags": tags})
+
+
+_ELSEWHERE = "Make room, or give another place with --result, and run it again."
+
+
+def _unwritten(error: OSError) -> str:
+    return f"the record of moved tags cannot be written: {error.strerror}; no tag was moved"
 
 
 def _key(row: ImageRow) -> Key:
     return row.kind, row.suffix
 
 
-def _carried(old: ImageRow, row: ImageRow) -> list[TagRow]:
-    again = {tag.image for tag in row.tags if tag.state in WRITTEN}
+def _carried(old: ImageRow, tags: Sequence[TagRow]) -> list[TagRow]:
+    again = {tag.image for tag in tags if tag.state in WRITTEN}
     return [tag for tag in old.tags if tag.state in WRITTEN and tag.image not in again]
 
 

@@ -74,7 +74,7 @@ class LastWord:
     async def _newer(self, target: Target, ours: str, after: int) -> str:
         """The newest release beside ours, if it is newer."""
         listed = await self.reader.lists.of(target.repository, after=after)
-        newest = naming.newest_release(listed.names or (), self.reader.image.suffix)
+        newest = listed.newest_release(self.reader.image.suffix)
         found, own = naming.version(newest), naming.version(ours)
         return newest if found and own and found > own else ""
 

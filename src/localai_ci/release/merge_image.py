@@ -17,7 +17,7 @@ import anyio
 
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci.concurrency import failures, run_all
-from localai_ci.oci.copy import MovedError
+from localai_ci.oci.copy import MovedError, patiently
 from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.manifests import Manifest
 from localai_ci.oci.reference import Reference, Repository
@@ -40,7 +40,8 @@ from localai_ci.release.rollback import restore_tag
 from localai_ci.release.tag_lists import TagLists
 from localai_ci.release.targets import Target
 
-_INDEX_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
+_INDEX_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+_LEG_UNKNOWN = {"MANIFEST_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}
 
 
 class Signer(Protocol):
@@ -215,19 +216,20 @@ class ImageMerge:
         self, target: Target, image: Image, index: Manifest, name: str, before: str | None,
         row: ImageRow,
     ) -> None:  # fmt: skip
-        """Write the index under a name; where it is refused, once more after its legs.
+        """Write the index under a name; where it is refused, again after its legs.
 
-        Quay says that it has the legs, and does not find them, for an index by digest or by tag.
+        Quay says that it has the legs, and does not find them, for an index by digest or by tag;
+        others find what was just written only a little later.
         """
-        repository = target.repository
+        put = partial(put_confirmed, self.transport, target.repository, name, index, before)
         try:
-            await put_confirmed(self.transport, repository, name, index, before)
+            await put()
         except RegistryError as e:
-            if e.status not in _INDEX_REFUSED:
+            if not _lacks_a_leg(e):
                 raise
             for leg in image.receipts:
                 await self._restore(target, leg, row)
-            await put_confirmed(self.transport, repository, name, index, before)
+            await patiently(self.transport, put, _lacks_a_leg)
 
     async def _restore(self, target: Target, leg: Receipt, row: ImageRow) -> None:
         others = [other.repository for other in self.targets if other != target]
@@ -295,6 +297,11 @@ class ImageMerge:
             await run_all(partial(drop, anchor) for anchor in anchors)
         except LocalaiCiError as e:
             row.notes.append(f"anchors stay: {failures(e)[0].what}")
+
+
+def _lacks_a_leg(refusal: RegistryError) -> bool:
+    """Whether a registry may have refused an index because it does not find what it names."""
+    return refusal.status in _INDEX_REFUSED or not _LEG_UNKNOWN.isdisjoint(refusal.codes)
 
 
 def is_latest(tag: TagRow, image: Image) -> bool:

@@ -1,4 +1,4 @@
-"""What a plan says of the images that are merged: Darwin's are pushed by other means."""
+"""What a plan says of the images that are merged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from localai_ci.config import bounds
 from localai_ci.config.kind import ImageKind
 from localai_ci.errors import InputError
 from localai_ci.files import read_file
-from localai_ci.names import is_entry_id, split_entry_id
+from localai_ci.names import is_entry_id
 from localai_ci.release.merge_plan import Promised
 
 _REMEDY = "Give what `localai-ci plan --format json` wrote."
@@ -49,7 +49,7 @@ def read_promise(path: Path) -> Promise:
         built = {_entry(name): _text(image) for name, image in plan.get("built", {}).items()}
         return Promise(
             _ids(plan["entries"]),
-            {name: image for name, image in built.items() if _is_linux(name)},
+            built,
             _ids(plan.get("images", [])),
             plan.get("complete") is True,
         )
@@ -58,7 +58,7 @@ def read_promise(path: Path) -> Promise:
 
 
 def _ids(rows: Any) -> tuple[str, ...]:
-    return tuple(name for row in rows if _is_linux(name := _entry(row["id"])))
+    return tuple(_entry(row["id"]) for row in rows)
 
 
 def _entry(text: Any) -> str:
@@ -71,7 +71,3 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
-
-
-def _is_linux(entry: str) -> bool:
-    return not split_entry_id(entry)[1].startswith("darwin")

@@ -6,7 +6,7 @@ from functools import partial
 from localai_ci import json_text
 from localai_ci.config import bounds
 from localai_ci.config.kind import ImageKind
-from localai_ci.names import split_entry_id
+from localai_ci.names import platform_of, split_entry_id
 from localai_ci.oci import blobs
 from localai_ci.oci.concurrency import run_all
 from localai_ci.oci.copy import appears
@@ -69,7 +69,7 @@ async def prove_and_receipt(
     first = next(iter(anchors.values()))
     configuration = await _read(transport, first.repository, config)
     platform = _platform(configuration, f"{first.repository}@{config.digest}")
-    if platform.architecture != split_entry_id(entry)[1]:
+    if (platform.os, platform.architecture) != platform_of(split_entry_id(entry)[1]):
         raise RegistryError(
             f"what was pushed is for {platform}", where=entry, remedy="Push the entry's own build."
         )

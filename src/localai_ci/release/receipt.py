@@ -105,6 +105,13 @@ class Receipt(Frozen):
         default=None, description="The run that built it, where this one found it built."
     )
     seconds: float = Field(default=0.0, description="Of the build; 0 where it was found built.")
+    disk: int = Field(
+        default=0,
+        ge=0,
+        le=bounds.BLOB_BYTES,
+        description="Bytes of the engine's disk that the build took at most; 0 where it was found"
+        " built or could not be measured.",
+    )
     built_by: dict[str, str] = Field(
         default_factory=dict, description="Programs and their versions."
     )

@@ -120,7 +120,7 @@ class RegistryReader:
         answers = dict(zip(names, await run_all(partial(one, n) for n in names), strict=True))
         if any(digest and listed.has(name) is False for name, (digest, _) in answers.items()):
             self.lists.distrust(target.repository)
-        newest = naming.newest_release(listed.names or (), self.image.suffix)
+        newest = listed.newest_release(self.image.suffix)
         return replace(
             before,
             tags={name: digest for name, (digest, _) in answers.items()},
@@ -169,7 +169,7 @@ class RegistryReader:
             return said
         listed = await self.lists.of(target.repository)
         suffix = self.image.suffix
-        for release in naming.releases(listed.names or (), suffix)[:_OLDER]:
+        for release in listed.releases.get(suffix, ())[:_OLDER]:
             image = target.repository.at(f"{release}{suffix}")
             if await manifests.find(self.transport, image) == digest:
                 return release

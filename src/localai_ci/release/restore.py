@@ -87,9 +87,9 @@ async def _put_and_read(transport: Transport, target: Repository, manifest: Mani
 
 
 async def _missing(transport: Transport, receipt: Receipt, target: Repository) -> list[Descriptor]:
-    """The blobs of a leg that a repository does not have."""
+    """The blobs of a leg that a repository does not give; that it says so is not enough."""
     needed = {blob.digest: blob for blob in (receipt.config, *receipt.layers)}
-    there = await run_all(partial(blobs.exists, transport, target, digest) for digest in needed)
+    there = await run_all(partial(blobs.readable, transport, target, digest) for digest in needed)
     return [blob for blob, found in zip(needed.values(), there, strict=True) if not found]
 
 

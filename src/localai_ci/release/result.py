@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from localai_ci import json_text
 from localai_ci.config import bounds
 from localai_ci.config.kind import ImageKind
-from localai_ci.errors import InputError
+from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.files import read_file
 
 _REMEDY = "Give merge's --result file."
@@ -113,8 +113,21 @@ class MergeResult(_ResultRow):
         return json_text.write(self.model_dump(mode="json"), indent=1) + "\n"
 
     def write(self, path: Path) -> None:
-        """Write it, whole or not at all, and survive the loss of power."""
-        write_durably(path, self.as_text())
+        """Write it, whole or not at all, and survive the loss of power.
+
+        Raises:
+            LocalaiCiError: it cannot be written; an earlier record there is as it was.
+        """
+        try:
+            write_durably(path, self.as_text())
+        except OSError as e:
+            raise LocalaiCiError(
+                f"the record cannot be brought up to date: {e.strerror}; every tag that may have"
+                " moved was on record before it did",
+                where=str(path),
+                remedy="Make room there. `merge` and `rollback` go by what each tag has: both may"
+                " be run again.",
+            ) from None
 
     @classmethod
     def read(cls, path: Path) -> "MergeResult":

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from localai_ci.errors import LocalaiCiError
 from localai_ci.oci import manifests
-from localai_ci.oci.copy import settled
+from localai_ci.oci.copy import gone, settled
 from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.reference import Reference
 from localai_ci.oci.transport import Transport
@@ -19,7 +19,7 @@ async def restore_tag(transport: Transport, tag: TagRow, *, dry_run: bool = Fals
 
     Raises:
         RegistryError: somebody moved it since, the previous image is gone, it is not certain
-            that there was none, or the registry cannot delete tags.
+            that there was none, or the registry cannot delete tags, or did not.
     """
     image = Reference.parse(tag.image)
     now = await manifests.head_confirmed(transport, image)
@@ -41,6 +41,7 @@ async def restore_tag(transport: Transport, tag: TagRow, *, dry_run: bool = Fals
         return f"would go back to {tag.previous or 'nothing'}"
     if tag.previous is None:
         await manifests.delete_tag(transport, image)
+        await gone(transport, image)
         return "deleted: it was new"
     before = await manifests.get(transport, image.pinned(tag.previous))
     if before is None:

@@ -17,7 +17,7 @@ import anyio
 import anyio.to_thread
 
 from localai_ci import json_text
-from localai_ci.errors import LocalaiCiError
+from localai_ci.errors import InputError, LocalaiCiError
 from localai_ci.oci.concurrency import run_all
 from localai_ci.oci.credentials import Credential, docker_config
 from localai_ci.oci.reference import Reference, without_tls
@@ -37,7 +37,7 @@ class Identity:
         certificate_identity: Keyless: a regular expression for the workflow's identity.
         issuer: Keyless: who vouches for it.
         signing_config: A cosign signing configuration instead of the public good instance's.
-        offline: Accept signatures without an entry in the transparency log (tests).
+        offline: There is no transparency log, so none is looked into.
     """
 
     key: str = ""
@@ -46,6 +46,50 @@ class Identity:
     issuer: str = "https://token.actions.githubusercontent.com"
     signing_config: str = ""
     offline: bool = False
+
+
+def identity(
+    key: str = "",
+    public_key: str = "",
+    certificate_identity: str = "",
+    issuer: str = "",
+    signing_config: str = "",
+) -> Identity:
+    """Who signs, if what is signed can be checked too.
+
+    Args:
+        key: As in `Identity`; so are the others.
+        public_key: Demanded with a key.
+        certificate_identity: Demanded without one.
+        issuer: Empty is GitHub's.
+        signing_config: One that names no transparency log is taken at its word.
+
+    Raises:
+        InputError: nothing is given to check with, or the configuration cannot be read.
+    """
+    if not (public_key if key else certificate_identity):
+        needed = "--verify-key" if key else "--verify-identity"
+        raise InputError(
+            f"--sign without {needed}: a signature that nobody can check is refused",
+            remedy=f"Give {needed}.",
+        )
+    return Identity(
+        key, public_key, certificate_identity, issuer or Identity.issuer, signing_config,
+        offline=bool(signing_config) and not _logs(Path(signing_config)),
+    )  # fmt: skip
+
+
+def _logs(path: Path) -> bool:
+    """Whether a signing configuration names a transparency log."""
+    try:
+        data = json_text.read(path.read_text(encoding="utf-8"))
+        return bool(data.get("rekorTlogUrls"))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        raise InputError(
+            "not a signing configuration of cosign",
+            where=str(path),
+            remedy="Make one: cosign signing-config create --help",
+        ) from None
 
 
 def sign_command(
@@ -85,6 +129,7 @@ class Cosign:
         environment: Added to cosign's, such as ``COSIGN_PASSWORD``.
         plain_http: Hosts besides this machine to reach without TLS.
         at_once: Programs running at the same time.
+        program: cosign itself: a name on PATH, or a path.
     """
 
     identity: Identity
@@ -92,6 +137,7 @@ class Cosign:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     plain_http: frozenset[str] = frozenset()
     at_once: int = 4
+    program: str = "cosign"
     _places: anyio.Semaphore = field(init=False)
     _asking: anyio.Lock = field(init=False, default_factory=anyio.Lock)
     _fits: bool = field(init=False, default=False)
@@ -121,7 +167,8 @@ class Cosign:
         """
         async with self._asking:
             if not self._fits:
-                _demand_version((await self._run(["cosign", "version", "--json"])).stdout)
+                told = (await self._run(["cosign", "version", "--json"])).stdout
+                _demand_version(told, shutil.which(self.program) or self.program)
                 self._fits = True
 
     async def _one(self, image: Reference) -> None:
@@ -151,21 +198,24 @@ class Cosign:
                 config.write_text(docker_config(self.credentials), encoding="utf-8")
                 environment["DOCKER_CONFIG"] = folder
             try:
-                return subprocess.run(  # noqa: S603 - fixed program, no shell
-                    command, env=environment, check=False, capture_output=True, text=True,
-                    stdin=subprocess.DEVNULL, timeout=300,
+                return subprocess.run(  # noqa: S603 - the program that the user named, no shell
+                    [self.program, *command[1:]], env=environment, check=False, text=True,
+                    capture_output=True, stdin=subprocess.DEVNULL, timeout=300,
                 )  # fmt: skip
             except FileNotFoundError:
                 raise LocalaiCiError("cosign is not installed", remedy=_INSTALL) from None
             except OSError as e:
                 raise LocalaiCiError(
-                    f"cosign cannot be started: {e.strerror}", remedy=_INSTALL
+                    f"cosign cannot be started: {e.strerror}",
+                    where=self.program,
+                    remedy="Give cosign for the machine that it runs on (for the function `merge`: "
+                    f"for the engine's, Linux). {_INSTALL}",
                 ) from None
             except subprocess.TimeoutExpired:
                 raise LocalaiCiError(f"cosign {command[1]} took over 300 s") from None
 
 
-def _demand_version(answer: str) -> None:
+def _demand_version(answer: str, place: str) -> None:
     """Compare what ``cosign version --json`` says with the major version of `COSIGN`."""
     try:
         found = str(json_text.read(answer)["gitVersion"])
@@ -173,9 +223,9 @@ def _demand_version(answer: str) -> None:
         found = "of an unknown version"
     if found.removeprefix("v").partition(".")[0] != COSIGN[1:].partition(".")[0]:
         raise LocalaiCiError(
-            f"the cosign on PATH is {found}; this is written for {COSIGN}, and another major "
+            f"this cosign is {found}; this client is written for {COSIGN}, and another major "
             "version writes signatures of another form",
-            where=shutil.which("cosign") or "",
+            where=place,
             remedy=_INSTALL,
         )
 

@@ -4,8 +4,9 @@ One list tells of thousands of tags what a question each would. What is decided 
 decided by two: the second begins after the first has ended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import anyio
 
@@ -13,6 +14,7 @@ from localai_ci.oci import manifests
 from localai_ci.oci.errors import RegistryError
 from localai_ci.oci.reference import Repository
 from localai_ci.oci.transport import Transport
+from localai_ci.release import tags as naming
 
 _FRESH = 30.0  # s; an older list does not count as a second look
 
@@ -30,6 +32,15 @@ class TagList:
     number: int
     names: frozenset[str] | None
     at: float
+
+    @cached_property
+    def releases(self) -> Mapping[str, Sequence[str]]:
+        """The releases of each suffix, the newest first."""
+        return naming.releases(self.names or ())
+
+    def newest_release(self, suffix: str) -> str:
+        """The newest release of one suffix, or nothing."""
+        return next(iter(self.releases.get(suffix, ())), "")
 
     def has(self, tag: str) -> bool | None:
         """Whether a tag is there; None where that is not known."""
@@ -60,12 +71,15 @@ class TagLists:
             after: Not the list of this number nor an earlier one, and a fresh one; 0 takes the
                 first, so that a later list serves all images as a second look.
         """
-        async with self._transport.alone(f"tags of {repository}"):
-            known = (self._known if after else self._first).get(repository)
-            if known is None or (after and not self._serves(known, after)):
-                known = await self._ask(repository, known.number + 1 if known else 1)
-                self._known[repository] = known
-                self._first.setdefault(repository, known)
+        known = self._serving(repository, after)
+        if known is None:
+            async with self._transport.alone(f"tags of {repository}"):
+                known = self._serving(repository, after)
+                if known is None:  # nobody else has asked meanwhile
+                    latest = self._known.get(repository)
+                    known = await self._ask(repository, latest.number + 1 if latest else 1)
+                    self._known[repository] = known
+                    self._first.setdefault(repository, known)
         if repository in self._false:
             return TagList(known.number, None, known.at)
         return known
@@ -78,8 +92,13 @@ class TagLists:
         """Believe no list of this repository any more: it lacked a tag that is there."""
         self._false.add(repository)
 
-    def _serves(self, known: TagList, after: int) -> bool:
-        return known.number > after and self._now() - known.at <= _FRESH
+    def _serving(self, repository: Repository, after: int) -> TagList | None:
+        """The list that serves, if there is one."""
+        if not after:
+            return self._first.get(repository)
+        known = self._known.get(repository)
+        fresh = known and known.number > after and self._now() - known.at <= _FRESH
+        return known if fresh else None
 
     async def _ask(self, repository: Repository, number: int) -> TagList:
         at = self._now()

@@ -19,6 +19,7 @@ _SEMVER = re.compile(
     r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?",
     re.ASCII,
 )
+_RELEASE = re.compile(r"v?\d+\.\d+\.\d+", re.ASCII)
 _PRIORITY = {
     TagRule.semver: 900,
     TagRule.branch: 600,
@@ -166,16 +167,20 @@ def prerelease(text: str) -> bool:
     return bool(match and match[4])
 
 
-def releases(names: Iterable[str], suffix: str) -> list[str]:
-    """The released versions among tags of one suffix, the highest first."""
-    texts = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
-    released = {(v, text) for text in texts if (v := version(text)) and not prerelease(text)}
-    return [text for _, text in sorted(released, reverse=True)]
+def releases(names: Iterable[str]) -> dict[str, list[str]]:
+    """The released versions among tags by suffix (with its dash), the highest first.
 
-
-def newest_release(names: Iterable[str], suffix: str) -> str:
-    """The highest released version among tags of one suffix, or nothing."""
-    return next(iter(releases(names, suffix)), "")
+    All suffixes at once: a repository has thousands of tags, and a merge hundreds of suffixes.
+    """
+    found: dict[str, set[tuple[Version, str]]] = {}
+    for name in names:
+        core = _RELEASE.match(name)
+        if core and (number := version(core[0])):
+            found.setdefault(name[core.end() :], set()).add((number, core[0]))
+    return {
+        suffix: [text for _, text in sorted(released, reverse=True)]
+        for suffix, released in found.items()
+    }
 
 
 def _shown(text: str) -> str:

@@ -72,6 +72,37 @@ async def test_a_helper_is_asked_by_the_name_under_which_it_was_signed_in(
     assert await Keyring(config=tmp_path).find("quay.io") == Credential("me", SECRET)
 
 
+@pytest.mark.parametrize(
+    ("key", "registry"),
+    [
+        ("https://quay.io:443", "quay.io"), ("quay.io:443/v2/", "quay.io"),
+        ("quay.io", "quay.io:443"), ("https://index.docker.io:443/v1/", "docker.io"),
+        ("http://lab.test:80", "lab.test:80"), ("http://lab.test:443", "lab.test:443"),
+    ],
+)  # fmt: skip
+async def test_the_port_that_https_has_anyway_makes_no_difference(key: str, registry: str) -> None:
+    found = await keyring(auths={key: auth()}).find(registry)
+    assert (found is not None) is (key != "http://lab.test:443")
+
+
+async def test_a_registrys_own_helper_goes_before_the_store_and_before_auths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("own", "store"):
+        answer = json.dumps({"Username": name, "Secret": SECRET})
+        helper(tmp_path, name, monkeypatch, f"echo '{answer}'")
+    config = {
+        "credHelpers": {"quay.io:443": "own"}, "credsStore": "store",
+        "auths": {"quay.io": auth("file"), "ghcr.io": auth("file")},
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    ring = Keyring(config=tmp_path)
+    for registry, user in {"quay.io": "own", "ghcr.io": "store"}.items():
+        found = await ring.find(registry)
+        assert found
+        assert found.username == user
+
+
 async def test_registries_are_told_apart_exactly() -> None:
     config = keyring(auths={"https://quay.io": auth()})
     for other in ("quay.io.evil", "quay.io:444", "evil-quay.io", "docker.io"):

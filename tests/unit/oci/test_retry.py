@@ -20,6 +20,7 @@ POLICY = Policy()
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "1.5"}, None),
+        ({"Retry-After": "٦٠"}, None),  # sixty, in digits that HTTP does not have
         ({"Retry-After": "120, 60"}, None),
         ({"Retry-After": "9" * 400}, 999_999_999),
         ({"Retry-After": "Wed, 99 Nov 99999 99:99:99 GMT"}, None),
@@ -47,16 +48,21 @@ def test_an_answer_for_good_is_not(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "so"),
+    ("status", "body", "headers", "so"),
     [
-        (429, b"", True),
-        (503, b'{"errors":[{"code":"TOOMANYREQUESTS"}]}', True),
-        (503, b"", False),
-        (500, b"TOOMANYREQUESTS", False),
+        (429, b"", {}, True),
+        (503, b'{"errors":[{"code":"TOOMANYREQUESTS"}]}', {}, True),
+        (503, b"", {}, False),
+        (503, b"", {"Retry-After": "1"}, True),
+        (503, b"", {"Retry-After": formatdate(10)}, True),
+        (503, b"", {"Retry-After": "soon"}, False),
+        (500, b"TOOMANYREQUESTS", {"Retry-After": "1"}, False),
     ],
 )
-def test_too_many_requests_is_told_from_trouble(status: int, body: bytes, so: bool) -> None:
-    assert too_many(status, body) is so
+def test_too_many_requests_is_told_from_trouble(
+    status: int, body: bytes, headers: dict[str, str], so: bool
+) -> None:
+    assert too_many(status, body, headers) is so
 
 
 def test_tries_and_time_have_their_limits() -> None:

@@ -14,9 +14,10 @@ from localai_ci.config.estimates import Estimates, load_estimates
 from localai_ci.errors import InputError
 from localai_ci.matrix import limits
 from localai_ci.matrix.entry import Entry
+from localai_ci.matrix.tables import tables
 from localai_ci.plan import github
 from localai_ci.plan.estimates import base_of, build_minutes, from_receipts, with_measured
-from localai_ci.plan.jobs import Job, packed, shards, single
+from localai_ci.plan.jobs import SHARD, Job, packed, server_jobs, shards, single
 from localai_ci.plan.simulate import best_packing, simulate
 
 ESTIMATES = load_estimates()
@@ -43,7 +44,7 @@ def test_a_packed_job_has_one_base_one_runner_and_fits_the_budget(
     entries: list[Entry], budget: float
 ) -> None:
     for job in packed(entries, ESTIMATES, budget):
-        assert len({base_of(e) for e in job.entries}) == 1
+        assert len({base_of(e) for e in job.entries if isinstance(e, Entry)}) == 1
         assert {e.runner for e in job.entries} == {job.runner}
         assert len(job.entries) == 1 or job.minutes <= budget + 1e-6
 
@@ -86,8 +87,8 @@ def test_a_shard_that_github_would_not_run_is_refused(size: int) -> None:
         shards([1], size)
 
 
-def outputs(entries: Sequence[Entry], **options: int) -> dict[str, str]:
-    return github.outputs(single(entries, ESTIMATES), run_all=False, **options)
+def outputs(entries: Sequence[Entry], size: int = SHARD, blocks: int = 0) -> dict[str, str]:
+    return github.outputs(single(entries, ESTIMATES), run_all=False, size=size, blocks=blocks)
 
 
 def test_the_whole_matrix_takes_two_linux_shards_and_one_for_darwin() -> None:
@@ -95,7 +96,8 @@ def test_the_whole_matrix_takes_two_linux_shards_and_one_for_darwin() -> None:
     assert (found["linux_shards"], found["darwin_shards"]) == ("[1,2]", "[1]")
     jobs = [j for n in (1, 2) for j in json.loads(found[f"linux_{n}"])["include"]]
     assert len(jobs) == 457
-    assert {"name", "runner", "entries", "minutes"} == set(jobs[0])
+    fields = {"name", "runner", "arch", "entries", "minutes", "kind", "artifact"}
+    assert fields == set(jobs[0])
     assert github.check_sizes(found) < limits.OUTPUTS
 
 
@@ -105,6 +107,47 @@ def test_nothing_to_build_sets_every_flag_to_false() -> None:
     assert set(flags.values()) == {"false"}
     assert {"has_linux_1", "has_linux_2", "has_darwin_1"} <= set(flags)
     assert json.loads(found["linux_1"]) == {"include": []}
+
+
+def test_a_darwin_row_is_one_entry_with_all_that_localais_workflow_takes() -> None:
+    """Packed or not; `inputs` of backend_build_darwin.yml, as backend.yml fills them."""
+    for jobs in (single(MATRIX.entries, ESTIMATES), packed(MATRIX.entries, ESTIMATES, 120)):
+        rows = json.loads(github.outputs(jobs, run_all=True)["darwin_1"])["include"]
+        assert len(rows) == len([e for e in MATRIX.entries if e.os == "darwin"])
+        by_backend = {row["backend"]: row for row in rows}
+        whisper = by_backend["whisper"]
+        assert whisper["entries"] == "metal-darwin-arm64-whisper/darwin-arm64"
+        inputs = {"backend", "build-type", "lang", "use-pip", "go-version", "tag-suffix", "runs-on"}
+        assert {name: whisper[name] for name in inputs} == {
+            "backend": "whisper",
+            "build-type": "metal",
+            "lang": "go",
+            "use-pip": "false",
+            "go-version": "1.25.x",
+            "tag-suffix": "-metal-darwin-arm64-whisper",
+            "runs-on": "macos-latest",
+        }
+        assert all(inputs <= set(row) for row in rows)
+        assert {row["backend"] for row in rows if row["use-pip"] == "true"} <= {"diffusers"}
+        assert by_backend["mlx"]["lang"] == "python"
+
+
+def test_what_was_all_built_before_is_still_merged() -> None:
+    told = github.outputs([], run_all=False, built=["cpu-whisper/amd64", "cpu-whisper/arm64"])
+    assert (told["has_backends"], told["has_merges"]) == ("false", "true")
+    assert json.loads(told["merges"]) == ["-cpu-whisper"]
+
+
+def test_the_server_image_is_a_matrix_of_its_own_one_leg_a_job() -> None:
+    server = server_jobs(tables().images[1], ESTIMATES)
+    found = github.outputs([], server, run_all=False)
+    rows = json.loads(found["images"])["include"]
+    assert (found["has_images"], found["has_merges"], found["has_backends"]) == (
+        "true", "true", "false",
+    )  # fmt: skip
+    assert sorted(row["entries"] for row in rows) == sorted(e.id for e in tables().images[1])
+    assert {row["kind"] for row in rows} == {"images"}
+    assert rows[0]["runner"] in {"ubuntu-latest", "ubuntu-24.04-arm"}
 
 
 def test_more_shards_than_the_workflow_has_jobs_for_are_refused_with_what_to_do() -> None:
@@ -118,11 +161,11 @@ def test_outputs_are_counted_in_utf16_and_refused_above_githubs_limit() -> None:
         github.check_sizes({"big": "x" * 524_289, "small": ""})
 
 
-def test_darwins_images_are_nothing_to_merge() -> None:
-    """Their own jobs push them."""
+def test_darwins_images_are_merged_with_the_rest() -> None:
+    """From the receipt of what LocalAI's own workflow pushed."""
     told = outputs([entry for entry in MATRIX.entries if entry.os == "darwin"])
-    assert told["has_darwin"] == "true"
-    assert told["has_merges"] == "false"
+    assert (told["has_darwin"], told["has_linux"], told["has_merges"]) == ("true", "false", "true")
+    assert "-metal-darwin-arm64-whisper" in json.loads(told["merges"])
 
 
 def test_every_output_is_one_line() -> None:
@@ -134,7 +177,7 @@ def test_every_output_is_one_line() -> None:
 # -- simulation -------------------------------------------------------------------------------
 
 
-def test_only_linux_images_are_merged_by_this_run() -> None:
+def test_only_linux_images_have_merge_jobs_of_their_own() -> None:
     darwin = [e for e in MATRIX.entries if e.os == "darwin"][:3]
     linux = [e for e in MATRIX.entries if e.suffix == "-cpu-llama-cpp"]
     assert simulate(single(darwin, ESTIMATES), 20, ESTIMATES, one_merge=False).merges == 0
@@ -185,11 +228,12 @@ def test_no_runner_at_all_is_an_error() -> None:
         simulate([], 0, ESTIMATES, one_merge=True)
 
 
-def test_packed_jobs_end_a_full_run_sooner_with_a_tenth_of_the_jobs() -> None:
+def test_packed_jobs_end_a_full_run_sooner_with_a_seventh_of_the_jobs() -> None:
+    """Of which half are Darwin's, whose workflow takes one backend."""
     one = simulate(single(MATRIX.entries, ESTIMATES), 20, ESTIMATES, one_merge=False)
     pack = simulate(best_packing(MATRIX.entries, ESTIMATES, 20), 20, ESTIMATES, one_merge=True)
     assert pack.makespan < one.makespan
-    assert pack.jobs * 10 < one.jobs
+    assert pack.jobs * 7 < one.jobs
 
 
 # -- estimates --------------------------------------------------------------------------------

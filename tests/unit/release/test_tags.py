@@ -8,7 +8,7 @@ from localai_ci.config.kind import ImageKind
 from localai_ci.config.registries import TagRule, registries
 from localai_ci.errors import InputError
 from localai_ci.oci.reference import is_tag
-from localai_ci.release.tags import GitEvent, newest_release, prerelease, tags, version
+from localai_ci.release.tags import GitEvent, prerelease, releases, tags, version
 
 SHA = "abc1234" + "f" * 33
 BACKENDS = registries().tags[ImageKind.backends]
@@ -77,9 +77,9 @@ def test_versions_compare_as_numbers() -> None:
 
 def test_the_newest_release_is_found_among_the_tags_of_its_own_suffix() -> None:
     names = ["v4.2.2-x", "v4.10.0-x", "v5.0.0-rc1-x", "v9.0.0-y-x", "v9.0.0", "latest-x", "junk"]
-    assert newest_release(names, "-x") == "v4.10.0"
-    assert newest_release(names, "-z") == ""
-    assert newest_release(names, "") == "v9.0.0"
+    assert releases(names)["-x"][0] == "v4.10.0"
+    assert "-z" not in releases(names)
+    assert releases(names)[""] == ["v9.0.0"]
 
 
 @pytest.mark.parametrize(
