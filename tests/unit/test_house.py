@@ -117,6 +117,54 @@ def test_no_module_is_named_by_a_string_where_no_arrow_would_see_it() -> None:
     assert found == set()
 
 
+def calls(name: str) -> set[str]:
+    """What a module calls by an attribute: ``json.loads``, ``model_validate_json``."""
+    found = set()
+    for node in ast.walk(trees()[name]):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+            if isinstance(node.value, ast.Name):
+                found.add(f"{node.value.id}.{node.attr}")
+    return found
+
+
+WRITES_JSON = {
+    "json_text": "for people and programs",
+    **dict.fromkeys(
+        ("oci.referrers", "release.artifacts", "release.index", "backends.input_hash"),
+        "bytes that a digest or a hash is made of",
+    ),
+    **dict.fromkeys(("bases.recipe", "backends.recipe", "backends.server_call"), "the same"),
+    "backends.ccache": "a file in an image",
+    "oci.docker_config": "a file for cosign",
+    "release.schemas": "our own words",
+    "config.yaml_edit": "a scalar of YAML",
+    "release.kept": "a blob",
+    "release.journal": "rows of a result, whose words are printable",
+}
+"""Who writes JSON without `json_text.write`, and what for."""
+
+
+def test_json_is_read_in_one_place_and_leaves_through_one() -> None:
+    reads = {"json.loads", "json.load", "model_validate_json"}
+    writes = {"json.dumps", "json.dump", "model_dump_json"}
+    assert {n for n in trees() if calls(n) & reads} == {"json_text"}
+    assert {n for n in trees() if calls(n) & writes} == set(WRITES_JSON)
+
+
+def test_only_one_place_speaks_to_a_terminal() -> None:
+    speak = {"sys.stdout", "sys.stderr", "traceback.print_exc", "library.dump_all"}
+    found = {name for name, tree in trees().items() if calls(name) & speak or _prints(tree)}
+    assert found == {"text", "cli.output", "cli.merge"}
+
+
+def _prints(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        for node in ast.walk(tree)
+    )
+
+
 def test_only_the_module_declares_what_dagger_shows() -> None:
     found = {
         name

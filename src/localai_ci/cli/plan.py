@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from localai_ci import json_text
 from localai_ci.cli import output
 from localai_ci.cli.matrix import MatrixPath
 from localai_ci.cli.options import RegistriesPath
@@ -206,14 +207,12 @@ def plan_diff(
     format_: Annotated[DiffFormat, typer.Option("--format")] = DiffFormat.table,
 ) -> None:
     """Say what differs between two plans: images, reasons and time; exit with 1 if they differ."""
-    import json
-
     from localai_ci.plan import plan_diff as comparing
     from localai_ci.plan.saved_plan import load_plan
 
     found = comparing.plan_diff(load_plan(old), load_plan(new))
     if format_ is DiffFormat.json:
-        output.line(json.dumps(comparing.as_json(found), indent=1))
+        output.line(json_text.write(comparing.as_json(found), indent=1))
     elif format_ is DiffFormat.markdown:
         output.line(comparing.as_markdown(found))
     else:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from localai_ci.config import bounds
 from localai_ci.config.backends import Backends
 from localai_ci.config.profiles import Profiles
 from localai_ci.config.reader import load
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
 from localai_ci.matrix.entry import Entry
 from localai_ci.matrix.exceptions import TODO
 from localai_ci.matrix.in_place import FILES, edited
@@ -80,8 +82,8 @@ def _ours(folder: Path) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as e:
+        return read_file(path, bounds.YAML_BYTES, "Give a folder with both files.").decode()
+    except UnicodeDecodeError as e:
         raise InputError(
             f"it cannot be read: {e}", where=str(path), remedy="Give a folder with both files."
         ) from None

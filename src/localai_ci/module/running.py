@@ -178,10 +178,7 @@ async def _arrived(folder: Directory | None) -> dict[str, str]:
         arrived = await anyio.to_thread.run_sync(read_folder, Path(name))
     if arrived.unusable:
         raise InputError(str(arrived.unusable[0]), where="--receipts", remedy="Drop this file.")
-    return {
-        _file(receipt.kind, receipt.entry): receipt.model_dump_json(indent=1) + "\n"
-        for receipt in arrived.receipts
-    }
+    return {_file(receipt.kind, receipt.entry): receipt.as_text() for receipt in arrived.receipts}
 
 
 def _file(kind: ImageKind, entry: str) -> str:

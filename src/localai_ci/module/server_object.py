@@ -1,12 +1,12 @@
 """The LocalAI server image as an object."""
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagger
 from dagger import object_type
 
+from localai_ci import json_text
 from localai_ci.module.arguments import AsJson, DryRun, Revision, RunId, RunUrl, never_cached
 from localai_ci.module.settings import Settings
 
@@ -68,7 +68,7 @@ class ServerImage:
             "ports": ports,
         }
         if as_json:
-            return json.dumps(told, indent=2)
+            return json_text.write(told, indent=2)
         return table(("what", "value"), [(name, str(value)) for name, value in told.items()])
 
     @never_cached

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dagger import Directory, dag
 
+from localai_ci import json_text
 from localai_ci.backends import disk
 from localai_ci.backends.publish import MadeLeg
 from localai_ci.backends.smoke import SmokeChoice
@@ -90,7 +91,7 @@ class Work:
             result = LegResult.dry_run if run else LegResult.built
             return LegOutcome(entry, result, made.seconds, smoke=said)
         receipt = await publishing.push(made, run, how.login)
-        self.receipts[receipt_file(entry)] = receipt.model_dump_json(indent=1) + "\n"
+        self.receipts[receipt_file(entry)] = receipt.as_text()
         size = sum(layer.size for layer in receipt.layers)
         result = LegResult.found if made.found else LegResult.published
         return LegOutcome(entry, result, made.seconds, size, smoke=said)
@@ -99,9 +100,9 @@ class Work:
         """The disk is known when all is done, and belongs into the receipt."""
         name = receipt_file(outcome.entry)
         if outcome.disk and name in self.receipts:
-            receipt = Receipt.model_validate_json(self.receipts[name])
+            receipt = Receipt.model_validate(json_text.read(self.receipts[name]))
             told = receipt.model_copy(update={"disk": outcome.disk})
-            self.receipts[name] = told.model_dump_json(indent=1) + "\n"
+            self.receipts[name] = told.as_text()
 
 
 async def _started(made: MadeLeg, smoke: SmokeChoice) -> str:

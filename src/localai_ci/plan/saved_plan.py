@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from localai_ci import json_text
+from localai_ci.config import bounds
 from localai_ci.errors import InputError
+from localai_ci.files import read_file
 from localai_ci.text import printable
-
-BYTES = 64 * 1024 * 1024
-"""Of a plan; LocalAI's whole one takes less than one megabyte."""
 
 
 class _Saved(BaseModel):
@@ -65,14 +65,7 @@ def load_plan(path: Path) -> SavedPlan:
     Raises:
         InputError: it cannot be read, or it is not a plan.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(BYTES + 1)
-    except OSError as e:
-        raise InputError(
-            f"it cannot be read: {e.strerror}", where=str(path), remedy=_REMEDY
-        ) from None
-    return read_plan(data, str(path))
+    return read_plan(read_file(path, bounds.PLAN_BYTES, _REMEDY), str(path))
 
 
 def read_plan(data: bytes, where: str) -> SavedPlan:
@@ -81,10 +74,8 @@ def read_plan(data: bytes, where: str) -> SavedPlan:
     Raises:
         InputError: it is not a plan.
     """
-    if len(data) > BYTES:
-        raise InputError(f"it has more than {BYTES} bytes", where=where, remedy=_REMEDY)
     try:
-        return SavedPlan.model_validate_json(data)
+        return SavedPlan.model_validate(json_text.read(data, bounds.PLAN_BYTES))
     except ValidationError as e:
         first = e.errors()[0]
         place = printable(".".join(str(part)[:60] for part in first["loc"]))
@@ -92,6 +83,8 @@ def read_plan(data: bytes, where: str) -> SavedPlan:
         raise InputError(
             f"not a plan: {printable(what)[:300]}", where=where, remedy=_REMEDY
         ) from None
+    except ValueError as e:
+        raise InputError(f"not a plan: {e}", where=where, remedy=_REMEDY) from None
 
 
 _REMEDY = "Give what `localai-ci plan --format json` wrote."

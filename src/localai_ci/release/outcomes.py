@@ -1,10 +1,10 @@
 """What became of the entries of a job, as data, as a table and as the text of what failed. Pure."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+from localai_ci import json_text
 from localai_ci.text import markdown_text, plural, printable
 
 
@@ -89,7 +89,7 @@ class JobReport:
             "failures": list(self.failures),
             "seconds": self.seconds,
         }
-        return json.dumps(told, indent=1) + "\n"
+        return json_text.write(told, indent=1) + "\n"
 
     def as_markdown(self) -> str:
         """The same for a step summary."""
