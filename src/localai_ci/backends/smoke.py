@@ -49,8 +49,12 @@ class SmokeChoice(StrEnum):
 
     auto = "auto"
     """Those that need no accelerator's driver to start."""
+
     always = "always"
+    """All."""
+
     never = "never"
+    """None."""
 
 
 @dataclass(frozen=True)

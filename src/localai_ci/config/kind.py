@@ -7,4 +7,7 @@ class ImageKind(StrEnum):
     """The two families of images, each with a repository and tag rules of its own."""
 
     backends = "backends"
+    """The backends, one image a suffix."""
+
     images = "images"
+    """The LocalAI server image."""
