@@ -135,6 +135,8 @@ WRITES_JSON = {
         "bytes that a digest or a hash is made of",
     ),
     **dict.fromkeys(("bases.recipe", "backends.recipe", "backends.server_call"), "the same"),
+    **dict.fromkeys(("backends.dockerfile_use", "backends.go_links"), "text that is compared"),
+    "backends.go_list": "a file for go, and words of a Go program",
     "backends.ccache": "a file in an image",
     "oci.docker_config": "a file for cosign",
     "release.schemas": "our own words",
