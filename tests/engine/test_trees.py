@@ -68,4 +68,5 @@ def test_a_tree_that_lacks_folders_of_the_matrix_fails_the_check(engine: Engine)
     done = engine.call("check", f"--source={FIXTURE}")
     assert done.returncode != 0
     assert "error: " in done.stderr
-    assert "backend/python/vllm" in done.stderr
+    assert "has rows, and no folder backend/" in done.stderr
+    assert " more\n" in done.stderr

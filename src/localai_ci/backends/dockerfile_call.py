@@ -32,7 +32,8 @@ def use(entry: Entry, text: str) -> str:
     Raises:
         InputError: it cannot be told.
     """
-    given = arguments(entry, Mirrors(), "", "")
+    # Its base counts by digest, apart: the same one may be pulled from a mirror by another name.
+    given = arguments(entry, Mirrors(), "base/of.the.row", "")
     del given["DEPS_REFRESH"]  # each week another one; its default is what no week overrides
     if entry.builder:
         given["BUILDER_TARGET"] = "builder-prebuilt"  # as LocalAI's workflow calls it

@@ -141,12 +141,12 @@ def inputs_of(
     Raises:
         InputError: compile.yaml does not say how it is compiled.
     """
-    files = _files(entry, tree, on_base=bool(base))
     arguments = {name: str(getattr(entry, name)) for name in ARGUMENTS} | dict(entry.extra)
     decided = recipe.build_inputs(tree.table, entry, own.targets)
     arguments |= decided
     # Where only ROCm asks, what a row says elsewhere changes nothing.
     decided_entry = replace(entry, amdgpu_targets=decided.get("amdgpu_targets", ""))
+    files = _files(decided_entry, tree, on_base=bool(base))
     if entry.builder:
         arguments["how"] = _steps(decided_entry, tree, own)
     elif entry.dockerfile:
