@@ -274,11 +274,11 @@ def test_edits_of_every_kind_are_named(tree: Tree, what: str) -> None:
 
 
 def test_a_file_behind_a_linked_folder_is_a_file_of_the_link_too(tree: Tree) -> None:
-    tree.write("shared/a.sh", "a\n")
-    (tree.path / "backend/python/vllm/shared").symlink_to("../../../shared")
+    tree.write("common/a.sh", "a\n")
+    (tree.path / "backend/python/vllm/common").symlink_to("../../../common")
     (tree.path / "backend/go/whisper/far").symlink_to("/etc")
     tree.base = tree.commit()
-    tree.write("shared/a.sh", "b\n")
+    tree.write("common/a.sh", "b\n")
     tree.commit()
     assert tree.plan() == ALL[1:]
     assert tree.plan(head="master") == ALL[1:]
